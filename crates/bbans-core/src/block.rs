@@ -1,0 +1,190 @@
+//! A block: an independently decodable run of data, coded as one message.
+//!
+//! The encoder starts from the block's last datum. Its first steps are narrow and widen as the
+//! message grows, so that the initial words of a block are those of about one datum and not of one
+//! for every lane. The widths depend on the number of data, of lanes and on the growth rate alone.
+
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+use crate::bits_back::{BitsBack, LatentModel};
+use crate::codec::Codec;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Message, initial_words};
+
+/// Most data in a block.
+pub const MAX_COUNT: usize = 1 << 16;
+/// Most lanes.
+pub const MAX_LANES: usize = 1 << 12;
+/// Most initial words.
+pub const MAX_INITIAL_WORDS: usize = 1 << 24;
+
+/// Growth rate, in 256ths, that the encoder tries first.
+const FIRST_GROWTH: u8 = 64;
+
+/// What a decoder must know of a block besides the model and the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Number of data, 1 to [`MAX_COUNT`].
+    pub count: usize,
+    /// Greatest width of a step, 1 to [`MAX_LANES`].
+    pub lanes: usize,
+    /// Number of initial words, up to [`MAX_INITIAL_WORDS`].
+    pub initial_words: usize,
+    /// After `n` data, a step has at most `n * growth / 256` lanes.
+    pub growth: u8,
+}
+
+/// A block as it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// How it was coded.
+    pub plan: Plan,
+    /// The message.
+    pub words: Vec<u32>,
+    /// Growth of the message over its initial words, before its heads were flushed.
+    pub net_bits: f64,
+}
+
+impl Plan {
+    /// Widths of the steps in the order of encoding; they sum to `count`.
+    ///
+    /// After `n` data the width is `n * growth / 256`, rounded down, but at least 1, at most
+    /// `lanes`, and no more than the data that are left.
+    pub fn widths(&self) -> Vec<usize> {
+        let mut widths = Vec::new();
+        let mut done = 0;
+        while done < self.count {
+            let width = done * usize::from(self.growth) / 256;
+            widths.push(width.clamp(1, self.lanes.max(1)).min(self.count - done));
+            done += widths.last().copied().unwrap_or(1);
+        }
+        widths
+    }
+
+    fn validate(&self) -> Result<()> {
+        let Self {
+            count,
+            lanes,
+            initial_words,
+            ..
+        } = *self;
+        if (1..=MAX_COUNT).contains(&count)
+            && (1..=MAX_LANES).contains(&lanes)
+            && initial_words <= MAX_INITIAL_WORDS
+        {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(format!(
+            "a block of {count} data, {lanes} lanes and {initial_words} initial words; the limits \
+             are {MAX_COUNT}, {MAX_LANES} and {MAX_INITIAL_WORDS}"
+        )))
+    }
+}
+
+/// Codes `data`, `[count, dims]`, as one block.
+///
+/// Data that give few bits can drain the message; then the block is started again with a slower
+/// growth or more initial words, until it goes through.
+///
+/// # Errors
+/// If there are no data or too many, or the model cannot code them.
+pub fn encode<M: LatentModel>(
+    model: &M,
+    data: ArrayView2<'_, M::X>,
+    lanes: usize,
+) -> Result<Block> {
+    let words = (model.posterior_bits() / 32.0).ceil() as usize + 2;
+    let mut plan = Plan {
+        count: data.nrows(),
+        lanes,
+        initial_words: words.min(MAX_INITIAL_WORDS),
+        growth: FIRST_GROWTH,
+    };
+    plan.validate()?;
+    loop {
+        let drained_after = match attempt(model, data, plan)? {
+            Attempt::Done(block) => return Ok(block),
+            Attempt::Drained { after } => after,
+        };
+        if drained_after > 0 && plan.growth > 0 {
+            plan.growth /= 2;
+        } else if plan.initial_words < MAX_INITIAL_WORDS {
+            plan.initial_words =
+                (plan.initial_words + plan.initial_words / 2 + 4).min(MAX_INITIAL_WORDS);
+        } else {
+            return Err(Error::model(format!(
+                "one datum takes more than {MAX_INITIAL_WORDS} words from the message"
+            )));
+        }
+    }
+}
+
+enum Attempt {
+    Done(Block),
+    /// The tail had too few words after this many data.
+    Drained {
+        after: usize,
+    },
+}
+
+fn attempt<M: LatentModel>(model: &M, data: ArrayView2<'_, M::X>, plan: Plan) -> Result<Attempt> {
+    let mut message = Message::with_initial_words(plan.initial_words);
+    let initial_bits = message.bits();
+    let mut end = plan.count;
+    for lanes in plan.widths() {
+        let x = data
+            .slice_axis(Axis(0), Slice::from(end - lanes..end))
+            .to_owned();
+        let pushed = message
+            .grow(lanes)
+            .and_then(|()| BitsBack { model, lanes }.push(&mut message, &x));
+        match pushed {
+            Ok(()) => end -= lanes,
+            Err(e) if e.kind() == ErrorKind::InsufficientData => {
+                return Ok(Attempt::Drained {
+                    after: plan.count - end,
+                });
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    // A new head is 2^32 + word: 33 bits for a word of 32, which the flush pays back.
+    let net_bits = message.bits() - initial_bits;
+    Ok(Attempt::Done(Block {
+        plan,
+        words: message.into_words()?,
+        net_bits,
+    }))
+}
+
+/// Decodes a block: data of shape `[count, dims]`.
+///
+/// # Errors
+/// [`ErrorKind::Corruption`] if the words are not a block of this plan and model.
+pub fn decode<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Result<Array2<M::X>> {
+    plan.validate()?;
+    decode_steps(model, plan, words).map_err(|e| match e.kind() {
+        ErrorKind::InsufficientData | ErrorKind::InvalidArgument => {
+            Error::corruption(format!("the block does not decode: {e}"))
+        }
+        _ => e,
+    })
+}
+
+fn decode_steps<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Result<Array2<M::X>> {
+    let widths = plan.widths();
+    let heads = widths.iter().copied().max().unwrap_or(1);
+    let mut message = Message::from_words(words, heads)?;
+    let mut steps = Vec::with_capacity(widths.len());
+    for (i, &lanes) in widths.iter().enumerate().rev() {
+        steps.push(BitsBack { model, lanes }.pop(&mut message)?);
+        message.shrink(widths[..i].iter().copied().max().unwrap_or(0))?;
+    }
+    if message.tail() != initial_words(plan.initial_words) {
+        return Err(Error::corruption(
+            "the block does not end with its initial words",
+        ));
+    }
+    let views: Vec<_> = steps.iter().map(|x| x.view()).collect();
+    ndarray::concatenate(Axis(0), &views).map_err(Error::invalid_argument)
+}

@@ -1,0 +1,69 @@
+//! The Bernoulli distribution.
+
+use crate::distribution::{Distribution, Interval, TOTAL_MASS};
+use crate::distributions::uniform::unreachable_interval;
+
+/// A bit; 1 has the quantiles below its mass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Bernoulli {
+    /// Invariant: 1 to `TOTAL_MASS - 1`.
+    mass_of_one: u32,
+}
+
+impl Bernoulli {
+    /// The bit that is 1 with probability `mass_of_one / 2^24`; both symbols keep a mass of at
+    /// least 1.
+    #[inline]
+    pub fn new(mass_of_one: u32) -> Self {
+        Self {
+            mass_of_one: mass_of_one.clamp(1, TOTAL_MASS - 1),
+        }
+    }
+}
+
+impl Distribution for Bernoulli {
+    type Symbol = u8;
+
+    #[inline]
+    fn interval(&self, &bit: &u8) -> Option<Interval> {
+        match bit {
+            0 => Interval::between(self.mass_of_one, TOTAL_MASS),
+            1 => Interval::between(0, self.mass_of_one),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn locate(&self, quantile: u32) -> (u8, Interval) {
+        let bit = u8::from(quantile < self.mass_of_one);
+        let interval = self.interval(&bit);
+        (
+            bit,
+            interval.unwrap_or_else(|| unreachable_interval(self.mass_of_one)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::check_distribution;
+
+    #[test]
+    fn obeys_the_laws() {
+        for mass in [
+            0,
+            1,
+            2,
+            12_345,
+            TOTAL_MASS / 2,
+            TOTAL_MASS - 1,
+            TOTAL_MASS,
+            u32::MAX,
+        ] {
+            check_distribution(&Bernoulli::new(mass), 0..=1).unwrap();
+        }
+        assert_eq!(Bernoulli::new(5).interval(&2), None);
+    }
+}

@@ -1,0 +1,14 @@
+//! Distributions and the codecs made of them.
+
+mod bernoulli;
+mod categorical;
+mod gaussian;
+mod normal_cdf;
+mod normal_table;
+mod uniform;
+
+pub use bernoulli::Bernoulli;
+pub use categorical::Categorical;
+pub use gaussian::{Bins, GaussianBins};
+pub use normal_cdf::normal_cdf;
+pub use uniform::{Uniform, UniformBins};

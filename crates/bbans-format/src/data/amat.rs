@@ -1,0 +1,138 @@
+//! .amat: text, a line for each datum, a digit for each value.
+
+use bbans_core::{Error, Result};
+
+use super::source::Layout;
+
+/// Shape of a line, told from the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) dims: usize,
+    pub(crate) separator: u8,
+    pub(crate) trailing: bool,
+    pub(crate) crlf: bool,
+}
+
+impl Line {
+    /// The shape of a first line, its end included.
+    pub(crate) fn detect(line: &[u8]) -> Result<Self> {
+        let body = line.strip_suffix(b"\n").unwrap_or(line);
+        let crlf = body.ends_with(b"\r") && body.len() < line.len();
+        let body = if crlf { &body[..body.len() - 1] } else { body };
+        let separator = body.get(1).copied().unwrap_or(b' ');
+        let trailing = body.len() > 1 && body.len().is_multiple_of(2);
+        let dims = body.len().div_ceil(2);
+        let line = Self {
+            dims,
+            separator,
+            trailing,
+            crlf,
+        };
+        if !matches!(separator, b' ' | b',' | b'\t' | b';') || body.is_empty() {
+            let shown = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
+            return Err(Error::invalid_argument(format!(
+                "no data format that bbans reads: it starts with {shown:?}; expected IDX, .npy, PNG, \
+                 or .amat (lines of 0 and 1 with single separators)"
+            )));
+        }
+        Ok(line)
+    }
+
+    pub(crate) fn layout(self) -> Layout {
+        let Self {
+            separator,
+            trailing,
+            crlf,
+            ..
+        } = self;
+        Layout::Amat {
+            separator,
+            trailing,
+            crlf,
+        }
+    }
+
+    /// Bytes of a line without its end.
+    pub(crate) fn body_len(self) -> usize {
+        2 * self.dims - usize::from(!self.trailing)
+    }
+
+    pub(crate) fn end(self) -> &'static [u8] {
+        if self.crlf { b"\r\n" } else { b"\n" }
+    }
+
+    /// The values of a line without its end; `None` unless [`Line::render`] gives exactly it.
+    pub(crate) fn parse(self, body: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        if body.len() != self.body_len() {
+            return None;
+        }
+        let start = out.len();
+        let mut valid = true;
+        let pairs = body.chunks_exact(2);
+        let last = pairs.remainder();
+        out.extend(pairs.map(|pair| {
+            let value = pair[0].wrapping_sub(b'0');
+            valid &= value <= 1 && pair[1] == self.separator;
+            value
+        }));
+        out.extend(last.iter().map(|digit| digit.wrapping_sub(b'0')));
+        valid &= out.last().is_some_and(|&v| v <= 1) && out.len() - start == self.dims;
+        valid.then_some(())
+    }
+
+    /// The line without its end.
+    pub(crate) fn render(self, values: &[u8], out: &mut Vec<u8>) {
+        out.extend(
+            values
+                .iter()
+                .flat_map(|&v| [b'0' + (v & 1), self.separator]),
+        );
+        if !self.trailing {
+            out.pop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_every_shape_come_back() {
+        for line in [
+            "0 1 1\n",
+            "0 1 1",
+            "0,1,1\r\n",
+            "1\n",
+            "0\t",
+            "0 1 1 \n",
+            "0;1;",
+        ] {
+            let shape = Line::detect(line.as_bytes()).unwrap();
+            let body = line.trim_end_matches(['\r', '\n']).as_bytes();
+            let mut values = Vec::new();
+            shape.parse(body, &mut values).unwrap();
+            let mut rendered = Vec::new();
+            shape.render(&values, &mut rendered);
+            assert_eq!(rendered, body, "{line:?}");
+            assert_eq!(shape.crlf, line.ends_with("\r\n"));
+        }
+    }
+
+    #[test]
+    fn other_lines_are_refused() {
+        let shape = Line::detect(b"0 1 1\n").unwrap();
+        for body in [
+            "0 1", "0 1 2", "0 1 1 ", "0,1 1", "0 1 /", "x 1 1", "", "0 1 1 1",
+        ] {
+            assert_eq!(
+                shape.parse(body.as_bytes(), &mut Vec::new()),
+                None,
+                "{body:?}"
+            );
+        }
+        assert!(Line::detect(b"hello\n").is_err());
+        assert!(Line::detect(b"\n").is_err());
+        assert!(Line::detect(b"0.5 1.0\n").is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! Data files: IDX, .amat, .npy, PNG; gzip around any of them is taken off.
+//!
+//! All data of a file have one shape. A reader gives their bytes row by row and keeps, in a
+//! [`Source`], what a writer needs to restore the file: for IDX, .amat and .npy to the same bytes,
+//! for PNG the same names and pixels.
+
+mod amat;
+mod npy;
+mod png_file;
+mod reader;
+mod source;
+mod writer;
+
+pub use png_file::{PngData, read_folder};
+pub use reader::{DataReader, End, Rows};
+pub use source::{Layout, Source};
+pub use writer::{DataWriter, Target};

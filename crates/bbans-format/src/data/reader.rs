@@ -1,0 +1,428 @@
+//! Reading data files as rows of bytes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use bbans_core::{Error, Result};
+use flate2::bufread::MultiGzDecoder;
+
+use super::amat::Line;
+use super::npy;
+use super::png_file;
+use super::source::{Layout, Source};
+
+/// Some consecutive data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Number of data; none at the end of the file.
+    pub count: usize,
+    /// Their bytes, row-major `[count, dims]`.
+    pub bytes: Vec<u8>,
+}
+
+/// What is known of a file once it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Bytes of the last line's end that the file does not have.
+    pub cut: u8,
+    /// BLAKE3 of the file's bytes, without the gzip around it; of the pixels for PNG.
+    pub digest: [u8; 32],
+    /// Number of bytes that were digested.
+    pub bytes: u64,
+}
+
+/// Reads the data of a file in order.
+pub struct DataReader {
+    source: Source,
+    input: Input,
+}
+
+type Stream = BufReader<Hashed<Box<dyn Read + Send>>>;
+
+enum Input {
+    /// So many data of one byte a value are left.
+    Bytes {
+        stream: Stream,
+        left: usize,
+    },
+    /// Lines; `cut` once the last one was seen.
+    Lines {
+        stream: Stream,
+        line: Line,
+        first: Vec<u8>,
+        cut: u8,
+    },
+    Empty {
+        stream: Stream,
+    },
+    Png {
+        paths: std::vec::IntoIter<PathBuf>,
+        hasher: blake3::Hasher,
+        bytes: u64,
+    },
+    OnePng {
+        pixels: Option<Vec<u8>>,
+        hasher: blake3::Hasher,
+    },
+}
+
+impl DataReader {
+    /// Opens a stream and tells its format from its first bytes. `name` is that of the file, for
+    /// the one PNG that a set may be.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if the format is none that bbans reads.
+    pub fn open(input: impl Read + Send + 'static, name: &str) -> Result<Self> {
+        let mut input = BufReader::with_capacity(1 << 16, input);
+        let input: Box<dyn Read + Send> = if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+            Box::new(MultiGzDecoder::new(input))
+        } else {
+            Box::new(input)
+        };
+        let mut stream = BufReader::with_capacity(1 << 16, Hashed::new(input));
+        let mut head = Vec::new();
+        (&mut stream).take(8).read_to_end(&mut head)?;
+        match head.as_slice() {
+            [] => Self::empty(stream),
+            [0x89, b'P', b'N', b'G', ..] => Self::one_png(head, stream, name),
+            [0, 0, ..] => Self::idx(head, stream),
+            h if h.starts_with(npy::MAGIC) => Self::npy(head, stream),
+            h if h == crate::container::MAGIC => Err(Error::invalid_argument(
+                "the input is a bbans file already; `bbans decompress` restores what is in it",
+            )),
+            _ => Self::amat(head, stream),
+        }
+    }
+
+    /// A folder of PNG files of one size, in the order of their names.
+    ///
+    /// # Errors
+    /// If there are none, or the first cannot be read.
+    pub fn open_folder(folder: &std::path::Path) -> Result<Self> {
+        let png_file::PngData { source, paths } = png_file::read_folder(folder)?;
+        let input = Input::Png {
+            paths: paths.into_iter(),
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        };
+        Ok(Self { source, input })
+    }
+
+    fn empty(stream: Stream) -> Result<Self> {
+        let layout = Layout::Amat {
+            separator: b' ',
+            trailing: false,
+            crlf: false,
+        };
+        Ok(Self {
+            source: Source {
+                shape: vec![],
+                layout,
+            },
+            input: Input::Empty { stream },
+        })
+    }
+
+    fn idx(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
+        let bad = |what: String| Err(Error::invalid_argument(format!("an IDX file {what}")));
+        if prefix.len() < 4 {
+            return bad("that ends within its header".into());
+        }
+        let (kind, rank) = (prefix[2], usize::from(prefix[3]));
+        if kind != 8 {
+            return bad(format!(
+                "of type 0x{kind:02x}; expected 0x08, unsigned bytes"
+            ));
+        }
+        if !(2..=9).contains(&rank) {
+            return bad(format!(
+                "with {rank} axes; expected the count and those of a datum, 2 to 9"
+            ));
+        }
+        let missing = (4 + 4 * rank).saturating_sub(prefix.len()) as u64;
+        (&mut stream).take(missing).read_to_end(&mut prefix)?;
+        if prefix.len() != 4 + 4 * rank {
+            return bad("that ends within its header".into());
+        }
+        let sizes = prefix[4..].chunks_exact(4);
+        let mut sizes = sizes.map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize);
+        let count = sizes.next().unwrap_or(0);
+        let source = Source {
+            shape: sizes.collect(),
+            layout: Layout::Idx { prefix },
+        };
+        Self::bytes(source, count, stream)
+    }
+
+    fn npy(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
+        let wide = prefix.get(6).is_some_and(|&major| major >= 2);
+        (&mut stream)
+            .take(if wide { 4 } else { 2 })
+            .read_to_end(&mut prefix)?;
+        let len = prefix
+            .get(8..)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .fold(0, |n, &b| n << 8 | u64::from(b));
+        if len > 1 << 16 {
+            return Err(Error::invalid_argument(format!(
+                "an .npy file with a header of {len} bytes"
+            )));
+        }
+        let start = prefix.len();
+        (&mut stream).take(len).read_to_end(&mut prefix)?;
+        let text = prefix.get(start..).unwrap_or_default();
+        if (text.len() as u64) < len || len == 0 {
+            return Err(Error::invalid_argument(
+                "an .npy file that ends within its header",
+            ));
+        }
+        let (count, shape) = npy::parse_dictionary(&String::from_utf8_lossy(text))?;
+        Self::bytes(
+            Source {
+                shape,
+                layout: Layout::Npy { prefix },
+            },
+            count,
+            stream,
+        )
+    }
+
+    fn bytes(source: Source, count: usize, stream: Stream) -> Result<Self> {
+        match source.dims() {
+            Some(1..) => Ok(Self {
+                source,
+                input: Input::Bytes {
+                    stream,
+                    left: count,
+                },
+            }),
+            _ => Err(Error::invalid_argument(format!(
+                "data of shape {:?}",
+                source.shape
+            ))),
+        }
+    }
+
+    fn amat(mut first: Vec<u8>, mut stream: Stream) -> Result<Self> {
+        // The head may hold several short lines: put it back before the rest.
+        if !first.contains(&b'\n') {
+            let limit = 1 << 26;
+            (&mut stream).take(limit).read_until(b'\n', &mut first)?;
+        }
+        let end = first
+            .iter()
+            .position(|&b| b == b'\n')
+            .map_or(first.len(), |at| at + 1);
+        let line = Line::detect(&first[..end])?;
+        let source = Source {
+            shape: vec![line.dims],
+            layout: line.layout(),
+        };
+        Ok(Self {
+            source,
+            input: Input::Lines {
+                stream,
+                line,
+                first,
+                cut: 0,
+            },
+        })
+    }
+
+    fn one_png(head: Vec<u8>, stream: Stream, name: &str) -> Result<Self> {
+        let (shape, depth, pixels) = png_file::decode(head.chain_read(stream))?;
+        png_file::check_name(name)?;
+        let layout = Layout::Png {
+            depth,
+            single: true,
+            names: vec![name.to_owned()],
+        };
+        let input = Input::OnePng {
+            pixels: Some(pixels),
+            hasher: blake3::Hasher::new(),
+        };
+        Ok(Self {
+            source: Source { shape, layout },
+            input,
+        })
+    }
+
+    /// Shape and layout of the file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Number of data, where the file says it before they are read.
+    pub fn count_hint(&self) -> Option<usize> {
+        match &self.input {
+            Input::Bytes { left, .. } => Some(*left),
+            Input::Png { paths, .. } => Some(paths.len()),
+            Input::OnePng { pixels, .. } => Some(usize::from(pixels.is_some())),
+            Input::Empty { .. } => Some(0),
+            Input::Lines { .. } => None,
+        }
+    }
+
+    /// The next data, up to `max`.
+    ///
+    /// # Errors
+    /// If the file ends early, is longer than it says, or is not what its start promised.
+    pub fn read(&mut self, max: usize) -> Result<Rows> {
+        let dims = self.source.dims().unwrap_or(0);
+        match &mut self.input {
+            Input::Empty { .. } => Ok(Rows::default()),
+            Input::Bytes { stream, left } => read_bytes(stream, left, max, dims),
+            Input::Lines {
+                stream,
+                line,
+                first,
+                cut,
+            } => read_lines(stream, *line, first, cut, max),
+            Input::Png {
+                paths,
+                hasher,
+                bytes,
+            } => {
+                let mut rows = Rows::default();
+                for path in paths.by_ref().take(max) {
+                    let pixels = png_file::read_like(&path, &self.source)?;
+                    hasher.update(&pixels);
+                    *bytes += pixels.len() as u64;
+                    rows.bytes.extend(pixels);
+                    rows.count += 1;
+                }
+                Ok(rows)
+            }
+            Input::OnePng { pixels, hasher } => {
+                let Some(bytes) = pixels.take_if(|_| max > 0) else {
+                    return Ok(Rows::default());
+                };
+                hasher.update(&bytes);
+                Ok(Rows { count: 1, bytes })
+            }
+        }
+    }
+
+    /// Ends the reading, after [`DataReader::read`] has given no more data.
+    pub fn finish(self) -> End {
+        let of = |s: Stream, cut| {
+            let hashed = s.into_inner();
+            End {
+                cut,
+                digest: hashed.hasher.finalize().into(),
+                bytes: hashed.bytes,
+            }
+        };
+        match self.input {
+            Input::Bytes { stream, .. } | Input::Empty { stream } => of(stream, 0),
+            Input::Lines { stream, cut, .. } => of(stream, cut),
+            Input::Png { hasher, bytes, .. } => End {
+                cut: 0,
+                digest: hasher.finalize().into(),
+                bytes,
+            },
+            Input::OnePng { hasher, .. } => End {
+                cut: 0,
+                bytes: hasher.count(),
+                digest: hasher.finalize().into(),
+            },
+        }
+    }
+}
+
+fn read_bytes(stream: &mut Stream, left: &mut usize, max: usize, dims: usize) -> Result<Rows> {
+    let count = max.min(*left);
+    let wanted = (count as u64).checked_mul(dims as u64);
+    let wanted = wanted.ok_or_else(|| Error::invalid_argument("data too large to be read"))?;
+    let mut bytes = Vec::new();
+    let read = stream.take(wanted).read_to_end(&mut bytes)? as u64;
+    if read < wanted {
+        return Err(Error::invalid_argument(format!(
+            "the data end {} bytes before the count that their header gives",
+            wanted - read + (*left - count) as u64 * dims as u64
+        )));
+    }
+    *left -= count;
+    if *left == 0 && !stream.fill_buf()?.is_empty() {
+        return Err(Error::invalid_argument(
+            "the file goes on after the data that its header counts; expected it to end there",
+        ));
+    }
+    Ok(Rows { count, bytes })
+}
+
+fn read_lines(
+    stream: &mut Stream,
+    line: Line,
+    first: &mut Vec<u8>,
+    cut: &mut u8,
+    max: usize,
+) -> Result<Rows> {
+    let mut rows = Rows::default();
+    let whole = line.body_len() + line.end().len();
+    let mut text = Vec::with_capacity(whole);
+    while rows.count < max && *cut == 0 {
+        text.clear();
+        let from_first = first.len().min(whole);
+        text.extend(first.drain(..from_first));
+        stream
+            .take((whole - from_first) as u64)
+            .read_to_end(&mut text)?;
+        if text.is_empty() {
+            break;
+        }
+        let missing = whole - text.len();
+        *cut = missing.min(line.end().len()) as u8;
+        let (body, end) = text.split_at(line.body_len().min(text.len()));
+        let ended = line.end().starts_with(end);
+        if missing > line.end().len() || !ended || line.parse(body, &mut rows.bytes).is_none() {
+            return Err(Error::invalid_argument(format!(
+                "line {} of the .amat text is not {} values 0 or 1 laid out like the first line \
+                 (counted from the start of this part of the file)",
+                rows.count + 1,
+                line.dims
+            )));
+        }
+        rows.count += 1;
+    }
+    Ok(rows)
+}
+
+/// A reader that digests what goes through it.
+struct Hashed<R> {
+    input: R,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<R> Hashed<R> {
+    fn new(input: R) -> Self {
+        Self {
+            input,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.input.read(buf)?;
+        self.hasher.update(&buf[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+/// Bytes already read, before the rest of a stream.
+trait ChainRead {
+    fn chain_read(self, rest: impl Read) -> impl Read;
+}
+
+impl ChainRead for Vec<u8> {
+    fn chain_read(self, rest: impl Read) -> impl Read {
+        std::io::Cursor::new(self).chain(rest)
+    }
+}

@@ -1,0 +1,169 @@
+//! Restoring data files.
+
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use bbans_core::{Error, Result};
+
+use super::amat::Line;
+use super::png_file;
+use super::source::{Layout, Source};
+
+/// Where a file is restored to.
+pub enum Target {
+    /// A stream.
+    Stream(Box<dyn Write + Send>),
+    /// A folder that is there, for a set of PNG files.
+    Folder(PathBuf),
+}
+
+/// Restores one data file.
+pub struct DataWriter {
+    source: Source,
+    dims: usize,
+    target: Target,
+    hasher: blake3::Hasher,
+    /// Data written.
+    count: usize,
+    /// The end of the last line, which the trailer may take away.
+    pending: Vec<u8>,
+}
+
+impl DataWriter {
+    /// A writer of `source` to `target`; writes what comes before the data.
+    ///
+    /// # Errors
+    /// If the target does not suit the source, or cannot be written.
+    pub fn new(source: Source, dims: usize, target: Target) -> Result<Self> {
+        let mut writer = Self {
+            dims,
+            target,
+            hasher: blake3::Hasher::new(),
+            count: 0,
+            pending: vec![],
+            source,
+        };
+        match (&writer.source.layout, &writer.target) {
+            (Layout::Png { single: false, .. }, Target::Stream(_)) => {
+                return Err(Error::invalid_argument(
+                    "the file holds a folder of PNG files, which cannot go to a stream; \
+                     name a folder with -o",
+                ));
+            }
+            (Layout::Idx { prefix } | Layout::Npy { prefix }, _) => {
+                let prefix = prefix.clone();
+                writer.put(&prefix)?;
+            }
+            _ => {}
+        }
+        Ok(writer)
+    }
+
+    /// Writes data: symbols row-major `[count, dims]`, each of which stands for the byte
+    /// `symbol * scale`.
+    ///
+    /// # Errors
+    /// If the target cannot be written, or the data do not fit the source.
+    pub fn write(&mut self, symbols: &[u8], scale: u8) -> Result<()> {
+        let bytes: Vec<u8> = symbols.iter().map(|&s| s.wrapping_mul(scale)).collect();
+        match self.source.layout.clone() {
+            Layout::Idx { .. } | Layout::Npy { .. } => {
+                self.count += bytes.len() / self.dims.max(1);
+                self.put(&bytes)
+            }
+            Layout::Amat {
+                separator,
+                trailing,
+                crlf,
+            } => {
+                let line = Line {
+                    dims: self.dims,
+                    separator,
+                    trailing,
+                    crlf,
+                };
+                let mut text = std::mem::take(&mut self.pending);
+                for row in symbols.chunks_exact(self.dims.max(1)) {
+                    line.render(row, &mut text);
+                    text.extend(line.end());
+                    self.count += 1;
+                }
+                let body = text.len() - line.end().len().min(text.len());
+                self.pending = text.split_off(body);
+                self.put(&text)
+            }
+            Layout::Png { depth, names, .. } => {
+                self.hasher.update(&bytes);
+                for image in bytes.chunks_exact(self.dims.max(1)) {
+                    let name = names.get(self.count).ok_or_else(too_many)?;
+                    self.put_png(name, depth, image)?;
+                    self.count += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn put_png(&mut self, name: &str, depth: u8, image: &[u8]) -> Result<()> {
+        let shape = &self.source.shape;
+        match &mut self.target {
+            Target::Stream(out) => png_file::encode(out, shape, depth, image),
+            Target::Folder(folder) => {
+                let path = folder.join(name);
+                let file = fs::File::create_new(&path).map_err(Error::from);
+                let written = file.and_then(|file| {
+                    let mut out = BufWriter::new(file);
+                    png_file::encode(&mut out, shape, depth, image)?;
+                    Ok(out.flush()?)
+                });
+                written.map_err(|e| e.context(path.display()))
+            }
+        }
+    }
+
+    /// Writes what comes after the data and checks the digest of all that was restored.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Corruption`] if the restored bytes are not those that were read.
+    pub fn finish(mut self, cut: u8, digest: &[u8; 32]) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        let kept = pending.len().checked_sub(usize::from(cut));
+        let kept =
+            kept.ok_or_else(|| Error::corruption("the trailer cuts more than a line's end"))?;
+        self.put(&pending[..kept])?;
+        if let Layout::Png { names, .. } = &self.source.layout
+            && names.len() != self.count
+        {
+            return Err(Error::corruption(format!(
+                "{} images for {} names",
+                self.count,
+                names.len()
+            )));
+        }
+        if let Target::Stream(out) = &mut self.target {
+            out.flush()?;
+        }
+        if self.hasher.finalize() != *digest {
+            return Err(Error::corruption(
+                "the digest of the restored data does not fit; the file is damaged",
+            ));
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        match &mut self.target {
+            Target::Stream(out) => Ok(out.write_all(bytes)?),
+            Target::Folder(_) if bytes.is_empty() => Ok(()),
+            Target::Folder(_) => Err(Error::invalid_argument(
+                "the file holds one data file, not a folder; name a file with -o",
+            )),
+        }
+    }
+}
+
+fn too_many() -> Error {
+    Error::corruption("more images than names")
+}

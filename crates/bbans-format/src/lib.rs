@@ -1,0 +1,9 @@
+//! The bbans container, and readers and writers of the data files that go into it.
+//!
+//! docs/format.md describes the container to the last bit.
+
+mod bytes;
+pub mod container;
+pub mod data;
+
+pub use data::{DataReader, DataWriter, Rows, Source};

@@ -1,0 +1,155 @@
+//! What a model file says of itself: everything that the codec reads besides the tensors.
+//!
+//! The description is JSON in the metadata of the safetensors file, under the key `bbans`.
+//! docs/format.md lists its fields.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Version of the description that this crate writes and reads.
+pub const DESCRIPTION_VERSION: u32 = 1;
+
+/// Greatest number of observed dimensions, latents or units of a layer.
+///
+/// It keeps every size computed from a description far from overflow.
+pub const MAX_DIM: usize = 1 << 24;
+
+/// A variational autoencoder with one layer of Gaussian latents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// [`DESCRIPTION_VERSION`].
+    pub version: u32,
+    /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
+    pub name: String,
+    /// Shape of one datum, for example `[28, 28]`; its product is the number of observed dimensions.
+    pub data_shape: Vec<usize>,
+    /// Distribution of the observed dimensions given the latents.
+    pub likelihood: Likelihood,
+    /// The latents and their discretization.
+    pub latent: Latent,
+    /// From `[dims]` to `[2 * latent]`: the means, then the log standard deviations.
+    pub encoder: Vec<Layer>,
+    /// From `[latent]` to the parameters of the likelihood.
+    pub decoder: Vec<Layer>,
+    /// How the model was made. The codec does not read it, and the fingerprint leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<serde_json::Value>,
+}
+
+/// Distribution of the observed dimensions, independent given the latents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likelihood {
+    /// One logit for each dimension; data are 0 or 1.
+    Bernoulli,
+}
+
+/// The latents: a standard normal prior cut into equal-mass bins, a diagonal Gaussian posterior.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latent {
+    /// Number of latents of one datum.
+    pub dim: usize,
+    /// The prior is cut into `2^bin_precision` bins of equal mass.
+    pub bin_precision: u32,
+    /// The log standard deviation of the posterior is clamped to `[min, max]`.
+    pub log_sigma: [f32; 2],
+}
+
+/// One step of a network, in the order in which it is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Layer {
+    /// `y = b + x W` with the tensors `{name}.weight`, `[in, out]`, and `{name}.bias`, `[out]`.
+    Dense {
+        /// Prefix of the two tensors' names.
+        name: String,
+    },
+    /// `x > 0 ? x : +0`.
+    Relu,
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// `e^x`.
+    Exp,
+}
+
+impl Description {
+    /// Number of observed dimensions of one datum.
+    ///
+    /// # Errors
+    /// If the shape is empty, has a zero, or its product is above [`MAX_DIM`].
+    pub fn dims(&self) -> Result<usize> {
+        let product = self.data_shape.iter().try_fold(1usize, |n, &d| {
+            n.checked_mul(d).filter(|&n| (1..=MAX_DIM).contains(&n))
+        });
+        match product {
+            Some(n) if !self.data_shape.is_empty() => Ok(n),
+            _ => Err(Error::new(format!(
+                "the model's data shape is {:?}; expected positive sizes with a product of at most {MAX_DIM}",
+                self.data_shape
+            ))),
+        }
+    }
+
+    /// Parses the JSON of a model file.
+    ///
+    /// # Errors
+    /// If the text is not a description of a version that this crate reads, or a field is out of
+    /// its range.
+    pub fn from_json(text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let bad =
+            |e: serde_json::Error| Error::new(format!("the model's description is not valid: {e}"));
+        let Version { version } = serde_json::from_str(text).map_err(bad)?;
+        if version != DESCRIPTION_VERSION {
+            return Err(Error::new(format!(
+                "the model's description has version {version}, this program reads version \
+                 {DESCRIPTION_VERSION}; use a newer bbans"
+            )));
+        }
+        let description: Self = serde_json::from_str(text).map_err(bad)?;
+        description.validate()?;
+        Ok(description)
+    }
+
+    /// Checks every field that needs no tensor.
+    fn validate(&self) -> Result<()> {
+        self.dims()?;
+        let Latent {
+            dim,
+            bin_precision,
+            log_sigma: [min, max],
+        } = self.latent;
+        if !(1..=MAX_DIM).contains(&dim) {
+            return Err(Error::new(format!(
+                "the model has {dim} latents; expected 1 to {MAX_DIM}"
+            )));
+        }
+        if !(1..=16).contains(&bin_precision) {
+            return Err(Error::new(format!(
+                "the model's bin_precision is {bin_precision}; expected 1 to 16"
+            )));
+        }
+        // The bounds keep e^-log_sigma finite and normal.
+        if !(min >= -20.0 && min <= max && max <= 20.0) {
+            return Err(Error::new(format!(
+                "the model clamps log sigma to [{min}, {max}]; expected -20 <= min <= max <= 20"
+            )));
+        }
+        if self.name.len() > 100 || !self.name.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(Error::new(
+                "the model's name must be at most 100 printable ASCII characters without spaces",
+            ));
+        }
+        Ok(())
+    }
+}

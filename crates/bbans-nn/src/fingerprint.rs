@@ -1,0 +1,78 @@
+//! What a compressed file knows its model by.
+
+use crate::description::{Description, Layer, Likelihood};
+use crate::model_file::ModelFile;
+
+/// BLAKE3 over every field of the description that the codec reads and over the tensors, in a
+/// fixed order that docs/format.md gives. The name and the training record are left out.
+pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
+    let mut h = Hash(blake3::Hasher::new());
+    let Description {
+        version,
+        data_shape,
+        likelihood,
+        latent,
+        encoder,
+        decoder,
+        ..
+    } = &file.description;
+    h.text("bbans model");
+    h.number(u64::from(*version));
+    h.numbers(data_shape);
+    h.text(match likelihood {
+        Likelihood::Bernoulli => "bernoulli",
+    });
+    h.number(latent.dim as u64);
+    h.number(u64::from(latent.bin_precision));
+    latent
+        .log_sigma
+        .iter()
+        .for_each(|v| h.number(u64::from(v.to_bits())));
+    for layers in [encoder, decoder] {
+        h.number(layers.len() as u64);
+        for layer in layers {
+            match layer {
+                Layer::Dense { name } => {
+                    h.text("dense");
+                    h.text(name);
+                }
+                Layer::Relu => h.text("relu"),
+                Layer::Silu => h.text("silu"),
+                Layer::Tanh => h.text("tanh"),
+                Layer::Sigmoid => h.text("sigmoid"),
+                Layer::Exp => h.text("exp"),
+            }
+        }
+    }
+    h.number(file.tensors.len() as u64);
+    // A BTreeMap: ascending by the bytes of the name.
+    for (name, tensor) in &file.tensors {
+        h.text(name);
+        h.numbers(&tensor.shape);
+        tensor.values.iter().for_each(|v| {
+            h.0.update(&v.to_le_bytes());
+        });
+    }
+    h.0.finalize().into()
+}
+
+struct Hash(blake3::Hasher);
+
+impl Hash {
+    /// 8 bytes, little-endian.
+    fn number(&mut self, n: u64) {
+        self.0.update(&n.to_le_bytes());
+    }
+
+    /// The count, then each.
+    fn numbers(&mut self, numbers: &[usize]) {
+        self.number(numbers.len() as u64);
+        numbers.iter().for_each(|&n| self.number(n as u64));
+    }
+
+    /// The length in bytes, then the bytes.
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+}

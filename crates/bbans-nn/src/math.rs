@@ -1,0 +1,149 @@
+//! Elementary functions with a fixed order of `f32` operations, written down in docs/format.md.
+//!
+//! Each is a straight line of additions, multiplications, divisions and selections, all rounded to
+//! nearest by IEEE 754, so every machine gives the same bits and every SIMD path can run it. They
+//! are within a few units in the last place of the true values, which nothing depends on.
+
+/// `1.5 * 2^23`: adding and subtracting it rounds to an integer, for magnitudes below `2^22`.
+const ROUND: f32 = 12_582_912.0;
+/// `ln 2` in two parts: the first has 9 significant bits, so its product with a small integer is exact.
+const LN2_HIGH: f32 = 355.0 / 512.0;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+/// Coefficients of the Taylor series of `e^r`, `1/7!` to `1/0!`.
+const TAYLOR: [f32; 8] = [
+    1.0 / 5040.0,
+    1.0 / 720.0,
+    1.0 / 120.0,
+    1.0 / 24.0,
+    1.0 / 6.0,
+    0.5,
+    1.0,
+    1.0,
+];
+
+/// `e^x`, with `x` clamped to `[-87, 88]`.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let x = if x < 88.0 { x } else { 88.0 };
+    let x = if x > -87.0 { x } else { -87.0 };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let mut p = TAYLOR[0];
+    p = p * r + TAYLOR[1];
+    p = p * r + TAYLOR[2];
+    p = p * r + TAYLOR[3];
+    p = p * r + TAYLOR[4];
+    p = p * r + TAYLOR[5];
+    p = p * r + TAYLOR[6];
+    p = p * r + TAYLOR[7];
+    // The low bits of `shifted` hold n in two's complement: n + 127 is the exponent of 2^n.
+    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
+    p * power
+}
+
+/// `1 / (1 + e^-x)`, computed from `e^-|x|`.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    let e = exp(-x.abs());
+    let numerator = if x < 0.0 { e } else { 1.0 };
+    numerator / (1.0 + e)
+}
+
+/// `tanh x = sign(x) (1 - e) / (1 + e)` with `e = e^(-2|x|)`.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let e = exp(-2.0 * x.abs());
+    let t = (1.0 - e) / (1.0 + e);
+    if x < 0.0 { -t } else { t }
+}
+
+/// `x sigmoid(x)`.
+#[inline(always)]
+pub fn silu(x: f32) -> f32 {
+    x * sigmoid(x)
+}
+
+/// `x > 0 ? x : +0`.
+#[inline(always)]
+pub fn relu(x: f32) -> f32 {
+    if x > 0.0 { x } else { 0.0 }
+}
+
+/// The mass, of `2^24`, of a 1 whose probability is `sigmoid(logit)`: 1 to `2^24 - 1`.
+///
+/// With `e = e^-|logit|` the less likely symbol has `m = max(1, floor(e / (1 + e) * 2^24 + 1/2))`;
+/// the other one the rest. So masses are as fine near 1 as near 0, and symmetric.
+#[inline(always)]
+pub fn bernoulli_mass(logit: f32) -> u32 {
+    let e = exp(-logit.abs());
+    // At most 2^23 + 1/2: the conversion is exact, towards zero.
+    let m = (e / (1.0 + e) * 16_777_216.0 + 0.5) as i32 as u32;
+    let m = if m > 1 { m } else { 1 };
+    if logit < 0.0 { m } else { (1 << 24) - m }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A walk over the bit patterns of 1e-9 to 128 and both signs, 80,000 values, and extremes.
+    fn values() -> impl Iterator<Item = f32> {
+        let magnitudes = (0x3080_0000..0x4300_0000).step_by(7919).map(f32::from_bits);
+        magnitudes
+            .flat_map(|v| [v, -v])
+            .chain([0.0, -0.0, 1e3, -1e3, f32::MAX, f32::MIN])
+    }
+
+    #[test]
+    fn exp_is_within_two_units_in_the_last_place_of_libm() {
+        for x in values().filter(|x| (-87.0..=88.0).contains(x)) {
+            let exact = libm::exp(f64::from(x));
+            let error = (f64::from(exp(x)) - exact).abs() / exact;
+            assert!(error < 2.0 * f64::from(f32::EPSILON), "{x}: {error}");
+        }
+    }
+
+    #[test]
+    fn sigmoid_and_its_kin_agree_with_libm() {
+        for x in values() {
+            let t = f64::from(x);
+            let s = 1.0 / (1.0 + libm::exp(-t));
+            assert!((f64::from(sigmoid(x)) - s).abs() < 2e-7, "sigmoid {x}");
+            assert!(
+                (f64::from(tanh(x)) - libm::tanh(t)).abs() < 3e-7,
+                "tanh {x}"
+            );
+            assert!(
+                (f64::from(silu(x)) - t * s).abs() <= 3e-7 * t.abs(),
+                "silu {x}"
+            );
+            let mass = (s * 16_777_216.0).clamp(1.0, 16_777_215.0);
+            assert!(
+                (f64::from(bernoulli_mass(x)) - mass).abs() < 3.0,
+                "mass {x}"
+            );
+        }
+    }
+
+    #[test]
+    fn masses_are_symmetric_and_never_zero() {
+        for x in values().filter(|&x| x != 0.0) {
+            assert_eq!(bernoulli_mass(x) + bernoulli_mass(-x), 1 << 24, "{x}");
+            assert!((1..1 << 24).contains(&bernoulli_mass(x)));
+        }
+    }
+
+    /// Files depend on these bits. A change here is a new version of the format.
+    #[test]
+    fn golden_bits() {
+        let mut hasher = blake3::Hasher::new();
+        for x in values() {
+            for y in [exp(x), sigmoid(x), tanh(x), silu(x), relu(x)] {
+                hasher.update(&y.to_bits().to_le_bytes());
+            }
+            hasher.update(&bernoulli_mass(x).to_le_bytes());
+        }
+        assert_eq!(hasher.finalize().to_hex()[..16], *"98d3e5bb92e5630a");
+    }
+}

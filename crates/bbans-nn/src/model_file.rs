@@ -1,0 +1,149 @@
+//! The model file: safetensors with a [`Description`] in its metadata.
+
+use std::collections::{BTreeMap, HashMap};
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::description::Description;
+use crate::error::{Error, Result};
+
+/// Key of the description in the metadata of the safetensors file.
+const METADATA_KEY: &str = "bbans";
+
+/// A tensor of a model: finite `f32` values, row-major, without negative zeros.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Sizes of the axes.
+    pub shape: Vec<usize>,
+    /// The values, `shape`'s product of them.
+    pub values: Vec<f32>,
+}
+
+/// A description and the tensors that it names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFile {
+    /// What the model is.
+    pub description: Description,
+    /// All tensors of the file, by name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl Tensor {
+    /// A tensor of `shape` from its values; `-0` becomes `+0`, so that leaving out the terms of an
+    /// input that is zero changes no sum.
+    ///
+    /// # Errors
+    /// If the number of values is not the product of the shape, or a value is infinite or NaN.
+    pub fn new(shape: Vec<usize>, mut values: Vec<f32>) -> Result<Self> {
+        let expected = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        if expected != Some(values.len()) {
+            return Err(Error::new(format!(
+                "{} values do not fill shape {shape:?}",
+                values.len()
+            )));
+        }
+        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+            return Err(Error::new(format!(
+                "value {i} is {}; weights must be finite",
+                values[i]
+            )));
+        }
+        // -0.0 + 0.0 is +0.0, and every other value is unchanged.
+        values.iter_mut().for_each(|v| *v += 0.0);
+        Ok(Self { shape, values })
+    }
+}
+
+impl ModelFile {
+    /// Parses the bytes of a model file.
+    ///
+    /// # Errors
+    /// If the bytes are not safetensors, carry no description, or hold a tensor that is not `f32`
+    /// or not finite.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let bad = |e: safetensors::SafeTensorError| {
+            Error::new(format!(
+                "not a model file: safetensors says {e:?}; expected a file that `bbans train` wrote"
+            ))
+        };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+        let json = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get(METADATA_KEY))
+            .ok_or_else(|| {
+                Error::new(
+                    "a safetensors file without a bbans description in its metadata; \
+                 expected a file that `bbans train` wrote",
+                )
+            })?;
+        let description = Description::from_json(json)?;
+        let file = SafeTensors::deserialize(bytes).map_err(bad)?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            let tensor =
+                read_tensor(&view).map_err(|e| Error::new(format!("tensor {name}: {e}")))?;
+            tensors.insert(name.to_owned(), tensor);
+        }
+        Ok(Self {
+            description,
+            tensors,
+        })
+    }
+
+    /// The bytes of the model file. The same model gives the same bytes.
+    ///
+    /// # Errors
+    /// If the description cannot be written as JSON or a shape does not fit its values.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let json = serde_json::to_string(&self.description)
+            .map_err(|e| Error::new(format!("the description cannot be written: {e}")))?;
+        let bytes: Vec<(&String, &Tensor, Vec<u8>)> = (self.tensors.iter())
+            .map(|(name, t)| {
+                (
+                    name,
+                    t,
+                    t.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                )
+            })
+            .collect();
+        let views = bytes
+            .iter()
+            .map(|(name, t, b)| Ok((*name, TensorView::new(Dtype::F32, t.shape.clone(), b)?)))
+            .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
+        views
+            .and_then(|views| safetensors::serialize(views, Some(metadata)))
+            .map_err(|e| Error::new(format!("the model cannot be written: {e:?}")))
+    }
+
+    /// A tensor that must be there with this shape.
+    ///
+    /// # Errors
+    /// If it is missing or has another shape; both shapes are named.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
+        let tensor = self.tensors.get(name).ok_or_else(|| {
+            Error::new(format!(
+                "the model has no tensor {name}; expected one of shape {shape:?}"
+            ))
+        })?;
+        if tensor.shape != shape {
+            return Err(Error::new(format!(
+                "tensor {name} has shape {:?}; expected {shape:?}",
+                tensor.shape
+            )));
+        }
+        Ok(tensor)
+    }
+}
+
+fn read_tensor(view: &TensorView<'_>) -> Result<Tensor> {
+    if view.dtype() != Dtype::F32 {
+        return Err(Error::new(format!("type {:?}; expected F32", view.dtype())));
+    }
+    let values = view
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    Tensor::new(view.shape().to_vec(), values.collect())
+}

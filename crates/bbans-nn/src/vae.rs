@@ -1,0 +1,199 @@
+//! A variational autoencoder as the codec needs it: parameters of the posterior and of the
+//! likelihood, exactly specified.
+
+use ndarray::{Array2, ArrayView2, Zip};
+use pulp::{Simd, WithSimd};
+
+use crate::bins::{CENTRES, EDGES};
+use crate::description::{Description, Likelihood};
+use crate::error::{Error, Result};
+use crate::fingerprint::fingerprint;
+use crate::math;
+use crate::model_file::ModelFile;
+use crate::network::Network;
+use crate::simd::Path;
+
+/// A model with one layer of Gaussian latents.
+#[derive(Debug, Clone)]
+pub struct Vae {
+    description: Description,
+    fingerprint: [u8; 32],
+    dims: usize,
+    encoder: Network,
+    decoder: Network,
+    edges: Vec<f32>,
+    centres: Vec<f32>,
+    path: Path,
+}
+
+/// Means and standard deviations of a posterior, all `[rows, latents]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior {
+    /// The means.
+    pub mean: Array2<f32>,
+    /// Log standard deviations, clamped to the model's range.
+    pub log_sigma: Array2<f32>,
+    /// `e^-log_sigma`, as the codec uses it.
+    pub inverse_sigma: Array2<f32>,
+}
+
+impl Vae {
+    /// The model of a file's bytes.
+    ///
+    /// # Errors
+    /// If the bytes are not a model, or its parts do not fit together.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::new(&ModelFile::from_bytes(bytes)?)
+    }
+
+    /// The model of a file.
+    ///
+    /// # Errors
+    /// If its parts do not fit together.
+    pub fn new(file: &ModelFile) -> Result<Self> {
+        let description = file.description.clone();
+        let dims = description.dims()?;
+        let latent = description.latent.dim;
+        let Likelihood::Bernoulli = description.likelihood;
+        let bins = 1usize << description.latent.bin_precision;
+        let edges = file.tensor(EDGES, &[bins - 1])?.values.clone();
+        if !edges.is_sorted() {
+            return Err(Error::new(format!("the values of {EDGES} do not ascend")));
+        }
+        Ok(Self {
+            fingerprint: fingerprint(file),
+            dims,
+            encoder: Network::new(&description.encoder, file, dims, 2 * latent)?,
+            decoder: Network::new(&description.decoder, file, latent, dims)?,
+            edges,
+            centres: file.tensor(CENTRES, &[bins])?.values.clone(),
+            path: Path::detect(),
+            description,
+        })
+    }
+
+    /// The same model on another SIMD path; its results are the same.
+    #[must_use]
+    pub fn with_path(mut self, path: Path) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// The SIMD path that is used.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// What the model is.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// BLAKE3 over everything that the codec reads; docs/format.md says in which order.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    /// Number of observed dimensions of one datum.
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// Number of latents of one datum.
+    pub fn latents(&self) -> usize {
+        self.description.latent.dim
+    }
+
+    /// The inner edges of the bins, ascending.
+    pub fn edges(&self) -> &[f32] {
+        &self.edges
+    }
+
+    /// The encoder network: `[rows, dims]` to `[rows, 2 * latents]`.
+    pub fn encoder(&self) -> &Network {
+        &self.encoder
+    }
+
+    /// The decoder network: `[rows, latents]` to `[rows, dims]`.
+    pub fn decoder(&self) -> &Network {
+        &self.decoder
+    }
+
+    /// The posterior `q(z|x)` of data `[rows, dims]`.
+    ///
+    /// # Errors
+    /// If the width is another, or the network's result is infinite or NaN.
+    pub fn posterior(&self, x: ArrayView2<'_, u8>) -> Result<Posterior> {
+        let parameters = self.encoder.forward_bytes(self.path, x)?;
+        let (mean, log_sigma) = parameters.view().split_at(ndarray::Axis(1), self.latents());
+        let [min, max] = self.description.latent.log_sigma;
+        let clamp = |&v: &f32| {
+            let v = if v < max { v } else { max };
+            if v > min { v } else { min }
+        };
+        let log_sigma = log_sigma.map(clamp);
+        let inverse_sigma = log_sigma.mapv(|v| math::exp(-v));
+        Ok(Posterior {
+            mean: mean.to_owned(),
+            log_sigma,
+            inverse_sigma,
+        })
+    }
+
+    /// The latents `[rows, latents]` that bin numbers stand for: the centres of the bins.
+    ///
+    /// # Errors
+    /// If a bin number is too large.
+    pub fn latents_of_bins(&self, bins: ArrayView2<'_, u16>) -> Result<Array2<f32>> {
+        let mut z = Array2::zeros(bins.dim());
+        let mut valid = true;
+        Zip::from(&mut z)
+            .and(bins)
+            .for_each(|z, &bin| match self.centres.get(usize::from(bin)) {
+                Some(&centre) => *z = centre,
+                None => valid = false,
+            });
+        if valid {
+            Ok(z)
+        } else {
+            Err(Error::new("a latent in a bin that the model does not have"))
+        }
+    }
+
+    /// Logits of the observed dimensions, `[rows, dims]`, for latents `[rows, latents]`.
+    ///
+    /// # Errors
+    /// If the width is another, or the network's result is infinite or NaN.
+    pub fn logits(&self, z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        self.decoder.forward(self.path, z)
+    }
+
+    /// Masses, of `2^24`, of a 1 in each observed dimension, `[rows, dims]`.
+    ///
+    /// # Errors
+    /// As [`Vae::latents_of_bins`] and [`Vae::logits`].
+    pub fn bernoulli_masses(&self, bins: ArrayView2<'_, u16>) -> Result<Array2<u32>> {
+        let logits = self.logits(self.latents_of_bins(bins)?.view())?;
+        let mut masses = Array2::zeros(logits.dim());
+        if let (Some(logits), Some(masses)) = (logits.as_slice(), masses.as_slice_mut()) {
+            self.path.run(Masses { logits, masses });
+        }
+        Ok(masses)
+    }
+}
+
+struct Masses<'a> {
+    logits: &'a [f32],
+    masses: &'a mut [u32],
+}
+
+impl WithSimd for Masses<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (mass, &logit) in self.masses.iter_mut().zip(self.logits) {
+            *mass = math::bernoulli_mass(logit);
+        }
+    }
+}

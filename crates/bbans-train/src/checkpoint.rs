@@ -1,0 +1,118 @@
+//! The state of a run between two epochs, as one safetensors file.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::adam::{Adam, Slot};
+use crate::error::{Error, Result};
+use crate::preset::Config;
+
+/// What a checkpoint says besides the tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// A run goes on only with the configuration it was started with.
+    pub(crate) config: Config,
+    /// BLAKE3 of the training data, likewise.
+    pub(crate) data_digest: String,
+    /// Epochs completed.
+    pub(crate) epoch: usize,
+    /// Steps completed.
+    pub(crate) step: usize,
+    /// Seconds of training so far.
+    pub(crate) seconds: f64,
+    /// Smallest validation loss so far, in nats a datum, and its epoch.
+    pub(crate) best: Option<(f64, usize)>,
+}
+
+const KEY: &str = "bbans-checkpoint";
+const PARTS: [&str; 4] = ["value", "first", "second", "average"];
+
+/// Writes a checkpoint; a reader sees the old one or the new one, never a part.
+pub(crate) fn save(path: &Path, state: &State, adam: &Adam, best: &[Vec<f32>]) -> Result<()> {
+    let mut bytes: Vec<(String, Vec<u8>)> = Vec::new();
+    for (i, slot) in adam.slots.iter().enumerate() {
+        let parts = [&slot.value, &slot.first, &slot.second, &slot.average];
+        for (part, values) in PARTS.iter().zip(parts) {
+            bytes.push((format!("{part}.{i}"), to_bytes(values)));
+        }
+    }
+    for (i, values) in best.iter().enumerate() {
+        bytes.push((format!("best.{i}"), to_bytes(values)));
+    }
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::new(format!(
+            "cannot write the checkpoint {}: {e}",
+            path.display()
+        ))
+    };
+    let views = (bytes.iter())
+        .map(|(name, b)| {
+            Ok((
+                name.clone(),
+                TensorView::new(Dtype::F32, vec![b.len() / 4], b)?,
+            ))
+        })
+        .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| failed(&e))?;
+    let json = serde_json::to_string(state).map_err(|e| failed(&e))?;
+    let file = safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), json)])))
+        .map_err(|e| failed(&e))?;
+    let partial = path.with_extension("checkpoint-new");
+    fs::write(&partial, file)
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|e| {
+            let _ = fs::remove_file(&partial);
+            failed(&e)
+        })
+}
+
+/// Reads a checkpoint: its state, the optimizer, and the best weights so far.
+pub(crate) fn load(path: &Path) -> Result<(State, Adam, Vec<Vec<f32>>)> {
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::new(format!(
+            "cannot go on from the checkpoint {}: {e}; remove it to start again",
+            path.display()
+        ))
+    };
+    let bytes = fs::read(path).map_err(|e| failed(&e))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| failed(&e))?;
+    let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
+    let json = json.ok_or_else(|| failed(&"it is no checkpoint of a training run"))?;
+    let state: State = serde_json::from_str(json).map_err(|e| failed(&e))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| failed(&e))?;
+    let values = |name: String| {
+        tensors
+            .tensor(&name)
+            .ok()
+            .map(|view| from_bytes(view.data()))
+    };
+    let slots = (0..).map_while(|i| {
+        Some(Slot {
+            value: values(format!("value.{i}"))?,
+            first: values(format!("first.{i}"))?,
+            second: values(format!("second.{i}"))?,
+            average: values(format!("average.{i}"))?,
+        })
+    });
+    let adam = Adam {
+        slots: slots.collect(),
+        step: state.step,
+    };
+    let best = (0..).map_while(|i| values(format!("best.{i}"))).collect();
+    Ok((state, adam, best))
+}
+
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn from_bytes(bytes: &[u8]) -> Vec<f32> {
+    bytes
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
+}

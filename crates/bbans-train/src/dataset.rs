@@ -1,0 +1,132 @@
+//! Training data: rows of pixels, binary or grey.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+use crate::error::{Error, Result};
+use crate::noise::below;
+
+/// What the bytes of a [`Dataset`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// 0 or 1.
+    Binary,
+    /// 0 to 255; a pixel of value `v` is drawn anew as 1 with probability `v / 255` each time it
+    /// is looked at (dynamic binarization, Salakhutdinov & Murray 2008).
+    Grey,
+}
+
+/// Data of one shape.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// Row-major, `[count, dims]`.
+    bytes: Vec<u8>,
+    shape: Vec<usize>,
+    dims: usize,
+    values: Values,
+}
+
+impl Dataset {
+    /// Data from their bytes, row-major `[count, dims]`, where `dims` is the product of `shape`.
+    ///
+    /// # Errors
+    /// If the bytes are no whole number of data, there are none, or binary data hold other values
+    /// than 0 and 1.
+    pub fn new(bytes: Vec<u8>, shape: Vec<usize>, values: Values) -> Result<Self> {
+        let dims: usize = shape.iter().product();
+        if dims == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(dims) {
+            return Err(Error::new(format!(
+                "{} bytes are no whole number of data of shape {shape:?}",
+                bytes.len()
+            )));
+        }
+        if values == Values::Binary
+            && let Some(v) = bytes.iter().find(|&&v| v > 1)
+        {
+            return Err(Error::new(format!(
+                "found the value {v} in binary data; expected 0 and 1 (for grey data, --binarize)"
+            )));
+        }
+        Ok(Self {
+            bytes,
+            shape,
+            dims,
+            values,
+        })
+    }
+
+    /// Number of data.
+    pub fn count(&self) -> usize {
+        self.bytes.len() / self.dims
+    }
+
+    /// Observed dimensions of one datum.
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// Shape of one datum.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// What the bytes are.
+    pub fn values(&self) -> Values {
+        self.values
+    }
+
+    /// All bytes, row-major `[count, dims]`.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Splits off the last `held_out` data, for validation.
+    ///
+    /// # Errors
+    /// If nothing would be left on one of the sides.
+    pub fn split(mut self, held_out: usize) -> Result<(Self, Self)> {
+        let count = self.count();
+        if held_out == 0 || held_out >= count {
+            return Err(Error::new(format!(
+                "{count} data are too few to hold {held_out} of them out for validation"
+            )));
+        }
+        let tail = self.bytes.split_off((count - held_out) * self.dims);
+        let validation = Self {
+            bytes: tail,
+            shape: self.shape.clone(),
+            dims: self.dims,
+            values: self.values,
+        };
+        Ok((self, validation))
+    }
+
+    /// Writes the data numbered `rows`, binarized, as 0.0 and 1.0.
+    pub(crate) fn batch(&self, rows: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let mut out = Vec::with_capacity(rows.len() * self.dims);
+        let mut random = vec![0u8; 2 * self.dims];
+        for &row in rows {
+            let pixels = &self.bytes[row * self.dims..][..self.dims];
+            match self.values {
+                Values::Binary => out.extend(pixels.iter().map(|&v| f32::from(v))),
+                Values::Grey => {
+                    rng.fill_bytes(&mut random);
+                    out.extend(pixels.iter().zip(random.chunks_exact(2)).map(|(&v, r)| {
+                        let draw = u32::from(u16::from_le_bytes([r[0], r[1]])) * 255 >> 16;
+                        f32::from(u8::from(draw < u32::from(v)))
+                    }));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// A random order of `0..count` (Fisher & Yates).
+pub(crate) fn shuffled(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    for i in (1..count).rev() {
+        order.swap(i, below(rng, i + 1));
+    }
+    order
+}

@@ -1,0 +1,251 @@
+//! The autoencoder in candle: the layers of a [`Description`], its parameters, its ELBO.
+
+use bbans_nn::description::{DESCRIPTION_VERSION, Latent};
+use bbans_nn::{Description, Layer, Likelihood, ModelFile};
+use candle_core::{Device, Tensor, Var};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::{Error, Result};
+use crate::loss::bernoulli_nats;
+use crate::noise::fill_normal;
+use crate::preset::Architecture;
+
+/// Range of the posterior's log standard deviation.
+const LOG_SIGMA: [f32; 2] = [-8.0, 4.0];
+
+/// The two parts of the negative ELBO, in nats, summed over data.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Elbo {
+    /// `KL(q(z|x), p(z))`.
+    pub kl_nats: f64,
+    /// `-log p(x|z)` for one sample of `z`.
+    pub reconstruction_nats: f64,
+}
+
+/// A network with parameters that can be trained.
+pub struct Network {
+    description: Description,
+    /// Weight and bias of each dense layer, encoder first.
+    vars: Vec<Var>,
+    names: Vec<String>,
+}
+
+impl Network {
+    /// A network for data of `shape` with random weights (Glorot & Bengio 2010, uniform).
+    ///
+    /// # Errors
+    /// If a size is zero.
+    pub(crate) fn random(
+        name: &str,
+        shape: &[usize],
+        architecture: &Architecture,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self> {
+        let dims: usize = shape.iter().product();
+        let Architecture {
+            encoder_hidden,
+            latent,
+            decoder_hidden,
+            bin_precision,
+        } = architecture;
+        let encoder_sizes = [&[dims], encoder_hidden.as_slice(), &[2 * latent]].concat();
+        let decoder_sizes = [&[*latent], decoder_hidden.as_slice(), &[dims]].concat();
+        let mut network = Self {
+            description: Description {
+                version: DESCRIPTION_VERSION,
+                name: name.to_owned(),
+                data_shape: shape.to_vec(),
+                likelihood: Likelihood::Bernoulli,
+                latent: Latent {
+                    dim: *latent,
+                    bin_precision: *bin_precision,
+                    log_sigma: LOG_SIGMA,
+                },
+                encoder: layers("encoder", encoder_sizes.len() - 1),
+                decoder: layers("decoder", decoder_sizes.len() - 1),
+                training: None,
+            },
+            vars: Vec::new(),
+            names: Vec::new(),
+        };
+        for (part, sizes) in [("encoder", encoder_sizes), ("decoder", decoder_sizes)] {
+            for (i, pair) in sizes.windows(2).enumerate() {
+                let weight = glorot(pair[0], pair[1], rng)?;
+                let bias = Tensor::zeros(pair[1], candle_core::DType::F32, &Device::Cpu)?;
+                network.add(&format!("{part}.{i}"), &weight, &bias)?;
+            }
+        }
+        Ok(network)
+    }
+
+    /// The network of a model file.
+    ///
+    /// # Errors
+    /// If a layer's tensor is missing.
+    pub fn from_model_file(file: &ModelFile) -> Result<Self> {
+        let mut network = Self {
+            description: file.description.clone(),
+            vars: Vec::new(),
+            names: Vec::new(),
+        };
+        for layer in file
+            .description
+            .encoder
+            .iter()
+            .chain(&file.description.decoder)
+        {
+            let Layer::Dense { name } = layer else {
+                continue;
+            };
+            let tensor = |suffix: &str| -> Result<Tensor> {
+                let full = format!("{name}.{suffix}");
+                let found = file.tensors.get(&full);
+                let t =
+                    found.ok_or_else(|| Error::new(format!("the model has no tensor {full}")))?;
+                Ok(Tensor::from_slice(
+                    &t.values,
+                    t.shape.as_slice(),
+                    &Device::Cpu,
+                )?)
+            };
+            network.add(name, &tensor("weight")?, &tensor("bias")?)?;
+        }
+        Ok(network)
+    }
+
+    fn add(&mut self, name: &str, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        self.vars.push(Var::from_tensor(weight)?);
+        self.names.push(format!("{name}.weight"));
+        self.vars.push(Var::from_tensor(bias)?);
+        self.names.push(format!("{name}.bias"));
+        Ok(())
+    }
+
+    /// What the network is.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    pub(crate) fn vars(&self) -> &[Var] {
+        &self.vars
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Output of every layer of the encoder on `x`, `[n, dims]`, in order; the last is
+    /// `[n, 2 * latent]`.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn encoder_layers(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        self.run(&self.description.encoder, 0, x)
+    }
+
+    /// Output of every layer of the decoder on `z`, `[n, latent]`, in order; the last is `[n, dims]`.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn decoder_layers(&self, z: &Tensor) -> Result<Vec<Tensor>> {
+        let dense = |l: &&Layer| matches!(l, Layer::Dense { .. });
+        let first = 2 * self.description.encoder.iter().filter(dense).count();
+        self.run(&self.description.decoder, first, z)
+    }
+
+    fn run(&self, layers: &[Layer], first_var: usize, input: &Tensor) -> Result<Vec<Tensor>> {
+        let mut vars = self.vars[first_var..].chunks_exact(2);
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let x = outputs.last().unwrap_or(input);
+            outputs.push(match layer {
+                Layer::Dense { name } => match vars.next() {
+                    Some([w, b]) => x.matmul(w)?.broadcast_add(b)?,
+                    _ => return Err(Error::new(format!("layer {name} has no parameters"))),
+                },
+                Layer::Relu => x.relu()?,
+                Layer::Silu => x.silu()?,
+                Layer::Tanh => x.tanh()?,
+                Layer::Sigmoid => (x.neg()?.exp()? + 1.0)?.recip()?,
+                Layer::Exp => x.exp()?,
+            });
+        }
+        Ok(outputs)
+    }
+
+    /// KL and reconstruction terms of `x`, `[n, dims]`, for the noise `epsilon`, `[n, latent]`:
+    /// two scalars in nats, summed over the data, that can be differentiated.
+    ///
+    /// `KL = sum (mu^2 + sigma^2 - 1) / 2 - log sigma` (Kingma & Welling 2014, appendix B).
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn terms(&self, x: &Tensor, epsilon: &Tensor) -> Result<(Tensor, Tensor)> {
+        let parameters = last(self.encoder_layers(x)?)?;
+        let latent = self.description.latent.dim;
+        let mu = parameters.narrow(1, 0, latent)?;
+        let log_sigma = parameters.narrow(1, latent, latent)?;
+        let sigma = log_sigma.exp()?;
+        let z = (&mu + (&sigma * epsilon)?)?;
+        let logits = last(self.decoder_layers(&z)?)?;
+        let squares = ((mu.sqr()? + sigma.sqr()?)? - 1.0)?;
+        let kl = ((squares * 0.5)? - log_sigma)?.sum_all()?;
+        Ok((kl, bernoulli_nats(&logits, x)?))
+    }
+
+    /// The negative ELBO of data, row-major `[n, dims]` of 0.0 and 1.0, with one sample of `z`
+    /// for each datum from `rng`.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub(crate) fn elbo(&self, x: &[f32], rng: &mut ChaCha8Rng) -> Result<Elbo> {
+        let dims = self.description.dims()?;
+        let mut total = Elbo::default();
+        for chunk in x.chunks(1000 * dims) {
+            let (x, epsilon) = self.batch(chunk.to_vec(), rng)?;
+            let (kl, reconstruction) = self.terms(&x, &epsilon)?;
+            total.kl_nats += f64::from(kl.to_scalar::<f32>()?);
+            total.reconstruction_nats += f64::from(reconstruction.to_scalar::<f32>()?);
+        }
+        Ok(total)
+    }
+
+    /// Data as a tensor `[n, dims]`, and noise for them, `[n, latent]`.
+    pub(crate) fn batch(&self, x: Vec<f32>, rng: &mut ChaCha8Rng) -> Result<(Tensor, Tensor)> {
+        let dims = self.description.dims()?;
+        let (n, latent) = (x.len() / dims, self.description.latent.dim);
+        let mut noise = vec![0.0; n * latent];
+        fill_normal(rng, &mut noise);
+        let x = Tensor::from_vec(x, (n, dims), &Device::Cpu)?;
+        Ok((x, Tensor::from_vec(noise, (n, latent), &Device::Cpu)?))
+    }
+}
+
+/// Dense layers with relu between them.
+fn layers(part: &str, dense: usize) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for i in 0..dense {
+        if i > 0 {
+            layers.push(Layer::Relu);
+        }
+        layers.push(Layer::Dense {
+            name: format!("{part}.{i}"),
+        });
+    }
+    layers
+}
+
+fn last(outputs: Vec<Tensor>) -> Result<Tensor> {
+    outputs
+        .into_iter()
+        .next_back()
+        .ok_or_else(|| Error::new("a network without layers"))
+}
+
+fn glorot(inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) -> Result<Tensor> {
+    use rand_chacha::rand_core::Rng;
+    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+    let draw = |_| ((f64::from(rng.next_u32()) / 2_147_483_648.0 - 1.0) * bound) as f32;
+    let values: Vec<f32> = (0..inputs * outputs).map(draw).collect();
+    Ok(Tensor::from_vec(values, (inputs, outputs), &Device::Cpu)?)
+}

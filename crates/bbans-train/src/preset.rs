@@ -1,0 +1,64 @@
+//! Named configurations.
+
+use serde::{Deserialize, Serialize};
+
+/// Sizes of the networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Units of the encoder's hidden layers, from the data on.
+    pub encoder_hidden: Vec<usize>,
+    /// Number of latents.
+    pub latent: usize,
+    /// Units of the decoder's hidden layers, from the latents on.
+    pub decoder_hidden: Vec<usize>,
+    /// The prior of a latent is cut into `2^bin_precision` bins of equal mass.
+    pub bin_precision: u32,
+}
+
+/// Everything that decides what a run computes, besides the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Name of the preset it came from.
+    pub preset: String,
+    /// Sizes of the networks.
+    pub architecture: Architecture,
+    /// Passes over the training data.
+    pub epochs: usize,
+    /// Data in a step.
+    pub batch: usize,
+    /// Peak learning rate: reached linearly over the first epoch, left along a cosine to 0.
+    pub learning_rate: f64,
+    /// The weight of the KL term rises linearly from 0 to 1 over this many epochs.
+    pub kl_warmup_epochs: usize,
+    /// Decay of the average of the weights, by step.
+    pub average_decay: f64,
+    /// One part in this many of the data, the last ones, is held out for validation.
+    pub held_out_part: usize,
+    /// Seed of every random number of the run.
+    pub seed: u64,
+}
+
+/// Names of the presets, for [`Config::preset`].
+pub const PRESETS: &[&str] = &["small"];
+
+impl Config {
+    /// The configuration of that name, if there is one.
+    pub fn preset(name: &str) -> Option<Self> {
+        (name == "small").then(|| Self {
+            preset: name.to_owned(),
+            architecture: Architecture {
+                encoder_hidden: vec![200, 200],
+                latent: 40,
+                decoder_hidden: vec![200, 200],
+                bin_precision: 10,
+            },
+            epochs: 400,
+            batch: 200,
+            learning_rate: 2e-3,
+            kl_warmup_epochs: 20,
+            average_decay: 0.999,
+            held_out_part: 6,
+            seed: 1,
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! Data file to bbans file.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+
+use bbans_core::block::{self, Block};
+use bbans_core::{Error, Result};
+use bbans_format::container::{self, Header, StoredBlock, Trailer};
+use bbans_format::{DataReader, Rows};
+use ndarray::{Array2, ArrayView2};
+
+use crate::file_model::{FileModel, check_fits};
+use crate::pipeline::ordered;
+
+/// How to compress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Lanes of a block: data that a step codes side by side, 1 to [`block::MAX_LANES`].
+    pub lanes: usize,
+    /// Threads. They change the time, never a byte of the file.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            lanes: 64,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+/// What a file consists of.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Report {
+    /// Number of data.
+    pub count: u64,
+    /// Observed dimensions of one datum.
+    pub dims: usize,
+    /// Bytes of the input, without a gzip around it.
+    pub input_bytes: u64,
+    /// Bytes of the file, everything included.
+    pub file_bytes: u64,
+    /// Bytes of the header, the trailer, and what surrounds the messages of the blocks.
+    pub frame_bytes: u64,
+    /// Number of blocks.
+    pub blocks: u64,
+    /// Initial bits of all blocks.
+    pub initial_bits: u64,
+    /// Growth of the messages over their initial bits.
+    pub net_bits: f64,
+}
+
+impl Report {
+    /// File bytes as bits per observed dimension.
+    pub fn gross_bits_per_dim(&self) -> f64 {
+        8.0 * self.file_bytes as f64 / (self.count as f64 * self.dims as f64)
+    }
+
+    /// Net bits per observed dimension.
+    pub fn net_bits_per_dim(&self) -> f64 {
+        self.net_bits / (self.count as f64 * self.dims as f64)
+    }
+}
+
+/// Compresses the data of `reader` to `out`. `progress` is told the number of data after each block.
+///
+/// # Errors
+/// If the data are not the model's, cannot be read, or `out` cannot be written.
+pub fn compress(
+    model: &impl FileModel,
+    mut reader: DataReader,
+    out: &mut dyn Write,
+    options: Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
+    if !(1..=block::MAX_LANES).contains(&options.lanes) {
+        return Err(Error::invalid_argument(format!(
+            "{} lanes; expected 1 to {}",
+            options.lanes,
+            block::MAX_LANES
+        )));
+    }
+    check_fits(model, reader.source())?;
+    let dims = model.dims();
+    let block_len = container::block_len(dims);
+    let header = Header {
+        fingerprint: model.fingerprint(),
+        model_name: model.name().to_owned(),
+        lanes: options.lanes,
+        block_len,
+        source: reader.source().clone(),
+    };
+    let header = header.to_bytes()?;
+    out.write_all(&header)?;
+    let mut report = Report {
+        dims,
+        file_bytes: header.len() as u64,
+        ..Report::default()
+    };
+    let mut table = Vec::new();
+    let next = || {
+        let rows = reader.read(block_len)?;
+        Ok((rows.count > 0).then_some(rows))
+    };
+    let work = |rows: Rows| encode(model, rows, options.lanes);
+    ordered(options.threads.get(), next, work, |(block, bytes)| {
+        out.write_all(&bytes)?;
+        table.push((block.plan.count as u64, bytes.len() as u64));
+        report.count += block.plan.count as u64;
+        report.blocks += 1;
+        report.file_bytes += bytes.len() as u64;
+        report.frame_bytes += (bytes.len() - 4 * block.words.len()) as u64;
+        report.initial_bits += 32 * block.plan.initial_words as u64;
+        report.net_bits += block.net_bits;
+        progress(report.count);
+        Ok(())
+    })?;
+    let end = reader.finish();
+    let trailer = Trailer {
+        count: report.count,
+        blocks: table,
+        cut: end.cut,
+        digest: end.digest,
+    };
+    let trailer = trailer.to_bytes()?;
+    out.write_all(&trailer)?;
+    report.input_bytes = end.bytes;
+    report.file_bytes += trailer.len() as u64;
+    report.frame_bytes += (header.len() + trailer.len()) as u64;
+    Ok(report)
+}
+
+fn encode(model: &impl FileModel, rows: Rows, lanes: usize) -> Result<(Block, Vec<u8>)> {
+    let Rows { count, mut bytes } = rows;
+    let scale = binary_symbols(&mut bytes)?;
+    let data = Array2::from_shape_vec((count, model.dims()), bytes);
+    let data = data.map_err(Error::invalid_argument)?;
+    let block = block::encode(model, ArrayView2::from(&data), lanes)?;
+    let bytes = StoredBlock::to_bytes(&block, scale);
+    Ok((block, bytes))
+}
+
+/// Turns bytes of two values, 0 and another, into 0 and 1; returns the other.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::InvalidArgument`] if there are more values: the data are grey.
+pub fn binary_symbols(bytes: &mut [u8]) -> Result<u8> {
+    let scale = bytes.iter().fold(0, |m, &b| b.max(m)).max(1);
+    if let Some(other) = bytes.iter().find(|&&b| b != 0 && b != scale) {
+        return Err(Error::invalid_argument(format!(
+            "the data are grey (values {other} and {scale} among them), the model is for binary \
+             data; make them binary first with `bbans binarize`, which loses the grey levels"
+        )));
+    }
+    bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    Ok(scale)
+}

@@ -1,0 +1,113 @@
+//! bbans file to data file.
+
+use std::io::Read;
+use std::num::NonZeroUsize;
+
+use bbans_core::{Error, Result, block};
+use bbans_format::DataWriter;
+use bbans_format::container::{Header, Part, StoredBlock, Trailer, read_part};
+
+use crate::file_model::{FileModel, check_fits};
+use crate::pipeline::ordered;
+
+/// What was restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// Number of data.
+    pub count: u64,
+    /// Number of blocks.
+    pub blocks: u64,
+}
+
+/// Decompresses what follows `header` in `input`, up to the end of the member, to `writer`.
+/// Each block is checked before its data are written. `progress` is told the number of data.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::Compatibility`] if the model is not the file's,
+/// [`bbans_core::ErrorKind::Corruption`] if the file is damaged.
+pub fn decompress(
+    model: &impl FileModel,
+    header: &Header,
+    input: &mut impl Read,
+    mut writer: DataWriter,
+    threads: NonZeroUsize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Restored> {
+    check_model(model, header)?;
+    let mut trailer = None;
+    let mut table = Vec::new();
+    let next = || match read_part(input, header)? {
+        Part::Block(block) => Ok(Some(block)),
+        Part::Trailer(t) => {
+            trailer = Some(t);
+            Ok(None)
+        }
+    };
+    let mut count = 0;
+    let work = |b: StoredBlock| {
+        let StoredBlock {
+            plan,
+            scale,
+            words,
+            stored_bytes,
+        } = b;
+        let data = block::decode(model, plan, words)?;
+        Ok((plan.count as u64, stored_bytes, scale, data))
+    };
+    ordered(
+        threads.get(),
+        next,
+        work,
+        |(data_count, stored_bytes, scale, data)| {
+            let data = data.as_standard_layout();
+            writer.write(data.as_slice().unwrap_or_default(), scale)?;
+            table.push((data_count, stored_bytes));
+            count += data_count;
+            progress(count);
+            Ok(())
+        },
+    )?;
+    let Some(Trailer {
+        count: promised,
+        blocks,
+        cut,
+        digest,
+    }) = trailer
+    else {
+        return Err(Error::corruption(
+            "the file ends without a trailer; it was cut short",
+        ));
+    };
+    if promised != count || blocks != table {
+        return Err(Error::corruption(format!(
+            "the trailer promises {promised} data in {} blocks, found {count} in {}",
+            blocks.len(),
+            table.len()
+        )));
+    }
+    writer.finish(cut, &digest)?;
+    Ok(Restored {
+        count,
+        blocks: table.len() as u64,
+    })
+}
+
+fn check_model(model: &impl FileModel, header: &Header) -> Result<()> {
+    if model.fingerprint() != header.fingerprint {
+        let short = |f: &[u8; 32]| {
+            f[..6]
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect::<String>()
+        };
+        return Err(Error::compatibility(format!(
+            "the file was written with the model {} ({}), this is {} ({}); give the right one with \
+             --model",
+            header.model_name,
+            short(&header.fingerprint),
+            model.name(),
+            short(&model.fingerprint())
+        )));
+    }
+    check_fits(model, &header.source).map_err(Error::corruption)
+}

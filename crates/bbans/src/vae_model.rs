@@ -1,0 +1,99 @@
+//! A variational autoencoder as a latent-variable model.
+
+use bbans_core::distributions::{Bernoulli, Bins, GaussianBins, UniformBins};
+use bbans_core::{Codec, Error, Independent, LatentModel, Result};
+use bbans_nn::simd::Path;
+use bbans_nn::{Posterior, Vae};
+use ndarray::Array2;
+
+use crate::file_model::FileModel;
+
+/// A variational autoencoder: `p(z)` uniform over bins of equal mass, `q(z|x)` a diagonal Gaussian
+/// over them, `p(x|z)` Bernoulli.
+#[derive(Debug, Clone)]
+pub struct VaeModel {
+    vae: Vae,
+    bins: Bins,
+}
+
+impl VaeModel {
+    /// The model of a file that `bbans train` wrote.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Model`] if the bytes are no model.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::new(Vae::from_bytes(bytes).map_err(Error::model)?)
+    }
+
+    /// The model of networks that were read already.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Model`] if its bins are none.
+    pub fn new(vae: Vae) -> Result<Self> {
+        let bins = Bins::new(vae.edges().to_vec()).map_err(Error::model)?;
+        Ok(Self { vae, bins })
+    }
+
+    /// The same model on another SIMD path, which gives the same bytes.
+    #[must_use]
+    pub fn with_path(self, path: Path) -> Self {
+        Self {
+            vae: self.vae.with_path(path),
+            bins: self.bins,
+        }
+    }
+
+    /// The networks.
+    pub fn vae(&self) -> &Vae {
+        &self.vae
+    }
+}
+
+impl LatentModel for VaeModel {
+    type X = u8;
+    type Z = u16;
+
+    fn dims(&self) -> usize {
+        self.vae.dims()
+    }
+
+    fn posterior_bits(&self) -> f64 {
+        f64::from(self.vae.description().latent.bin_precision) * self.vae.latents() as f64
+    }
+
+    fn prior(&self, lanes: usize) -> Result<impl Codec<Symbol = Array2<u16>>> {
+        UniformBins::new(
+            lanes,
+            self.vae.latents(),
+            self.vae.description().latent.bin_precision,
+        )
+    }
+
+    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+        let masses = self.vae.bernoulli_masses(z.view()).map_err(Error::model)?;
+        Ok(Independent::from(masses.mapv(Bernoulli::new)))
+    }
+
+    fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
+        let Posterior {
+            mean,
+            inverse_sigma,
+            ..
+        } = self.vae.posterior(x.view()).map_err(Error::model)?;
+        GaussianBins::new(&self.bins, mean, inverse_sigma)
+    }
+}
+
+impl FileModel for VaeModel {
+    fn fingerprint(&self) -> [u8; 32] {
+        self.vae.fingerprint()
+    }
+
+    fn name(&self) -> &str {
+        &self.vae.description().name
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.vae.description().data_shape
+    }
+}
