@@ -42,13 +42,18 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message without heads over [`initial_words`].
-    pub fn with_initial_words(count: usize) -> Self {
+    /// A message without heads over these words, the top one last.
+    pub fn new(words: Vec<u32>) -> Self {
         Self {
             heads: Vec::new(),
-            tail: initial_words(count),
+            tail: words,
             poisoned: false,
         }
+    }
+
+    /// A message without heads over [`initial_words`].
+    pub fn with_initial_words(count: usize) -> Self {
+        Self::new(initial_words(count))
     }
 
     /// Number of heads.

@@ -63,7 +63,7 @@ impl ModelFile {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let bad = |e: safetensors::SafeTensorError| {
             Error::new(format!(
-                "not a model file: safetensors says {e:?}; expected a file that `bbans train` wrote"
+                "not a model file ({e}); expected a file that `bbans train` wrote"
             ))
         };
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(bad)?;

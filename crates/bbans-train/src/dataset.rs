@@ -112,7 +112,7 @@ impl Dataset {
                 Values::Grey => {
                     rng.fill_bytes(&mut random);
                     out.extend(pixels.iter().zip(random.chunks_exact(2)).map(|(&v, r)| {
-                        let draw = u32::from(u16::from_le_bytes([r[0], r[1]])) * 255 >> 16;
+                        let draw = (u32::from(u16::from_le_bytes([r[0], r[1]])) * 255) >> 16;
                         f32::from(u8::from(draw < u32::from(v)))
                     }));
                 }

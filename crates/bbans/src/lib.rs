@@ -23,6 +23,7 @@ mod decompress;
 mod elbo;
 mod file_model;
 mod pipeline;
+mod sample;
 mod vae_model;
 
 pub use bbans_core::block;
@@ -41,4 +42,5 @@ pub use compress::{Options, Report, binary_symbols, compress};
 pub use decompress::{Restored, decompress};
 pub use elbo::{Elbo, elbo};
 pub use file_model::{FileModel, check_fits};
+pub use sample::sample;
 pub use vae_model::VaeModel;

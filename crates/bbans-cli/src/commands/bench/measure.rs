@@ -1,0 +1,138 @@
+//! Measuring: a real file, decoded and compared; and the bound beside it.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Cursor, Write};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use bbans::{DataReader, Elbo, Options, Report, VaeModel};
+use ndarray::{ArrayView2, Axis};
+
+use crate::support::memory;
+use crate::support::rows::DataSet;
+
+/// What the coding of a data set gave.
+pub(super) struct Coded {
+    pub(super) report: Report,
+    pub(super) encode_seconds: f64,
+    pub(super) decode_seconds: f64,
+}
+
+/// Compresses the data file `content` to a file, decodes that, and compares every byte.
+pub(super) fn code(model: &VaeModel, content: &Arc<Vec<u8>>, options: Options) -> Result<Coded> {
+    let folder = tempfile::tempdir().context("no folder for temporary files")?;
+    let path = folder.path().join("bench.bbans");
+    let reader = DataReader::open(Cursor::new(Bytes(content.clone())), "bench.png")?;
+    let mut file = BufWriter::new(File::create(&path)?);
+    let start = Instant::now();
+    let report = bbans::compress(model, reader, &mut file, options, &mut |_| {})?;
+    file.flush()?;
+    let encode_seconds = start.elapsed().as_secs_f64();
+    let size = file.get_ref().metadata()?.len();
+    if size != report.file_bytes {
+        bail!(
+            "the file has {size} bytes, the report counts {}",
+            report.file_bytes
+        );
+    }
+    let start = Instant::now();
+    let restored = memory::restore(model, BufReader::new(File::open(&path)?), options.threads)?;
+    let decode_seconds = start.elapsed().as_secs_f64();
+    if restored != **content {
+        bail!("the decoded bytes are not those of the data; this is a bug, please report it");
+    }
+    Ok(Coded {
+        report,
+        encode_seconds,
+        decode_seconds,
+    })
+}
+
+/// The mean of the bound over the data, in bits per dimension, and its standard error by the draws
+/// of the latents, from the spread of `samples / 4` groups.
+pub(super) struct Bound {
+    pub(super) bits_per_dim: f64,
+    pub(super) kl_bits_per_dim: f64,
+    pub(super) standard_error: f64,
+}
+
+/// Groups of samples, each with a seed of its own, from whose spread the error is told.
+const GROUPS: u64 = 4;
+
+pub(super) fn bound(
+    model: &VaeModel,
+    data: &DataSet,
+    samples: usize,
+    seed: u64,
+    threads: NonZeroUsize,
+) -> Result<Bound> {
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    let values = view.len() as f64;
+    let groups = GROUPS.min(samples as u64);
+    let mut means = Vec::new();
+    let mut kl_bits = 0.0;
+    for group in 0..groups {
+        let size =
+            samples / groups as usize + usize::from((group as usize) < samples % groups as usize);
+        let group_seed = seed.wrapping_mul(GROUPS).wrapping_add(group);
+        let bounds = elbo_on_threads(model, view, size, group_seed, threads)?;
+        kl_bits = bounds.iter().map(|b| b.kl_bits).sum();
+        means.push((
+            bounds.iter().map(Elbo::bits).sum::<f64>() / values,
+            size as f64,
+        ));
+    }
+    let weight: f64 = means.iter().map(|(_, w)| w).sum();
+    let mean = means.iter().map(|(m, w)| m * w).sum::<f64>() / weight;
+    let variance = means
+        .iter()
+        .map(|(m, w)| w * (m - mean).powi(2))
+        .sum::<f64>()
+        / weight;
+    Ok(Bound {
+        bits_per_dim: mean,
+        kl_bits_per_dim: kl_bits / values,
+        standard_error: (variance / (means.len() as f64 - 1.0)).sqrt(),
+    })
+}
+
+fn elbo_on_threads(
+    model: &VaeModel,
+    data: ArrayView2<'_, u8>,
+    samples: usize,
+    seed: u64,
+    threads: NonZeroUsize,
+) -> Result<Vec<Elbo>> {
+    let part = data.nrows().div_ceil(threads.get()).max(1);
+    let parts: Vec<_> = data.axis_chunks_iter(Axis(0), part).collect();
+    let results: Vec<_> = thread::scope(|scope| {
+        let start = |(i, rows)| {
+            scope.spawn(move || bbans::elbo(model, rows, samples, seed, (i * part) as u64))
+        };
+        let handles: Vec<_> = parts.into_iter().enumerate().map(start).collect();
+        handles
+            .into_iter()
+            .map(thread::ScopedJoinHandle::join)
+            .collect()
+    });
+    let mut all = Vec::with_capacity(data.nrows());
+    for result in results {
+        match result {
+            Ok(bounds) => all.extend(bounds?),
+            Err(_) => bail!("a thread stopped unexpectedly"),
+        }
+    }
+    Ok(all)
+}
+
+/// Shared bytes as a slice, for a cursor.
+struct Bytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}

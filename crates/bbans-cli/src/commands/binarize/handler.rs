@@ -1,0 +1,32 @@
+//! The work of `bbans binarize`.
+
+use anyhow::Result;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::Args;
+use crate::support::input;
+use crate::support::output::{Output, check_free};
+use crate::support::rows::DataSet;
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if !input::is_dash(&args.output) {
+        check_free(&args.output, args.force)?;
+    }
+    let mut data = DataSet::read(input::open_data(&args.input)?)?;
+    if args.stochastic {
+        let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+        // Uniform over 0..255: 1 with probability v / 255, to within 2^-32.
+        let mut draw = || ((u64::from(rng.next_u32()) * 255) >> 32) as u8;
+        data.bytes
+            .iter_mut()
+            .for_each(|v| *v = u8::from(draw() < *v));
+    } else {
+        data.bytes
+            .iter_mut()
+            .for_each(|v| *v = u8::from(*v >= args.threshold));
+    }
+    let mut out = Output::create(&args.output, args.force)?;
+    data.write(&args.output, &mut out)?;
+    out.commit()
+}

@@ -1,0 +1,14 @@
+//! The work of `bbans completions`.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use super::Args;
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::Cli::command(), "bbans", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
+}

@@ -1,0 +1,36 @@
+//! `bbans decompress`.
+
+pub(crate) mod handler;
+
+use std::path::PathBuf;
+
+use super::Threads;
+
+/// Restore what a .bbans file holds
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Compressed file; - is standard input
+    #[arg(default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Output file, or folder for a set of PNG files; - is standard output
+    /// [default: INPUT without .bbans; standard output for standard input]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write to standard output
+    #[arg(short = 'c', long, conflicts_with = "output")]
+    pub(crate) stdout: bool,
+    /// Model file, where the model is not built in
+    #[arg(short, long, value_name = "NAME|FILE")]
+    pub(crate) model: Option<String>,
+    /// Keep the input (the default)
+    #[arg(short, long, conflicts_with = "rm")]
+    pub(crate) keep: bool,
+    /// Remove the input after the output is complete
+    #[arg(long, conflicts_with = "stdout")]
+    pub(crate) rm: bool,
+    /// Overwrite the output
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}

@@ -1,0 +1,165 @@
+//! The work of `bbans inspect`.
+
+use std::io::{self, BufReader, Read, Write};
+
+use anyhow::{Context, Result, bail};
+use bbans::container::{Header, Part, StoredBlock, Trailer, read_part};
+use bbans::data::Layout;
+use bbans::{FileModel, VaeModel};
+use bbans_models::MODELS;
+use serde_json::{Value, json};
+
+use super::Args;
+use crate::support::input;
+
+/// Blocks that the table shows; all are in the JSON.
+const SHOWN: usize = 20;
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut file = BufReader::with_capacity(1 << 16, input::open(&args.input)?);
+    show(args, &mut file).with_context(|| args.input.display().to_string())
+}
+
+fn show(args: &Args, file: &mut impl Read) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let mut members = 0;
+    while let Some(header) = Header::read(file)? {
+        let mut blocks = Vec::new();
+        let trailer = loop {
+            match read_part(file, &header)? {
+                Part::Block(block) => blocks.push(block),
+                Part::Trailer(trailer) => break trailer,
+            }
+        };
+        members += 1;
+        if args.json {
+            writeln!(out, "{:#}", to_json(&header, &blocks, &trailer)?)?;
+        } else {
+            print(&mut out, &header, &blocks, &trailer)?;
+        }
+    }
+    match members {
+        0 => bail!("the file is empty; expected one that `bbans compress` wrote"),
+        _ => Ok(()),
+    }
+}
+
+/// Name of the built-in model of that fingerprint.
+fn built_in(header: &Header) -> Option<&'static str> {
+    let same =
+        |bytes| VaeModel::from_bytes(bytes).is_ok_and(|m| m.fingerprint() == header.fingerprint);
+    MODELS.iter().find(|m| same(m.bytes)).map(|m| m.name)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn sizes(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result<(u64, u64, u64)> {
+    let header = header.to_bytes()?.len() as u64;
+    let blocks = blocks.iter().map(|b| b.stored_bytes).sum();
+    Ok((header, blocks, trailer.to_bytes()?.len() as u64))
+}
+
+fn to_json(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result<Value> {
+    let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
+    let blocks = blocks.iter().map(|b| {
+        json!({
+            "count": b.plan.count,
+            "initial_words": b.plan.initial_words,
+            "growth": b.plan.growth,
+            "scale": b.scale,
+            "words": b.words.len(),
+            "stored_bytes": b.stored_bytes,
+            "bits_per_datum": 8.0 * b.stored_bytes as f64 / b.plan.count as f64,
+        })
+    });
+    Ok(json!({
+        "version": bbans::container::VERSION,
+        "model": header.model_name,
+        "model_fingerprint": hex(&header.fingerprint),
+        "model_built_in": built_in(header),
+        "lanes": header.lanes,
+        "block_len": header.block_len,
+        "source": header.source.kind(),
+        "shape": header.source.shape,
+        "count": trailer.count,
+        "header_bytes": header_bytes,
+        "block_bytes": block_bytes,
+        "trailer_bytes": trailer_bytes,
+        "file_bytes": header_bytes + block_bytes + trailer_bytes,
+        "digest": hex(&trailer.digest),
+        "blocks": blocks.collect::<Vec<_>>(),
+    }))
+}
+
+fn print(
+    out: &mut impl Write,
+    header: &Header,
+    blocks: &[StoredBlock],
+    trailer: &Trailer,
+) -> Result<()> {
+    let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
+    let file_bytes = header_bytes + block_bytes + trailer_bytes;
+    let where_from = if built_in(header).is_some() {
+        "built in"
+    } else {
+        "not built in"
+    };
+    writeln!(out, "format version  {}", bbans::container::VERSION)?;
+    writeln!(out, "model           {} ({where_from})", header.model_name)?;
+    writeln!(out, "fingerprint     {}", hex(&header.fingerprint))?;
+    writeln!(
+        out,
+        "source          {} of shape {:?}",
+        header.source.kind(),
+        header.source.shape
+    )?;
+    if let Layout::Png {
+        depth,
+        names,
+        single,
+    } = &header.source.layout
+    {
+        let what = if *single { "one file" } else { "a folder" };
+        writeln!(
+            out,
+            "                {what}, {depth} bits a pixel, {} names",
+            names.len()
+        )?;
+    }
+    writeln!(out, "data            {}", trailer.count)?;
+    writeln!(out, "lanes           {}", header.lanes)?;
+    writeln!(out, "digest          {}", hex(&trailer.digest))?;
+    writeln!(
+        out,
+        "bytes           {file_bytes} = header {header_bytes} + blocks {block_bytes} + trailer {trailer_bytes}"
+    )?;
+    if blocks.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:>6} {:>8} {:>13} {:>7} {:>10} {:>11}",
+        "block", "data", "initial words", "growth", "bytes", "bits/datum"
+    )?;
+    for (i, b) in blocks.iter().enumerate().take(SHOWN) {
+        writeln!(
+            out,
+            "{i:>6} {:>8} {:>13} {:>7} {:>10} {:>11.2}",
+            b.plan.count,
+            b.plan.initial_words,
+            format!("{}/256", b.plan.growth),
+            b.stored_bytes,
+            8.0 * b.stored_bytes as f64 / b.plan.count as f64
+        )?;
+    }
+    if blocks.len() > SHOWN {
+        writeln!(
+            out,
+            "   ... and {} more (all with --json)",
+            blocks.len() - SHOWN
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The work of `bbans models`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use bbans::{FileModel, LatentModel, VaeModel};
+use bbans_models::MODELS;
+
+use super::Args;
+use crate::support::models;
+use crate::support::output::Output;
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match (&args.name, &args.output) {
+        (Some(name), Some(path)) => {
+            let mut out = Output::create(path, args.force)?;
+            out.write_all(&models::bytes(name)?)?;
+            out.commit()
+        }
+        (Some(name), None) => show(name),
+        (None, _) => list(),
+    }
+}
+
+fn list() -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{:<24} {:>10} {:>8} {:>10}",
+        "name", "shape", "latents", "bytes"
+    )?;
+    for model in MODELS {
+        let vae = VaeModel::from_bytes(model.bytes)?;
+        let shape = vae
+            .shape()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("x");
+        let (latents, bytes) = (vae.vae().latents(), model.bytes.len());
+        writeln!(
+            out,
+            "{:<24} {shape:>10} {latents:>8} {bytes:>10}",
+            model.name
+        )?;
+    }
+    Ok(())
+}
+
+fn show(name: &str) -> Result<()> {
+    let model = models::load(name)?;
+    let mut out = io::stdout().lock();
+    if let Some(embedded) = MODELS.iter().find(|m| m.name == name) {
+        writeln!(out, "{}", embedded.card)?;
+    }
+    let fingerprint: String = model
+        .fingerprint()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    writeln!(out, "fingerprint: {fingerprint}")?;
+    writeln!(out, "dims: {}", model.dims())?;
+    writeln!(
+        out,
+        "{}",
+        serde_json::to_string_pretty(model.vae().description())?
+    )?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The work of `bbans train`.
+
+use std::fs;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bbans::VaeModel;
+use bbans_train::{Config, Dataset, Progress, Trainer, Values};
+use indicatif::ProgressBar;
+
+use super::Args;
+use crate::support::output::{Output, check_free};
+use crate::support::rows::DataSet;
+use crate::support::{input, progress};
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if input::is_dash(&args.output) {
+        bail!("a model is written to a file; name one with -o");
+    }
+    check_free(&args.output, args.force)?;
+    let limit = match args.max_minutes {
+        Some(m) if !(m > 0.0 && m < 1e6) => bail!("--max-minutes {m}: expected a positive number"),
+        minutes => minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
+    };
+    let data = training_data(args)?;
+    let dims = data.dims();
+    let mut checkpoint = args.output.clone().into_os_string();
+    checkpoint.push(".checkpoint");
+    let checkpoint = std::path::PathBuf::from(checkpoint);
+    let mut trainer = Trainer::new(config(args)?, &name(args)?, data, Some(checkpoint.clone()))?;
+    // An unwritable folder is found out now, not after hours.
+    let mut out = Output::create(&args.output, args.force)?;
+    if trainer.epochs_done() > 0 {
+        eprintln!(
+            "going on after {} epochs from {}",
+            trainer.epochs_done(),
+            checkpoint.display()
+        );
+    }
+    let bar = progress::styled(
+        ProgressBar::no_length(),
+        "epoch {msg} {wide_bar} {percent}% {eta}",
+    );
+    let outcome = trainer.run(limit, |p| {
+        bar.set_length(p.steps as u64);
+        bar.set_position(p.step as u64);
+        bar.set_message(message(p, dims));
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let outcome = outcome?;
+    let bytes = outcome.model.to_bytes()?;
+    VaeModel::from_bytes(&bytes).context("the trained model cannot be used")?;
+    out.write_all(&bytes)?;
+    out.commit()?;
+    if outcome.complete {
+        fs::remove_file(&checkpoint).ok();
+    } else {
+        eprintln!("stopped before the last epoch; the same command with -f goes on");
+    }
+    eprintln!(
+        "{}: validation -ELBO {:.3} nats, {:.4} bits/dim",
+        args.output.display(),
+        outcome.validation_nats,
+        bits_per_dim(outcome.validation_nats, dims)
+    );
+    Ok(())
+}
+
+fn config(args: &Args) -> Result<Config> {
+    let mut config = Config::preset(&args.preset).context("no such preset")?;
+    config.epochs = args.epochs.map_or(config.epochs, |n| n as usize);
+    config.seed = args.seed.unwrap_or(config.seed);
+    Ok(config)
+}
+
+fn name(args: &Args) -> Result<String> {
+    let stem = args.output.file_stem().and_then(|s| s.to_str());
+    let name = args.name.as_deref().or(stem).unwrap_or("model");
+    if name.is_empty() || name.len() > 100 || !name.chars().all(|c| c.is_ascii_graphic()) {
+        bail!(
+            "the model's name {name:?} must be 1 to 100 printable ASCII characters without spaces; give one with --name"
+        );
+    }
+    Ok(name.to_owned())
+}
+
+fn training_data(args: &Args) -> Result<Dataset> {
+    let mut data = DataSet::read(input::open_data(&args.data)?)?;
+    let values = if args.binarize {
+        Values::Grey
+    } else {
+        bbans::binary_symbols(&mut data.bytes).map_err(|e| {
+            let hint = e.context("for grey data, --binarize draws them anew in every epoch");
+            anyhow::Error::from(hint).context(args.data.display().to_string())
+        })?;
+        Values::Binary
+    };
+    Ok(Dataset::new(data.bytes, data.shape, values)?)
+}
+
+fn bits_per_dim(nats: f64, dims: usize) -> f64 {
+    nats / std::f64::consts::LN_2 / dims as f64
+}
+
+fn message(p: &Progress, dims: usize) -> String {
+    let figure = |nats: f64| format!("{nats:.2} nats {:.4} bits/dim", bits_per_dim(nats, dims));
+    let validation = p
+        .validation_nats
+        .map_or(String::new(), |v| format!(", validation {}", figure(v)));
+    format!(
+        "{}: -ELBO {}{validation}",
+        p.epoch + 1,
+        figure(p.train_nats)
+    )
+}

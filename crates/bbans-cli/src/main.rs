@@ -1,0 +1,5 @@
+//! The program `bbans`.
+
+fn main() -> std::process::ExitCode {
+    bbans_cli::main()
+}
