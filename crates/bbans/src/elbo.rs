@@ -38,6 +38,23 @@ pub fn elbo(
     seed: u64,
     first: u64,
 ) -> Result<Vec<Elbo>> {
+    elbo_with(model, data, samples, |datum| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(first + datum as u64);
+        move || normal(&mut rng)
+    })
+}
+
+/// [`elbo`] with `z = mean + sigma * noise(datum)()`: `noise` gives each datum its own draws.
+///
+/// # Errors
+/// As [`elbo`].
+pub fn elbo_with<N: FnMut() -> f64>(
+    model: &VaeModel,
+    data: ArrayView2<'_, u8>,
+    samples: usize,
+    mut noise: impl FnMut(usize) -> N,
+) -> Result<Vec<Elbo>> {
     let vae = model.vae();
     let posterior = vae.posterior(data).map_err(Error::model)?;
     let rows = posterior
@@ -54,12 +71,11 @@ pub fn elbo(
         let kl_nats: f64 = parameters
             .map(|(m, s)| 0.5 * (m * m + (2.0 * s).exp() - 1.0) - s)
             .sum();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(first + i as u64);
+        let mut draw = noise(i);
         let mut z = Array2::zeros((samples, vae.latents()));
         for mut row in z.rows_mut() {
             for ((z, &m), &s) in row.iter_mut().zip(mean).zip(log_sigma) {
-                *z = m + s.exp() * normal(&mut rng) as f32;
+                *z = m + s.exp() * draw() as f32;
             }
         }
         let logits = vae.logits(z.view()).map_err(Error::model)?;

@@ -31,7 +31,7 @@ pub use bbans_core::distributions;
 pub use bbans_core::laws;
 pub use bbans_core::{
     BitsBack, Codec, Distribution, Error, ErrorKind, Independent, Interval, LatentModel, Message,
-    Repeat, Result,
+    Repeat, Result, initial_words,
 };
 pub use bbans_format::container;
 pub use bbans_format::data;
@@ -40,7 +40,7 @@ pub use bbans_nn as nn;
 
 pub use compress::{Options, Report, binary_symbols, compress};
 pub use decompress::{Restored, decompress};
-pub use elbo::{Elbo, elbo};
+pub use elbo::{Elbo, elbo, elbo_with};
 pub use file_model::{FileModel, check_fits};
 pub use sample::sample;
 pub use vae_model::VaeModel;

@@ -339,9 +339,9 @@ fn read_bytes(stream: &mut Stream, left: &mut usize, max: usize, dims: usize) ->
     let mut bytes = Vec::new();
     let read = stream.take(wanted).read_to_end(&mut bytes)? as u64;
     if read < wanted {
+        let missing = u128::from(wanted - read) + (*left - count) as u128 * dims as u128;
         return Err(Error::invalid_argument(format!(
-            "the data end {} bytes before the count that their header gives",
-            wanted - read + (*left - count) as u64 * dims as u64
+            "the data end {missing} bytes before the count that their header gives"
         )));
     }
     *left -= count;

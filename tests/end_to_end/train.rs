@@ -1,0 +1,85 @@
+//! Training a model of one's own data, interrupted and gone on with.
+
+use crate::Folder;
+use crate::support::{TINY_SHAPE, idx, tiny_data};
+
+#[test]
+fn a_trained_model_compresses_its_data() {
+    let folder = Folder::new();
+    // Rows of two kinds, so that there is something to learn.
+    let mut data = tiny_data(600, 1);
+    for (i, mut row) in data.rows_mut().into_iter().enumerate() {
+        row.iter_mut().enumerate().for_each(|(d, b)| {
+            *b = u8::from((d < 15) == (i % 2 == 0)) ^ (*b & u8::from(d % 7 == 0))
+        });
+    }
+    folder.write("x", idx(&data, &TINY_SHAPE, 255));
+    let told = folder
+        .ok("train --data x -o mine.safetensors --epochs 30")
+        .stderr;
+    assert!(told.contains("validation -ELBO"), "{told}");
+    assert!(!folder.path("mine.safetensors.checkpoint").exists());
+    folder.ok("compress x -m mine.safetensors");
+    folder.ok("decompress x.bbans -o y -m mine.safetensors");
+    assert_eq!(folder.read("x"), folder.read("y"));
+    assert!(
+        folder.read("x.bbans").len() < 600 * 30 / 8 / 2 + 300,
+        "it learned something"
+    );
+    folder.fails(
+        "train --data x -o mine.safetensors",
+        &["mine.safetensors exists"],
+    );
+}
+
+/// A run that is stopped and gone on with ends with the model of one that was not.
+#[test]
+fn an_interrupted_run_goes_on_where_it_stopped() {
+    let folder = Folder::new();
+    folder.write("x", idx(&tiny_data(3000, 1), &TINY_SHAPE, 1));
+    folder.ok("train --data x -o whole.safetensors --epochs 6 --name m");
+    let mut runs = 0;
+    let there = |name: &str| folder.path(name).exists();
+    while !there("parts.safetensors") || there("parts.safetensors.checkpoint") {
+        runs += 1;
+        assert!(runs < 200, "it never ends");
+        // Less than the run takes; the first epoch may need more.
+        folder
+            .run("train --data x -o parts.safetensors --epochs 6 --name m -f --max-minutes 0.002");
+        if runs > 60 {
+            folder.ok("train --data x -o parts.safetensors --epochs 6 --name m -f");
+        }
+    }
+    let weights = |name: &str| {
+        bbans::nn::ModelFile::from_bytes(&folder.read(name))
+            .unwrap()
+            .tensors
+    };
+    assert_eq!(weights("whole.safetensors"), weights("parts.safetensors"));
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_refused() {
+    let folder = Folder::new();
+    let mut grey = idx(&tiny_data(60, 1), &TINY_SHAPE, 1);
+    grey[20] = 7;
+    grey[21] = 9;
+    folder.write("grey", &grey);
+    folder.fails(
+        "train --data grey -o m.safetensors",
+        &["grey", "--binarize"],
+    );
+    folder.write("few", idx(&tiny_data(2, 1), &TINY_SHAPE, 1));
+    folder.fails("train --data few -o m.safetensors", &["too few"]);
+    folder.fails("train --data few -o nowhere/m.safetensors", &["few"]);
+    folder.fails(
+        "train --data few -o m.safetensors --max-minutes=-1",
+        &["--max-minutes"],
+    );
+    folder.write("other.safetensors.checkpoint", "not one");
+    folder.write("x", idx(&tiny_data(60, 1), &TINY_SHAPE, 1));
+    folder.fails(
+        "train --data x -o other.safetensors",
+        &["checkpoint", "remove it"],
+    );
+}

@@ -1,0 +1,234 @@
+//! Damaged and forged files: always an error, never a panic, never wrong data taken for right.
+
+use bbans::{DataReader, ErrorKind};
+use proptest::prelude::*;
+
+use crate::support::{
+    TINY_SHAPE, amat, idx, npy, npy_with, tiny_data, tiny_model, tiny_model_file,
+};
+use crate::{compress, decompress};
+
+fn small_file() -> (Vec<u8>, Vec<u8>) {
+    let content = idx(&tiny_data(9, 3), &TINY_SHAPE, 1);
+    let (file, _) = compress(&tiny_model(), &content, 4, 1).unwrap();
+    (content, file)
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let model = tiny_model();
+    let (_, file) = small_file();
+    for bit in 0..8 * file.len() {
+        let mut damaged = file.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(decompress(&model, &damaged, 1).is_err(), "bit {bit}");
+    }
+}
+
+#[test]
+fn every_cut_is_noticed() {
+    let model = tiny_model();
+    let (content, file) = small_file();
+    for len in 0..file.len() {
+        assert!(
+            decompress(&model, &file[..len], 1).is_err(),
+            "cut to {len} bytes"
+        );
+    }
+    assert_eq!(decompress(&model, &file, 1).unwrap(), content);
+}
+
+/// A forger keeps the checksum: what is within must then be refused on its own.
+#[test]
+fn forged_blocks_are_refused() {
+    use bbans::block::{Plan, decode};
+    let model = tiny_model();
+    let data = tiny_data(60, 3);
+    let block = bbans::block::encode(&model, data.view(), 4).unwrap();
+    let good = block.plan;
+    for plan in [
+        Plan { count: 61, ..good },
+        Plan { count: 0, ..good },
+        Plan {
+            count: usize::MAX,
+            ..good
+        },
+        Plan { lanes: 0, ..good },
+        Plan { lanes: 1, ..good },
+        Plan {
+            lanes: usize::MAX,
+            ..good
+        },
+        Plan {
+            growth: good.growth + 100,
+            ..good
+        },
+        Plan {
+            initial_words: good.initial_words + 1,
+            ..good
+        },
+        Plan {
+            initial_words: usize::MAX,
+            ..good
+        },
+    ] {
+        assert!(
+            decode(&model, plan, block.words.clone()).is_err(),
+            "{plan:?}"
+        );
+    }
+    assert_eq!(decode(&model, good, block.words.clone()).unwrap(), data);
+    for i in 0..block.words.len() {
+        let mut words = block.words.clone();
+        words[i] ^= 1 << (i % 32);
+        let decoded = decode(&model, good, words);
+        assert!(
+            decoded.is_err_and(|e| e.kind() == ErrorKind::Corruption),
+            "word {i}"
+        );
+    }
+}
+
+#[test]
+fn another_model_is_refused_and_named() {
+    let (_, file) = small_file();
+    let other = tiny_model_file("other", 8).to_bytes().unwrap();
+    let other = bbans::VaeModel::from_bytes(&other).unwrap();
+    let e = decompress(&other, &file, 1).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Compatibility);
+    assert!(
+        e.to_string().contains("tiny") && e.to_string().contains("other"),
+        "{e}"
+    );
+}
+
+#[test]
+fn a_later_version_is_refused_and_named() {
+    let (_, mut file) = small_file();
+    file[8] = 2;
+    let e = decompress(&tiny_model(), &file, 1).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Compatibility);
+    assert!(e.to_string().contains("version 2"), "{e}");
+}
+
+fn open_error(content: Vec<u8>) -> String {
+    let opened = DataReader::open(std::io::Cursor::new(content), "x.png");
+    let read = opened.and_then(|mut reader| {
+        while reader.read(7)?.count > 0 {}
+        Ok(())
+    });
+    read.expect_err("this is no data").to_string()
+}
+
+#[test]
+fn data_files_that_lie_are_refused() {
+    let data = tiny_data(9, 3);
+    let whole = idx(&data, &TINY_SHAPE, 1);
+    let mut huge = whole.clone();
+    huge[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
+    let mut wide = whole.clone();
+    wide[8..16].copy_from_slice(&[255; 8]);
+    let mut floats = whole.clone();
+    floats[2] = 0x0d;
+    let lies = [
+        ("end", whole[..whole.len() - 1].to_vec()),
+        ("end", huge),
+        ("large", wide),
+        ("goes on", [whole.as_slice(), &[0]].concat()),
+        ("0x0d", floats),
+        ("header", whole[..7].to_vec()),
+        (
+            "<f4",
+            npy_with(
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (9, 30), }",
+                &[0; 1080],
+            ),
+        ),
+        (
+            "end",
+            npy_with(
+                "{'descr': '|u1', 'fortran_order': False, 'shape': (1152921504606846976, 30), }",
+                &[0; 99],
+            ),
+        ),
+        ("header", npy(&data, &TINY_SHAPE)[..40].to_vec()),
+        ("line 2", b"0 1 1\n0 1\n".to_vec()),
+        ("line 2", b"0 1 1\n0 1 2\n".to_vec()),
+        ("line 2", b"0 1 1\n\n".to_vec()),
+        ("no data format", b"hello, world".to_vec()),
+        ("PNG", b"\x89PNG\r\n\x1a\n and no more".to_vec()),
+    ];
+    for (expected, content) in lies {
+        let e = open_error(content);
+        assert!(e.contains(expected), "expected {expected:?} in: {e}");
+    }
+}
+
+#[test]
+fn odd_layouts_come_back_byte_for_byte() {
+    let model = tiny_model();
+    let data = tiny_data(33, 5);
+    let mut no_end = amat(&data, " ", "\n");
+    no_end.pop();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gz, &idx(&data, &TINY_SHAPE, 1)).unwrap();
+    let gz = gz.finish().unwrap();
+    for (content, restored) in [
+        (amat(&data, "\t", "\r\n"), None),
+        (amat(&data, ";", ";\n"), None),
+        (no_end, None),
+        (idx(&data, &[30], 7), None),
+        (npy(&data, &[30]), None),
+        (Vec::new(), None),
+        (gz, Some(idx(&data, &TINY_SHAPE, 1))),
+    ] {
+        let (file, _) = compress(&model, &content, 8, 1).unwrap();
+        let restored = restored.unwrap_or(content);
+        assert_eq!(decompress(&model, &file, 1).unwrap(), restored);
+    }
+}
+
+/// Text with a last line end of one of two bytes: it must be restored so, or be refused.
+#[test]
+fn half_a_line_end_is_restored_or_refused() {
+    let mut text = amat(&tiny_data(5, 1), " ", "\r\n");
+    text.pop();
+    match compress(&tiny_model(), &text, 2, 1) {
+        Ok((file, _)) => assert_eq!(decompress(&tiny_model(), &file, 1).unwrap(), text),
+        Err(e) => assert_eq!(e.kind(), ErrorKind::InvalidArgument),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// What a fuzzer would try first.
+    #[test]
+    fn parsers_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), start in 0usize..7) {
+        let model = tiny_model();
+        let starts: [&[u8]; 7] = [
+            b"", &bbans::container::MAGIC, b"\x93NUMPY\x01\x00", b"\0\0\x08\x03", b"0 1 1 0\n",
+            b"\x1f\x8b\x08\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        ];
+        let content = [starts[start], &bytes].concat();
+        let _ = decompress(&model, &content, 1);
+        let _ = bbans::VaeModel::from_bytes(&content);
+        if let Ok((file, _)) = compress(&model, &content, 3, 1) {
+            prop_assert_eq!(decompress(&model, &file, 1).unwrap(), content);
+        }
+    }
+
+    /// Bits flipped within the model file: an error, or a model that still works.
+    #[test]
+    fn damaged_models_never_panic(at in 0usize..9000, bit in 0u32..8) {
+        let mut bytes = std::fs::read(crate::support::golden().join("tiny.safetensors")).unwrap();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        if let Ok(model) = bbans::VaeModel::from_bytes(&bytes) {
+            let content = idx(&tiny_data(5, 1), &TINY_SHAPE, 1);
+            if let Ok((file, _)) = compress(&model, &content, 3, 1) {
+                prop_assert_eq!(decompress(&model, &file, 1).unwrap(), content);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The file is as long as the bound says, on the data that are built in and on the real ones.
+
+use bbans::VaeModel;
+use ndarray::Array2;
+
+use crate::support::{idx, shared};
+use crate::{compress, decompress};
+
+fn small() -> VaeModel {
+    VaeModel::from_bytes(bbans_models::MODELS[0].bytes).unwrap()
+}
+
+fn bound_bits_per_dim(model: &VaeModel, data: &Array2<u8>, samples: usize) -> f64 {
+    let bounds = bbans::elbo(model, data.view(), samples, 1, 0).unwrap();
+    bounds.iter().map(bbans::Elbo::bits).sum::<f64>() / data.len() as f64
+}
+
+#[test]
+fn samples_cost_what_the_bound_says() {
+    let model = small();
+    let data = bbans::sample(&model, 2000, 11, 0).unwrap();
+    let bound = bound_bits_per_dim(&model, &data, 8);
+    let content = idx(&data, &[28, 28], 1);
+    let mut sizes = Vec::new();
+    for lanes in [1, 16, 64] {
+        let (file, report) = compress(&model, &content, lanes, 1).unwrap();
+        assert!(decompress(&model, &file, 1).unwrap() == content);
+        let net = report.net_bits_per_dim() / bound;
+        assert!(
+            (0.99..1.005).contains(&net),
+            "{lanes} lanes: net is {net} of the bound"
+        );
+        assert!(report.frame_bytes < 250);
+        sizes.push(file.len() as f64);
+    }
+    assert!(sizes[2] / sizes[0] < 1.006, "64 lanes against 1: {sizes:?}");
+}
+
+/// The figures that the project promises, on the static binarized MNIST test set.
+#[test]
+fn the_real_test_set_meets_the_promises() {
+    let Some(path) = shared("data/binarized_mnist/binarized_mnist_test.amat.gz") else {
+        return;
+    };
+    let mut content = Vec::new();
+    let file = flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap());
+    std::io::Read::read_to_end(&mut { file }, &mut content).unwrap();
+    let bits: Vec<u8> = content
+        .iter()
+        .filter(|b| b.is_ascii_digit())
+        .map(|b| b - b'0')
+        .collect();
+    let data = Array2::from_shape_vec((10_000, 784), bits).unwrap();
+    let model = small();
+    let bound = bound_bits_per_dim(&model, &data, 2);
+    assert!(bound < 0.180, "-ELBO is {bound} bits/dim");
+    let mut sizes = Vec::new();
+    for lanes in [1, 16, 64] {
+        let (file, report) = compress(&model, &content, lanes, 2).unwrap();
+        assert!(decompress(&model, &file, 2).unwrap() == content);
+        let gross = report.gross_bits_per_dim();
+        assert!(
+            gross <= 1.004 * bound,
+            "{lanes} lanes: {gross} against {bound}"
+        );
+        assert!(report.frame_bytes < 250, "{}", report.frame_bytes);
+        sizes.push(file.len() as f64);
+    }
+    assert!(
+        (sizes[2] / sizes[0] - 1.0).abs() < 0.001,
+        "64 lanes against 1: {sizes:?}"
+    );
+}

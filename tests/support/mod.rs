@@ -1,0 +1,157 @@
+//! What the tests share: a small model, small data, and where the real data lie.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bbans::VaeModel;
+use bbans::nn::description::{DESCRIPTION_VERSION, Latent};
+use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, bins};
+use ndarray::Array2;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Shape of the data of [`tiny_model`].
+pub const TINY_SHAPE: [usize; 2] = [6, 5];
+
+/// The golden files' folder.
+pub fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+/// A file of the real data, if they are there; says so loudly where not.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared")
+        .join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!(
+        "SKIPPED: this test needs {}, which is not there",
+        path.display()
+    );
+    None
+}
+
+/// A model of random weights with every kind of layer.
+pub fn tiny_model_file(name: &str, seed: u64) -> ModelFile {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut tensors = BTreeMap::new();
+    let mut dense = |name: &str, inputs: usize, outputs: usize| {
+        let mut draw = |n: usize| -> Vec<f32> {
+            (0..n)
+                .map(|_| rng.next_u32() as f32 / u32::MAX as f32 - 0.5)
+                .collect()
+        };
+        let weight = Tensor::new(vec![inputs, outputs], draw(inputs * outputs)).unwrap();
+        tensors.insert(format!("{name}.weight"), weight);
+        tensors.insert(
+            format!("{name}.bias"),
+            Tensor::new(vec![outputs], draw(outputs)).unwrap(),
+        );
+        Layer::Dense {
+            name: name.to_owned(),
+        }
+    };
+    let encoder = vec![
+        dense("encoder.0", 30, 9),
+        Layer::Relu,
+        dense("encoder.1", 9, 7),
+        Layer::Tanh,
+        dense("encoder.2", 7, 6),
+    ];
+    let decoder = vec![
+        dense("decoder.0", 3, 8),
+        Layer::Silu,
+        dense("decoder.1", 8, 5),
+        Layer::Sigmoid,
+        dense("decoder.2", 5, 4),
+        Layer::Exp,
+        dense("decoder.3", 4, 30),
+    ];
+    bins::insert_standard_normal(&mut tensors, 6).unwrap();
+    let description = Description {
+        version: DESCRIPTION_VERSION,
+        name: name.to_owned(),
+        data_shape: TINY_SHAPE.to_vec(),
+        likelihood: Likelihood::Bernoulli,
+        latent: Latent {
+            dim: 3,
+            bin_precision: 6,
+            log_sigma: [-3.0, 1.0],
+        },
+        encoder,
+        decoder,
+        training: None,
+    };
+    ModelFile {
+        description,
+        tensors,
+    }
+}
+
+/// The model that the golden files were written with, from its committed file.
+pub fn tiny_model() -> VaeModel {
+    VaeModel::from_bytes(&std::fs::read(golden().join("tiny.safetensors")).unwrap()).unwrap()
+}
+
+/// `count` data for [`tiny_model`], about a third of them ones.
+pub fn tiny_data(count: usize, seed: u64) -> Array2<u8> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    Array2::from_shape_fn((count, 30), |_| u8::from(rng.next_u32() % 3 == 0))
+}
+
+/// Data as an IDX file, `1` written as `one`.
+pub fn idx(data: &Array2<u8>, shape: &[usize], one: u8) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, 1 + shape.len() as u8];
+    for size in std::iter::once(data.nrows()).chain(shape.iter().copied()) {
+        bytes.extend((size as u32).to_be_bytes());
+    }
+    bytes.extend(data.iter().map(|&b| b * one));
+    bytes
+}
+
+/// Data as .amat text.
+pub fn amat(data: &Array2<u8>, separator: &str, end: &str) -> Vec<u8> {
+    let line = |row: ndarray::ArrayView1<'_, u8>| {
+        row.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(separator)
+            + end
+    };
+    data.rows()
+        .into_iter()
+        .map(line)
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// Data as an .npy file with this dictionary.
+pub fn npy_with(dictionary: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut header = dictionary.to_owned();
+    while !(header.len() + 11).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(bytes);
+    file
+}
+
+/// Data as an .npy file of bytes.
+pub fn npy(data: &Array2<u8>, shape: &[usize]) -> Vec<u8> {
+    let shape: Vec<String> = std::iter::once(data.nrows())
+        .chain(shape.iter().copied())
+        .map(|n| n.to_string())
+        .collect();
+    let dictionary = format!(
+        "{{'descr': '|u1', 'fortran_order': False, 'shape': ({},), }}",
+        shape.join(", ")
+    );
+    npy_with(&dictionary, &data.iter().copied().collect::<Vec<_>>())
+}
