@@ -5,6 +5,7 @@ mod damage;
 mod golden;
 mod message;
 mod rate;
+mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -67,7 +67,7 @@ fn subject(args: &Args, model: &VaeModel) -> Result<Subject> {
             (path.display().to_string(), content)
         }
         None => (
-            "samples of mnist-binary-small (built in; no real data)".to_owned(),
+            format!("samples of {} (built in, no real data)", data::DEMO_MODEL),
             demo(model)?,
         ),
     };
