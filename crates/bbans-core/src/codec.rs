@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Interval};
 use crate::error::{Error, Result};
 use crate::message::Message;
 
@@ -32,64 +32,79 @@ pub trait Codec {
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol>;
 }
 
-/// Independent symbols, each with a distribution of its own, row-major `[lanes, dims]`.
+/// Independent symbols, each with a distribution of its own, for batches `[lanes, dims]`.
 #[derive(Debug, Clone)]
 pub struct Independent<D> {
-    distributions: Array2<D>,
+    /// `[dims, lanes]`, row-major: a column of the batch lies together, as the coder takes it.
+    columns: Array2<D>,
 }
 
 impl<D> Independent<D> {
     /// The distribution of lane `lane` and dimension `dim` is `distribution(lane, dim)`.
     pub fn new(lanes: usize, dims: usize, mut distribution: impl FnMut(usize, usize) -> D) -> Self {
         Self {
-            distributions: Array2::from_shape_fn((lanes, dims), |(l, d)| distribution(l, d)),
+            columns: Array2::from_shape_fn((dims, lanes), |(d, l)| distribution(l, d)),
         }
     }
-}
 
-impl<D> From<Array2<D>> for Independent<D> {
-    fn from(distributions: Array2<D>) -> Self {
-        Self { distributions }
+    /// The distributions column by column: row-major `[dims, lanes]`.
+    ///
+    /// # Errors
+    /// If the array is not row-major.
+    pub fn from_columns(columns: Array2<D>) -> Result<Self> {
+        if !columns.is_standard_layout() {
+            return Err(Error::invalid_argument(
+                "columns must be row-major [dims, lanes]",
+            ));
+        }
+        Ok(Self { columns })
+    }
+
+    fn columns(&self) -> impl DoubleEndedIterator<Item = &[D]> + ExactSizeIterator {
+        let lanes = self.columns.ncols().max(1);
+        self.columns
+            .as_slice()
+            .unwrap_or_default()
+            .chunks_exact(lanes)
     }
 }
 
 impl<D: Distribution> Codec for Independent<D>
 where
-    D::Symbol: Clone,
+    D::Symbol: Copy + Default,
 {
     type Symbol = Array2<D::Symbol>;
 
+    #[inline(always)]
     fn push(&self, message: &mut Message, symbols: &Self::Symbol) -> Result<()> {
-        check_shape(symbols.dim(), self.distributions.dim())?;
-        for dim in (0..symbols.ncols()).rev() {
-            for lane in (0..symbols.nrows()).rev() {
-                let interval = self.distributions[(lane, dim)].interval(&symbols[(lane, dim)]);
-                message.push(lane, interval.ok_or_else(|| no_mass(lane, dim))?)?;
+        let (dims, lanes) = self.columns.dim();
+        check_shape(symbols.dim(), (lanes, dims))?;
+        let mut intervals = vec![Interval::UNIT; lanes];
+        for (dim, column) in self.columns().enumerate().rev() {
+            let pairs = intervals.iter_mut().zip(column).zip(symbols.column(dim));
+            for (lane, ((interval, distribution), symbol)) in pairs.enumerate() {
+                *interval = distribution
+                    .interval(symbol)
+                    .ok_or_else(|| no_mass(lane, dim))?;
             }
+            message.push_column(&intervals)?;
         }
         Ok(())
     }
 
+    #[inline(always)]
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
-        pop_columns(self.distributions.dim(), |lane, dim| {
-            message.pop(lane, &self.distributions[(lane, dim)])
-        })
-    }
-}
-
-/// Pops `[lanes, dims]` symbols in the order of this crate: column by column, lanes ascending.
-pub(crate) fn pop_columns<S>(
-    (lanes, dims): (usize, usize),
-    mut pop: impl FnMut(usize, usize) -> Result<S>,
-) -> Result<Array2<S>> {
-    let mut columns = Vec::with_capacity(lanes.saturating_mul(dims));
-    for dim in 0..dims {
-        for lane in 0..lanes {
-            columns.push(pop(lane, dim)?);
+        let (dims, lanes) = self.columns.dim();
+        let mut symbols = Array2::default((lanes, dims));
+        let mut popped = vec![D::Symbol::default(); lanes];
+        for (dim, column) in self.columns().enumerate() {
+            message.pop_column(column, &mut popped)?;
+            for (symbol, &popped) in symbols.column_mut(dim).iter_mut().zip(&popped) {
+                *symbol = popped;
+            }
         }
+        Ok(symbols)
     }
-    let shape = Array2::from_shape_vec((dims, lanes), columns);
-    Ok(shape.map_err(Error::invalid_argument)?.reversed_axes())
 }
 
 /// Errors unless a batch has the codec's shape.

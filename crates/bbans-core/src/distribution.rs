@@ -41,6 +41,17 @@ impl Interval {
         Self::new(start, end.checked_sub(start)?)
     }
 
+    /// An interval that its caller knows to be valid, without a branch: an empty one, which would be
+    /// a bug, has the mass 1.
+    #[inline(always)]
+    pub(crate) fn of_mass_or_unit(start: u32, mass: u32) -> Self {
+        debug_assert!(mass > 0 && start + mass <= TOTAL_MASS);
+        Self {
+            start,
+            mass: NonZeroU32::new(mass).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
     /// The first quantile: the mass of all symbols before this one.
     #[inline]
     pub fn start(self) -> u32 {

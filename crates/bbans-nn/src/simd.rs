@@ -59,6 +59,12 @@ impl Path {
         }
     }
 
+    /// Runs `f` with the instructions of this path, as far as the compiler uses them and inlines it.
+    #[inline(always)]
+    pub fn vectorize<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.run(Closure(f))
+    }
+
     /// Runs `op` with the instructions of this path.
     #[inline]
     pub(crate) fn run<O: WithSimd>(&self, op: O) -> O::Output {
@@ -72,5 +78,16 @@ impl Path {
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(simd) => Simd::vectorize(simd, op),
         }
+    }
+}
+
+struct Closure<F>(F);
+
+impl<R, F: FnOnce() -> R> WithSimd for Closure<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> R {
+        (self.0)()
     }
 }

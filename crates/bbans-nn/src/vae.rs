@@ -168,32 +168,60 @@ impl Vae {
         self.decoder.forward(self.path, z)
     }
 
-    /// Masses, of `2^24`, of a 1 in each observed dimension, `[rows, dims]`.
+    /// Masses, of `2^24`, of a 1 in each observed dimension, dimension by dimension: row-major
+    /// `[dims, rows]`, as a coder takes them.
     ///
     /// # Errors
     /// As [`Vae::latents_of_bins`] and [`Vae::logits`].
     pub fn bernoulli_masses(&self, bins: ArrayView2<'_, u16>) -> Result<Array2<u32>> {
         let logits = self.logits(self.latents_of_bins(bins)?.view())?;
-        let mut masses = Array2::zeros(logits.dim());
+        let mut masses = Array2::zeros((self.dims, bins.nrows()));
         if let (Some(logits), Some(masses)) = (logits.as_slice(), masses.as_slice_mut()) {
-            self.path.run(Masses { logits, masses });
+            self.path.run(Masses {
+                logits,
+                masses,
+                dims: self.dims,
+            });
         }
         Ok(masses)
     }
 }
 
+/// From logits `[rows, dims]` to masses `[dims, rows]`.
 struct Masses<'a> {
     logits: &'a [f32],
     masses: &'a mut [u32],
+    dims: usize,
 }
+
+/// Dimensions that are transposed at a time: few enough for the first-level cache.
+const BLOCK: usize = 32;
 
 impl WithSimd for Masses<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (mass, &logit) in self.masses.iter_mut().zip(self.logits) {
-            *mass = math::bernoulli_mass(logit);
+        let Self {
+            logits,
+            masses,
+            dims,
+        } = self;
+        let rows = logits.len() / dims;
+        for (first, masses) in (0..dims)
+            .step_by(BLOCK)
+            .zip(masses.chunks_mut(BLOCK * rows))
+        {
+            for (row, logits) in logits.chunks_exact(dims).enumerate() {
+                let logits = &logits[first..dims.min(first + BLOCK)];
+                let mut block = [0; BLOCK];
+                for (mass, &logit) in block.iter_mut().zip(logits) {
+                    *mass = math::bernoulli_mass(logit);
+                }
+                for (column, &mass) in masses.chunks_exact_mut(rows).zip(&block) {
+                    column[row] = mass;
+                }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Run it with `cargo run --release -p bbans --example linear_gaussian`.
 
-use bbans::distributions::{Bins, Categorical, GaussianBins, UniformBins, normal_cdf};
+use bbans::distributions::{Bins, Categorical, gaussian_bins, normal_cdf, uniform_bins};
 use bbans::nn::bins::{CENTRES, EDGES, insert_standard_normal};
 use bbans::{Codec, Error, Independent, LatentModel, Result, block};
 use ndarray::Array2;
@@ -69,7 +69,7 @@ impl LatentModel for LinearGaussian {
     }
 
     fn prior(&self, lanes: usize) -> Result<impl Codec<Symbol = Array2<u16>>> {
-        UniformBins::new(lanes, 1, BIN_PRECISION)
+        uniform_bins(lanes, 1, BIN_PRECISION)
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u32>>> {
@@ -95,7 +95,7 @@ impl LatentModel for LinearGaussian {
             .collect();
         let mean = Array2::from_shape_vec((x.nrows(), 1), mean).map_err(Error::invalid_argument)?;
         let inverse_sigma = mean.mapv(|_| 1.0 / variance.sqrt());
-        GaussianBins::new(&self.bins, mean, inverse_sigma)
+        gaussian_bins(&self.bins, &mean, &inverse_sigma)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A variational autoencoder as a latent-variable model.
 
-use bbans_core::distributions::{Bernoulli, Bins, GaussianBins, UniformBins};
-use bbans_core::{Codec, Error, Independent, LatentModel, Result};
+use bbans_core::distributions::{Bernoulli, Bins, gaussian_bins, uniform_bins};
+use bbans_core::{Codec, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
 use bbans_nn::{Posterior, Vae};
 use ndarray::Array2;
@@ -62,16 +62,13 @@ impl LatentModel for VaeModel {
     }
 
     fn prior(&self, lanes: usize) -> Result<impl Codec<Symbol = Array2<u16>>> {
-        UniformBins::new(
-            lanes,
-            self.vae.latents(),
-            self.vae.description().latent.bin_precision,
-        )
+        let precision = self.vae.description().latent.bin_precision;
+        Ok(self.on_path(uniform_bins(lanes, self.vae.latents(), precision)?))
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
         let masses = self.vae.bernoulli_masses(z.view()).map_err(Error::model)?;
-        Ok(Independent::from(masses.mapv(Bernoulli::new)))
+        Ok(self.on_path(Independent::from_columns(masses.mapv(Bernoulli::new))?))
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
@@ -80,7 +77,41 @@ impl LatentModel for VaeModel {
             inverse_sigma,
             ..
         } = self.vae.posterior(x.view()).map_err(Error::model)?;
-        GaussianBins::new(&self.bins, mean, inverse_sigma)
+        Ok(self.on_path(gaussian_bins(&self.bins, &mean, &inverse_sigma)?))
+    }
+}
+
+impl VaeModel {
+    fn on_path<C>(&self, codec: C) -> OnPath<C> {
+        OnPath {
+            codec,
+            path: self.vae.path(),
+        }
+    }
+}
+
+/// A codec that runs with the instructions of a SIMD path. Its arithmetic is on integers and on
+/// doubles whose rounding is corrected: the path changes the time alone.
+struct OnPath<C> {
+    codec: C,
+    path: Path,
+}
+
+impl<C: Codec> Codec for OnPath<C> {
+    type Symbol = C::Symbol;
+
+    fn push(&self, message: &mut Message, symbol: &Self::Symbol) -> Result<()> {
+        self.path.vectorize(
+            #[inline(always)]
+            || self.codec.push(message, symbol),
+        )
+    }
+
+    fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
+        self.path.vectorize(
+            #[inline(always)]
+            || self.codec.pop(message),
+        )
     }
 }
 

@@ -1,7 +1,6 @@
 //! The Bernoulli distribution.
 
 use crate::distribution::{Distribution, Interval, TOTAL_MASS};
-use crate::distributions::uniform::unreachable_interval;
 
 /// A bit; 1 has the quantiles below its mass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,23 +24,27 @@ impl Bernoulli {
 impl Distribution for Bernoulli {
     type Symbol = u8;
 
-    #[inline]
+    #[inline(always)]
     fn interval(&self, &bit: &u8) -> Option<Interval> {
-        match bit {
-            0 => Interval::between(self.mass_of_one, TOTAL_MASS),
-            1 => Interval::between(0, self.mass_of_one),
-            _ => None,
-        }
+        (bit <= 1).then(|| self.of(bit == 1))
     }
 
-    #[inline]
+    #[inline(always)]
     fn locate(&self, quantile: u32) -> (u8, Interval) {
-        let bit = u8::from(quantile < self.mass_of_one);
-        let interval = self.interval(&bit);
-        (
-            bit,
-            interval.unwrap_or_else(|| unreachable_interval(self.mass_of_one)),
-        )
+        let bit = quantile < self.mass_of_one;
+        (u8::from(bit), self.of(bit))
+    }
+}
+
+impl Bernoulli {
+    #[inline(always)]
+    fn of(self, bit: bool) -> Interval {
+        let (start, mass) = if bit {
+            (0, self.mass_of_one)
+        } else {
+            (self.mass_of_one, TOTAL_MASS - self.mass_of_one)
+        };
+        Interval::of_mass_or_unit(start, mass)
     }
 }
 

@@ -2,12 +2,11 @@
 
 use ndarray::{Array2, Zip};
 
-use crate::codec::{Codec, check_shape, no_mass, pop_columns};
-use crate::distribution::{Distribution, Interval, TOTAL_MASS};
-use crate::distributions::normal_cdf::normal_cdf;
+use crate::codec::{Independent, check_shape};
+use crate::distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
+use crate::distributions::normal_cdf::{normal_cdf, normal_quantile_hint};
 use crate::distributions::uniform::unreachable_interval;
 use crate::error::{Error, Result};
-use crate::message::Message;
 
 /// The edges between bins of equal prior mass: bin `i` lies between edge `i - 1` and edge `i`;
 /// the first and the last reach to infinity.
@@ -45,44 +44,111 @@ impl Bins {
     }
 }
 
-/// One Gaussian over the bins: the cumulative at edge `e` is `T((e - mean) / sigma)`.
+/// A Gaussian over the bins: the cumulative at edge `e` is `T((e - mean) / sigma)`.
+///
+/// Bins may have no mass: a posterior is popped before it is pushed, so they never occur, and
+/// finding one on a push means that the data are damaged.
 #[derive(Debug, Clone, Copy)]
-struct GaussianBin<'a> {
+pub struct GaussianBin<'a> {
     bins: &'a Bins,
     mean: f32,
     inverse_sigma: f32,
 }
 
+/// The posterior of a batch: one Gaussian for each latent, over bins that all share, from means and
+/// inverse standard deviations, both `[lanes, latents]`.
+///
+/// # Errors
+/// If the shapes differ, a mean is not finite, or an inverse standard deviation is not finite and
+/// positive.
+pub fn gaussian_bins<'a>(
+    bins: &'a Bins,
+    mean: &Array2<f32>,
+    inverse_sigma: &Array2<f32>,
+) -> Result<Independent<GaussianBin<'a>>> {
+    check_shape(inverse_sigma.dim(), mean.dim())?;
+    let valid = Zip::from(mean)
+        .and(inverse_sigma)
+        .all(|&m, &s| m.is_finite() && s.is_finite() && s > 0.0);
+    if !valid {
+        return Err(Error::model(
+            "a posterior whose mean or standard deviation is no number",
+        ));
+    }
+    let (lanes, latents) = mean.dim();
+    Ok(Independent::new(lanes, latents, |lane, k| GaussianBin {
+        bins,
+        mean: mean[(lane, k)],
+        inverse_sigma: inverse_sigma[(lane, k)],
+    }))
+}
+
+/// Bins that are tried one after another from a guess on, before a search of all.
+const STEPS: usize = 24;
+
 impl GaussianBin<'_> {
     /// Mass below inner edge number `i`, or below infinity where there is none.
-    #[inline]
-    fn cumulative(&self, i: usize) -> u32 {
+    #[inline(always)]
+    fn below(&self, i: usize) -> u32 {
         let edge = self.bins.edges.get(i);
         edge.map_or(TOTAL_MASS, |&e| {
             normal_cdf((e - self.mean) * self.inverse_sigma)
         })
+    }
+
+    /// Mass below bin number `bin`.
+    #[inline(always)]
+    fn start(&self, bin: usize) -> u32 {
+        if bin == 0 { 0 } else { self.below(bin - 1) }
+    }
+
+    /// About the bin of a quantile, exact for no one: the equal-mass bin of the standard normal
+    /// prior that the quantile's value lies in.
+    #[inline(always)]
+    fn guess(&self, quantile: u32) -> usize {
+        let z = self.mean + normal_quantile_hint(quantile) / self.inverse_sigma;
+        let bins = self.bins.edges.len() + 1;
+        ((u64::from(normal_cdf(z)) * bins as u64) >> PRECISION) as usize
     }
 }
 
 impl Distribution for GaussianBin<'_> {
     type Symbol = u16;
 
-    #[inline]
+    #[inline(always)]
     fn interval(&self, &bin: &u16) -> Option<Interval> {
         let bin = usize::from(bin);
         if bin > self.bins.edges.len() {
             return None;
         }
-        let start = if bin == 0 {
-            0
-        } else {
-            self.cumulative(bin - 1)
-        };
-        Interval::between(start, self.cumulative(bin))
+        Interval::between(self.start(bin), self.below(bin))
     }
 
-    #[inline]
+    #[inline(always)]
     fn locate(&self, quantile: u32) -> (u16, Interval) {
+        let mut bin = self.guess(quantile).min(self.bins.edges.len());
+        let (mut start, mut end) = (self.start(bin), self.below(bin));
+        for _ in 0..STEPS {
+            if quantile < start {
+                // Not the first bin, which starts at 0.
+                bin = bin.saturating_sub(1);
+                (start, end) = (self.start(bin), start);
+            } else if quantile >= end {
+                bin += 1;
+                (start, end) = (end, self.below(bin));
+            } else if let Some(interval) = Interval::between(start, end) {
+                return (bin as u16, interval);
+            }
+        }
+        self.search(quantile)
+    }
+}
+
+impl GaussianBin<'_> {
+    /// [`Distribution::locate`] without a guess.
+    #[cold]
+    #[inline(never)]
+    fn search(&self, quantile: u32) -> (u16, Interval) {
         let below = |e: &f32| normal_cdf((e - self.mean) * self.inverse_sigma) <= quantile;
         let bin = self.bins.edges.partition_point(below) as u16;
         let interval = self.interval(&bin);
@@ -90,72 +156,6 @@ impl Distribution for GaussianBin<'_> {
             bin,
             interval.unwrap_or_else(|| unreachable_interval(quantile)),
         )
-    }
-}
-
-/// The posterior of a batch: one Gaussian for each latent, over bins that all share.
-///
-/// Bins may have no mass: a posterior is popped before it is pushed, so they never occur, and
-/// finding one on a push means that the data are damaged.
-#[derive(Debug, Clone)]
-pub struct GaussianBins<'a> {
-    bins: &'a Bins,
-    mean: Array2<f32>,
-    inverse_sigma: Array2<f32>,
-}
-
-impl<'a> GaussianBins<'a> {
-    /// The codec for means and inverse standard deviations, both `[lanes, latents]`.
-    ///
-    /// # Errors
-    /// If the shapes differ, a mean is not finite, or an inverse standard deviation is not finite
-    /// and positive.
-    pub fn new(bins: &'a Bins, mean: Array2<f32>, inverse_sigma: Array2<f32>) -> Result<Self> {
-        check_shape(inverse_sigma.dim(), mean.dim())?;
-        let valid = Zip::from(&mean)
-            .and(&inverse_sigma)
-            .all(|&m, &s| m.is_finite() && s.is_finite() && s > 0.0);
-        if !valid {
-            return Err(Error::model(
-                "a posterior whose mean or standard deviation is no number",
-            ));
-        }
-        Ok(Self {
-            bins,
-            mean,
-            inverse_sigma,
-        })
-    }
-
-    #[inline]
-    fn at(&self, lane: usize, dim: usize) -> GaussianBin<'a> {
-        let (mean, inverse_sigma) = (self.mean[(lane, dim)], self.inverse_sigma[(lane, dim)]);
-        GaussianBin {
-            bins: self.bins,
-            mean,
-            inverse_sigma,
-        }
-    }
-}
-
-impl Codec for GaussianBins<'_> {
-    type Symbol = Array2<u16>;
-
-    fn push(&self, message: &mut Message, symbols: &Array2<u16>) -> Result<()> {
-        check_shape(symbols.dim(), self.mean.dim())?;
-        for dim in (0..symbols.ncols()).rev() {
-            for lane in (0..symbols.nrows()).rev() {
-                let interval = self.at(lane, dim).interval(&symbols[(lane, dim)]);
-                message.push(lane, interval.ok_or_else(|| no_mass(lane, dim))?)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn pop(&self, message: &mut Message) -> Result<Array2<u16>> {
-        pop_columns(self.mean.dim(), |lane, dim| {
-            message.pop(lane, &self.at(lane, dim))
-        })
     }
 }
 
@@ -176,6 +176,33 @@ mod tests {
             let inverse_sigma = (-log_sigma).exp();
             let g = GaussianBin { bins: &bins, mean, inverse_sigma };
             check_distribution(&g, 0..64).unwrap();
+        }
+    }
+
+    /// The guess is a hint: with and without it every quantile has the same bin, also for edges that
+    /// are not the prior's.
+    #[test]
+    fn the_guess_changes_nothing() {
+        let bins = bins();
+        for (mean, inverse_sigma) in [
+            (0.0, 1.0),
+            (1.3, 20.0),
+            (-2.6, 300.0),
+            (0.7, 0.01),
+            (9.0, 3.0),
+        ] {
+            let g = GaussianBin {
+                bins: &bins,
+                mean,
+                inverse_sigma,
+            };
+            for quantile in (0..TOTAL_MASS).step_by(997).chain([1, TOTAL_MASS - 1]) {
+                assert_eq!(
+                    g.locate(quantile),
+                    g.search(quantile),
+                    "{mean} {inverse_sigma} {quantile}"
+                );
+            }
         }
     }
 
@@ -201,7 +228,7 @@ mod tests {
             (0.0, f32::INFINITY),
             (0.0, -1.0),
         ] {
-            assert!(GaussianBins::new(&bins, a(mean), a(inverse)).is_err());
+            assert!(gaussian_bins(&bins, &a(mean), &a(inverse)).is_err());
         }
         assert!(Bins::new(vec![0.0, 1.0]).is_err());
         assert!(Bins::new(vec![1.0, 0.0, 2.0]).is_err());

@@ -9,6 +9,6 @@ mod uniform;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
-pub use gaussian::{Bins, GaussianBins};
+pub use gaussian::{Bins, GaussianBin, gaussian_bins};
 pub use normal_cdf::normal_cdf;
-pub use uniform::{Uniform, UniformBins};
+pub use uniform::{Uniform, UniformBin, uniform_bins};

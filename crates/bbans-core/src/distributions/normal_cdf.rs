@@ -3,7 +3,7 @@
 //! It need not be the exact normal cumulative, since any posterior that both sides use is lossless;
 //! it must be the same everywhere, and monotone.
 
-use crate::distribution::TOTAL_MASS;
+use crate::distribution::{PRECISION, TOTAL_MASS};
 use crate::distributions::normal_table::NORMAL_TABLE;
 
 /// `T(t)`: about `2^24 * Phi(t)`, monotone, 0 for `t <= -8` and `2^24` for `t >= 8`.
@@ -11,7 +11,7 @@ use crate::distributions::normal_table::NORMAL_TABLE;
 /// `t` is clamped to `[-8, 8]`; `u = (t + 8) * 65536`, in `f32`, rounded towards zero; with
 /// `i = u >> 10` and `f = u & 1023`, the value is `T_i + ((T_(i+1) - T_i) * f >> 10)`, where
 /// `T_i = round(2^24 * Phi(i / 64 - 8))`. NaN counts as 8.
-#[inline]
+#[inline(always)]
 pub fn normal_cdf(t: f32) -> u32 {
     let t = if t < 8.0 { t } else { 8.0 };
     let t = if t > -8.0 { t } else { -8.0 };
@@ -33,6 +33,33 @@ const fn whole_table() -> [u32; 2048] {
         i += 1;
     }
     table
+}
+
+/// About the `t` for which `T(t)` is the quantile: a hint, not a part of the format.
+#[inline(always)]
+pub(crate) fn normal_quantile_hint(quantile: u32) -> f32 {
+    HINTS[(quantile >> (PRECISION - HINT_BITS)) as usize & ((1 << HINT_BITS) - 1)]
+}
+
+const HINT_BITS: u32 = 10;
+
+/// For each part of the quantiles, the `t` of its middle, between points of the table.
+static HINTS: [f32; 1 << HINT_BITS] = hints();
+
+const fn hints() -> [f32; 1 << HINT_BITS] {
+    let table = whole_table();
+    let mut hints = [0.0; 1 << HINT_BITS];
+    let (mut part, mut i) = (0, 0);
+    while part < 1 << HINT_BITS {
+        let middle = (2 * part + 1) << (PRECISION - HINT_BITS - 1);
+        while table[i + 1] < middle {
+            i += 1;
+        }
+        let between = (middle - table[i]) as f32 / (table[i + 1] - table[i]) as f32;
+        hints[part as usize] = (i as f32 + between) / 64.0 - 8.0;
+        part += 1;
+    }
+    hints
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! Uniform distributions, and the prior over equal-mass bins.
 
-use ndarray::Array2;
-
-use crate::codec::{Codec, check_shape, no_mass, pop_columns};
+use crate::codec::Independent;
 use crate::distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 use crate::error::{Error, Result};
-use crate::message::Message;
 
 /// Uniform over `0..count`: symbol `i` has the quantiles from `floor(i * 2^24 / count)` on.
 ///
@@ -76,62 +73,67 @@ pub(crate) fn unreachable_interval(start: u32) -> Interval {
     Interval::UNIT
 }
 
-/// Bins of equal mass, `2^bin_precision` of them, for a batch `[lanes, latents]`.
+/// One of `2^bin_precision` bins of equal mass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UniformBins {
-    shape: (usize, usize),
-    distribution: Uniform,
+pub struct UniformBin {
+    /// The quantiles of a bin are `2^shift`. Invariant: 8 to 24.
+    shift: u32,
 }
 
-impl UniformBins {
-    /// The codec of a batch `[lanes, latents]` of bin numbers below `2^bin_precision`.
-    ///
-    /// # Errors
-    /// If `bin_precision` is above 16.
-    pub fn new(lanes: usize, latents: usize, bin_precision: u32) -> Result<Self> {
-        if bin_precision > 16 {
-            return Err(Error::invalid_argument(format!(
-                "bin_precision is {bin_precision}; expected at most 16"
-            )));
-        }
-        Ok(Self {
-            shape: (lanes, latents),
-            distribution: Uniform::of_bits(bin_precision),
-        })
+impl Distribution for UniformBin {
+    type Symbol = u16;
+
+    #[inline(always)]
+    fn interval(&self, &bin: &u16) -> Option<Interval> {
+        Interval::new(u32::from(bin) << self.shift, 1 << self.shift)
+    }
+
+    #[inline(always)]
+    fn locate(&self, quantile: u32) -> (u16, Interval) {
+        let bin = quantile >> self.shift;
+        (
+            bin as u16,
+            Interval::of_mass_or_unit(bin << self.shift, 1 << self.shift),
+        )
     }
 }
 
-impl Codec for UniformBins {
-    type Symbol = Array2<u16>;
-
-    fn push(&self, message: &mut Message, bins: &Array2<u16>) -> Result<()> {
-        check_shape(bins.dim(), self.shape)?;
-        for dim in (0..self.shape.1).rev() {
-            for lane in (0..self.shape.0).rev() {
-                let interval = self.distribution.interval(&u32::from(bins[(lane, dim)]));
-                message.push(lane, interval.ok_or_else(|| no_mass(lane, dim))?)?;
-            }
-        }
-        Ok(())
+/// The prior of a batch `[lanes, latents]` over `2^bin_precision` bins of equal mass.
+///
+/// # Errors
+/// If `bin_precision` is above 16.
+pub fn uniform_bins(
+    lanes: usize,
+    latents: usize,
+    bin_precision: u32,
+) -> Result<Independent<UniformBin>> {
+    if bin_precision > 16 {
+        return Err(Error::invalid_argument(format!(
+            "bin_precision is {bin_precision}; expected at most 16"
+        )));
     }
-
-    fn pop(&self, message: &mut Message) -> Result<Array2<u16>> {
-        // A bin number of at most 16 bits fits.
-        pop_columns(self.shape, |lane, _| {
-            Ok(message.pop(lane, &self.distribution)? as u16)
-        })
-    }
+    let bin = UniformBin {
+        shift: PRECISION - bin_precision,
+    };
+    Ok(Independent::new(lanes, latents, |_, _| bin))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::laws::{check_codec, check_distribution};
+    use ndarray::Array2;
 
     #[test]
     fn obeys_the_laws() {
         for count in [1, 2, 3, 7, 255, 1000] {
             check_distribution(&Uniform::new(count).unwrap(), 0..count).unwrap();
+        }
+        for bits in 0..=16 {
+            let bin = UniformBin {
+                shift: PRECISION - bits,
+            };
+            check_distribution(&bin, 0..1u32 << bits).unwrap();
         }
         let last = TOTAL_MASS - 1;
         let whole = Uniform::new(TOTAL_MASS).unwrap();
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_push_of_bins_costs_exactly_their_bits() {
-        let bins = UniformBins::new(3, 5, 10).unwrap();
+        let bins = uniform_bins(3, 5, 10).unwrap();
         let z = Array2::from_shape_fn((3, 5), |(l, d)| (l * 311 + d * 97) as u16);
         let bits = check_codec(&bins, &z, 3).unwrap();
         assert!((bits - 150.0).abs() < 1e-4, "{bits}");
