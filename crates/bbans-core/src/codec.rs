@@ -79,15 +79,41 @@ where
     fn push(&self, message: &mut Message, symbols: &Self::Symbol) -> Result<()> {
         let (dims, lanes) = self.columns.dim();
         check_shape(symbols.dim(), (lanes, dims))?;
+        if symbols.is_empty() {
+            return Ok(());
+        }
+        let symbols = symbols.as_standard_layout();
+        let rows = symbols.as_slice().unwrap_or_default();
+        let mut block = vec![D::Symbol::default(); BLOCK * lanes];
         let mut intervals = vec![Interval::UNIT; lanes];
-        for (dim, column) in self.columns().enumerate().rev() {
-            let pairs = intervals.iter_mut().zip(column).zip(symbols.column(dim));
-            for (lane, ((interval, distribution), symbol)) in pairs.enumerate() {
-                *interval = distribution
-                    .interval(symbol)
-                    .ok_or_else(|| no_mass(lane, dim))?;
+        for first in (0..dims).step_by(BLOCK).rev() {
+            let width = BLOCK.min(dims - first);
+            for (lane, row) in rows.chunks_exact(dims).enumerate() {
+                for (column, &symbol) in block
+                    .chunks_exact_mut(lanes)
+                    .zip(&row[first..first + width])
+                {
+                    column[lane] = symbol;
+                }
             }
-            message.push_column(&intervals)?;
+            let columns = self
+                .columns()
+                .skip(first)
+                .take(width)
+                .zip(block.chunks_exact(lanes));
+            for (distributions, symbols) in columns.rev() {
+                let mut valid = true;
+                for ((interval, d), symbol) in intervals.iter_mut().zip(distributions).zip(symbols)
+                {
+                    let found = d.interval(symbol);
+                    valid &= found.is_some();
+                    *interval = found.unwrap_or(Interval::UNIT);
+                }
+                if !valid {
+                    return Err(no_mass());
+                }
+                message.push_column(&intervals)?;
+            }
         }
         Ok(())
     }
@@ -95,17 +121,35 @@ where
     #[inline(always)]
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
         let (dims, lanes) = self.columns.dim();
-        let mut symbols = Array2::default((lanes, dims));
-        let mut popped = vec![D::Symbol::default(); lanes];
-        for (dim, column) in self.columns().enumerate() {
-            message.pop_column(column, &mut popped)?;
-            for (symbol, &popped) in symbols.column_mut(dim).iter_mut().zip(&popped) {
-                *symbol = popped;
+        if self.columns.is_empty() {
+            return Ok(Array2::default((lanes, dims)));
+        }
+        let mut rows = vec![D::Symbol::default(); lanes * dims];
+        let mut block = vec![D::Symbol::default(); BLOCK * lanes];
+        let mut columns = self.columns();
+        for first in (0..dims).step_by(BLOCK) {
+            let width = BLOCK.min(dims - first);
+            for (symbols, distributions) in block
+                .chunks_exact_mut(lanes)
+                .zip(columns.by_ref().take(width))
+            {
+                message.pop_column(distributions, symbols)?;
+            }
+            for (lane, row) in rows.chunks_exact_mut(dims).enumerate() {
+                for (symbol, column) in row[first..first + width]
+                    .iter_mut()
+                    .zip(block.chunks_exact(lanes))
+                {
+                    *symbol = column[lane];
+                }
             }
         }
-        Ok(symbols)
+        Array2::from_shape_vec((lanes, dims), rows).map_err(Error::invalid_argument)
     }
 }
+
+/// Columns that are gathered from rows at a time: few enough for the first-level cache.
+const BLOCK: usize = 32;
 
 /// Errors unless a batch has the codec's shape.
 pub(crate) fn check_shape(found: (usize, usize), expected: (usize, usize)) -> Result<()> {
@@ -118,10 +162,8 @@ pub(crate) fn check_shape(found: (usize, usize), expected: (usize, usize)) -> Re
 }
 
 #[cold]
-pub(crate) fn no_mass(lane: usize, dim: usize) -> Error {
-    Error::invalid_argument(format!(
-        "the symbol of lane {lane}, dimension {dim} has no mass in its distribution"
-    ))
+fn no_mass() -> Error {
+    Error::invalid_argument("a symbol has no mass in its distribution")
 }
 
 /// The same codec several times.

@@ -23,9 +23,6 @@ use crate::error::{Error, Result};
 /// The smallest value of a head.
 const HEAD_MIN: u64 = 1 << 32;
 
-/// Lanes that [`Message::push_column`] and [`Message::pop_column`] take at a time.
-const GROUP: usize = 8;
-
 /// Key of the ChaCha8 generator that initial words come from; its nonce is zero.
 const INITIAL_KEY: &[u8; 32] = b"bbans initial words, version one";
 
@@ -137,33 +134,21 @@ impl Message {
         let Some(heads) = self.heads.get_mut(..intervals.len()) else {
             return Err(no_lane(intervals.len() - 1));
         };
-        let heads = heads.rchunks_mut(GROUP);
-        for (heads, intervals) in heads.zip(intervals.rchunks(GROUP)) {
-            // Rarely true, so a branch for a group of lanes costs little, and what follows has none.
-            if heads.iter().zip(intervals).any(|(&h, &i)| is_full(h, i)) {
-                for (head, &interval) in heads.iter_mut().zip(intervals).rev() {
-                    if is_full(*head, interval) {
-                        self.tail.push(*head as u32);
-                        *head >>= 32;
-                    }
+        // Three passes: two without branches, which vectorise, and one that is seldom needed.
+        let full = heads
+            .iter()
+            .zip(intervals)
+            .fold(false, |any, (&h, &i)| any | is_full(h, i));
+        if full {
+            for (head, &interval) in heads.iter_mut().zip(intervals).rev() {
+                if is_full(*head, interval) {
+                    self.tail.push(*head as u32);
+                    *head >>= 32;
                 }
             }
-            // A length that the compiler knows, for whole groups.
-            match (
-                <&mut [u64; GROUP]>::try_from(&mut *heads),
-                <&[Interval; GROUP]>::try_from(intervals),
-            ) {
-                (Ok(heads), Ok(intervals)) => {
-                    for (head, &interval) in heads.iter_mut().zip(intervals) {
-                        *head = pushed(*head, interval);
-                    }
-                }
-                _ => {
-                    for (head, &interval) in heads.iter_mut().zip(intervals) {
-                        *head = pushed(*head, interval);
-                    }
-                }
-            }
+        }
+        for (head, &interval) in heads.iter_mut().zip(intervals) {
+            *head = pushed(*head, interval);
         }
         Ok(())
     }
@@ -210,23 +195,20 @@ impl Message {
                 "as many distributions as symbols are needed",
             ));
         }
-        let groups = heads.chunks_mut(GROUP).zip(distributions.chunks(GROUP));
-        for ((heads, distributions), symbols) in groups.zip(symbols.chunks_mut(GROUP)) {
-            let mut least = u64::MAX;
-            for ((head, distribution), symbol) in heads.iter_mut().zip(distributions).zip(symbols) {
-                let (found, interval) = distribution.locate(quantile(*head));
-                *symbol = found;
-                *head = popped(*head, interval);
-                least = least.min(*head);
-            }
-            if least < HEAD_MIN {
-                for head in heads.iter_mut().filter(|h| **h < HEAD_MIN) {
-                    match self.tail.pop() {
-                        Some(word) => *head = *head << 32 | u64::from(word),
-                        None => {
-                            self.poisoned = true;
-                            return Err(empty());
-                        }
+        let mut least = u64::MAX;
+        for ((head, distribution), symbol) in heads.iter_mut().zip(distributions).zip(symbols) {
+            let (found, interval) = distribution.locate(quantile(*head));
+            *symbol = found;
+            *head = popped(*head, interval);
+            least = least.min(*head);
+        }
+        if least < HEAD_MIN {
+            for head in heads.iter_mut().filter(|h| **h < HEAD_MIN) {
+                match self.tail.pop() {
+                    Some(word) => *head = *head << 32 | u64::from(word),
+                    None => {
+                        self.poisoned = true;
+                        return Err(empty());
                     }
                 }
             }

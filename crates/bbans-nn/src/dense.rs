@@ -113,9 +113,53 @@ impl Dense {
         let rows = self.check(x.view())?;
         let mut y = Array2::zeros((rows, self.outputs));
         if let (Some(x), Some(y)) = (x.as_slice(), y.as_slice_mut()) {
-            path.run(Forward { layer: self, x, y });
+            let sink = Rows {
+                y,
+                outputs: self.outputs,
+            };
+            path.run(Forward {
+                layer: self,
+                x,
+                sink,
+            });
         }
         finite(path, y)
+    }
+
+    /// `f` of every output on `x`, `[rows, inputs]`, output by output: row-major `[outputs, rows]`.
+    ///
+    /// # Errors
+    /// If `x` has another width, or a result is infinite or NaN.
+    #[inline(always)]
+    pub fn forward_transposed<T: Copy + Default>(
+        &self,
+        path: Path,
+        x: ArrayView2<'_, f32>,
+        f: impl Fn(f32) -> T,
+    ) -> Result<Array2<T>> {
+        let x = x.as_standard_layout();
+        let rows = self.check(x.view())?;
+        let mut out = Array2::default((self.outputs, rows));
+        let mut greatest = 0;
+        if let (Some(x), Some(out), 1..) = (x.as_slice(), out.as_slice_mut(), rows) {
+            let values = vec![[T::default(); PANEL]; rows];
+            let sink = Transposed {
+                out,
+                values,
+                f,
+                greatest: &mut greatest,
+            };
+            path.run(Forward {
+                layer: self,
+                x,
+                sink,
+            });
+        }
+        if greatest < f32::INFINITY.to_bits() {
+            Ok(out)
+        } else {
+            Err(not_finite())
+        }
     }
 
     /// The layer on data `x`, `[rows, inputs]`, most of which are zero.
@@ -156,9 +200,14 @@ fn finite(path: Path, y: Array2<f32>) -> Result<Array2<f32>> {
     if greatest.is_some_and(|bits| bits < f32::INFINITY.to_bits()) {
         return Ok(y);
     }
-    Err(Error::new(
+    Err(not_finite())
+}
+
+#[cold]
+fn not_finite() -> Error {
+    Error::new(
         "the network computed an infinite value or NaN on these data; the model cannot code them",
-    ))
+    )
 }
 
 /// The greatest of the values' bits without their signs; infinity and NaN come above all numbers.
@@ -173,49 +222,119 @@ impl WithSimd for GreatestMagnitude<'_> {
     }
 }
 
-struct Forward<'a> {
-    layer: &'a Dense,
-    x: &'a [f32],
-    y: &'a mut [f32],
+/// Takes the results of a layer. A trait and no closure, so that it is compiled into the kernel and
+/// with its instructions.
+trait Sink {
+    /// The columns of panel number `panel`, of all rows.
+    fn take(&mut self, panel: usize, block: &[[f32; PANEL]]);
 }
 
-impl WithSimd for Forward<'_> {
+/// Into an array `[rows, outputs]`.
+struct Rows<'a> {
+    y: &'a mut [f32],
+    outputs: usize,
+}
+
+impl Sink for Rows<'_> {
+    #[inline(always)]
+    fn take(&mut self, panel: usize, block: &[[f32; PANEL]]) {
+        let columns = PANEL.min(self.outputs - panel * PANEL);
+        for (y, values) in self.y.chunks_exact_mut(self.outputs).zip(block) {
+            y[panel * PANEL..][..columns].copy_from_slice(&values[..columns]);
+        }
+    }
+}
+
+/// Through `f` into an array `[outputs, rows]`.
+struct Transposed<'a, T, F> {
+    out: &'a mut [T],
+    /// Of one panel, `[rows]`.
+    values: Vec<[T; PANEL]>,
+    f: F,
+    /// The greatest of the results' bits without their signs.
+    greatest: &'a mut u32,
+}
+
+impl<T: Copy, F: Fn(f32) -> T> Sink for Transposed<'_, T, F> {
+    #[inline(always)]
+    fn take(&mut self, panel: usize, block: &[[f32; PANEL]]) {
+        let mut greatest = 0;
+        for (values, block) in self.values.iter_mut().zip(block) {
+            for (value, &y) in values.iter_mut().zip(block) {
+                *value = (self.f)(y);
+                greatest = y.abs().to_bits().max(greatest);
+            }
+        }
+        *self.greatest = greatest.max(*self.greatest);
+        let rows = block.len();
+        let columns = self.out[panel * PANEL * rows..]
+            .chunks_exact_mut(rows)
+            .take(PANEL);
+        for (i, column) in columns.enumerate() {
+            for (out, values) in column.iter_mut().zip(&self.values) {
+                *out = values[i];
+            }
+        }
+    }
+}
+
+/// The layer, panel by panel.
+struct Forward<'a, K> {
+    layer: &'a Dense,
+    x: &'a [f32],
+    sink: K,
+}
+
+impl<K: Sink> WithSimd for Forward<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, x, y } = self;
+        let Self { layer, x, mut sink } = self;
+        let width = layer.inputs;
+        let rows = x.len() / width;
+        let mut block = vec![[0.0; PANEL]; rows];
         for panel in 0..layer.outputs.div_ceil(PANEL) {
             let weights = layer.panel(panel);
             let bias = &layer.bias.get()[panel * PANEL..][..PANEL];
-            let columns = PANEL.min(layer.outputs - panel * PANEL);
-            let mut write = |row: usize, values: &[f32; PANEL]| {
-                let start = row * layer.outputs + panel * PANEL;
-                y[start..start + columns].copy_from_slice(&values[..columns]);
-            };
-            let (rows, width) = (x.len() / layer.inputs, layer.inputs);
             let mut row = 0;
             // Wide registers hold tiles of 8 rows, narrow ones of 4.
             if S::F32_LANES == 16 {
                 while row + 8 <= rows {
-                    tile::<S, 8>(simd, &x[row * width..], width, weights, bias, |r, v| {
-                        write(row + r, v)
-                    });
+                    tile::<S, 8>(
+                        simd,
+                        &x[row * width..],
+                        width,
+                        weights,
+                        bias,
+                        &mut block[row..],
+                    );
                     row += 8;
                 }
             }
             while row + 4 <= rows {
-                tile::<S, 4>(simd, &x[row * width..], width, weights, bias, |r, v| {
-                    write(row + r, v)
-                });
+                tile::<S, 4>(
+                    simd,
+                    &x[row * width..],
+                    width,
+                    weights,
+                    bias,
+                    &mut block[row..],
+                );
                 row += 4;
             }
             while row < rows {
-                tile::<S, 1>(simd, &x[row * width..], width, weights, bias, |r, v| {
-                    write(row + r, v)
-                });
+                tile::<S, 1>(
+                    simd,
+                    &x[row * width..],
+                    width,
+                    weights,
+                    bias,
+                    &mut block[row..],
+                );
                 row += 1;
             }
+            sink.take(panel, &block);
         }
     }
 }
@@ -228,10 +347,9 @@ fn tile<S: Simd, const ROWS: usize>(
     width: usize,
     weights: &[f32],
     bias: &[f32],
-    mut write: impl FnMut(usize, &[f32; PANEL]),
+    out: &mut [[f32; PANEL]],
 ) {
     let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &x[r * width..][..width]);
-    let mut out = [[0.0f32; PANEL]; ROWS];
     let step = 2 * S::F32_LANES;
     let mut column = 0;
     while column < PANEL {
@@ -250,9 +368,6 @@ fn tile<S: Simd, const ROWS: usize>(
             store2(simd, &mut out[r][column..column + step], sums[r]);
         }
         column += step;
-    }
-    for (r, values) in out.iter().enumerate() {
-        write(r, values);
     }
 }
 
@@ -281,51 +396,81 @@ impl WithSimd for ForwardSparse<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layer, x, y } = self;
-        let rows = x.len() / layer.inputs;
         // The inputs that are not zero, of all rows: (where in a panel, value).
         let mut active = Vec::with_capacity(x.len() / 4);
-        let mut ends = Vec::with_capacity(rows);
+        let mut ends = Vec::with_capacity(x.len() / layer.inputs);
         for row in x.chunks_exact(layer.inputs) {
-            let on = row.iter().enumerate().filter(|&(_, &v)| v != 0);
-            active.extend(on.map(|(k, &v)| (k * PANEL, f32::from(v))));
+            push_active(row, &mut active);
             ends.push(active.len());
         }
-        for panel in 0..layer.outputs.div_ceil(PANEL) {
-            let weights = layer.panel(panel);
-            let bias = &layer.bias.get()[panel * PANEL..][..PANEL];
-            let columns = PANEL.min(layer.outputs - panel * PANEL);
+        let panels = layer.outputs.div_ceil(PANEL);
+        for first in (0..panels).step_by(2) {
+            // Two panels at a time: more sums that do not wait for one another. An odd last one
+            // is taken twice, which changes nothing.
+            let pair = [first, (first + 1).min(panels - 1)];
+            let weights = pair.map(|panel| layer.panel(panel));
+            let bias = pair.map(|panel| &layer.bias.get()[panel * PANEL..][..PANEL]);
             let mut begin = 0;
             for (row, &end) in ends.iter().enumerate() {
-                let mut out = [0.0f32; PANEL];
+                let mut out = [[0.0f32; PANEL]; 2];
                 sparse_row(simd, &active[begin..end], weights, bias, &mut out);
-                let start = row * layer.outputs + panel * PANEL;
-                y[start..start + columns].copy_from_slice(&out[..columns]);
+                for (panel, out) in pair.into_iter().zip(&out) {
+                    let columns = PANEL.min(layer.outputs - panel * PANEL);
+                    let start = row * layer.outputs + panel * PANEL;
+                    y[start..start + columns].copy_from_slice(&out[..columns]);
+                }
                 begin = end;
             }
         }
     }
 }
 
-/// One row times one panel, over the inputs that are not zero.
+/// Appends the values of a row that are not zero, with their places in a panel.
+#[inline(always)]
+fn push_active(row: &[u8], active: &mut Vec<(usize, f32)>) {
+    let words = row.chunks_exact(8);
+    let rest = words.remainder();
+    for (i, bytes) in words.enumerate() {
+        let mut word = [0; 8];
+        word.copy_from_slice(bytes);
+        let mut word = u64::from_le_bytes(word);
+        // Most words of an image are zero; of the others, byte by byte what is not.
+        while word != 0 {
+            let byte = word.trailing_zeros() / 8;
+            let value = (word >> (8 * byte)) & 0xff;
+            active.push(((8 * i + byte as usize) * PANEL, value as f32));
+            word &= !(0xff << (8 * byte));
+        }
+    }
+    let start = row.len() - rest.len();
+    let on = rest.iter().enumerate().filter(|&(_, &v)| v != 0);
+    active.extend(on.map(|(k, &v)| ((start + k) * PANEL, f32::from(v))));
+}
+
+/// One row times two panels, over the inputs that are not zero.
 #[inline(always)]
 fn sparse_row<S: Simd>(
     simd: S,
     active: &[(usize, f32)],
-    weights: &[f32],
-    bias: &[f32],
-    out: &mut [f32; PANEL],
+    weights: [&[f32]; 2],
+    bias: [&[f32]; 2],
+    out: &mut [[f32; PANEL]; 2],
 ) {
     let step = 2 * S::F32_LANES;
     let mut column = 0;
     while column < PANEL {
-        let mut sums = load2(simd, &bias[column..column + step]);
+        let mut sums = bias.map(|b| load2(simd, &b[column..column + step]));
         for &(line, value) in active {
-            let w = load2(simd, &weights[line + column..line + column + step]);
             let x = simd.splat_f32s(value);
-            sums[0] = simd.add_f32s(sums[0], simd.mul_f32s(x, w[0]));
-            sums[1] = simd.add_f32s(sums[1], simd.mul_f32s(x, w[1]));
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                let w = load2(simd, &weights[line + column..line + column + step]);
+                sums[0] = simd.add_f32s(sums[0], simd.mul_f32s(x, w[0]));
+                sums[1] = simd.add_f32s(sums[1], simd.mul_f32s(x, w[1]));
+            }
         }
-        store2(simd, &mut out[column..column + step], sums);
+        for (out, sums) in out.iter_mut().zip(sums) {
+            store2(simd, &mut out[column..column + step], sums);
+        }
         column += step;
     }
 }

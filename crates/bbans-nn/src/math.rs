@@ -6,6 +6,7 @@
 
 /// `1.5 * 2^23`: adding and subtracting it rounds to an integer, for magnitudes below `2^22`.
 const ROUND: f32 = 12_582_912.0;
+const TWO_23: f32 = 8_388_608.0;
 /// `ln 2` in two parts: the first has 9 significant bits, so its product with a small integer is exact.
 const LN2_HIGH: f32 = 355.0 / 512.0;
 const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -77,8 +78,12 @@ pub fn relu(x: f32) -> f32 {
 #[inline(always)]
 pub fn bernoulli_mass(logit: f32) -> u32 {
     let e = exp(-logit.abs());
-    // At most 2^23 + 1/2: the conversion is exact, towards zero.
-    let m = (e / (1.0 + e) * 16_777_216.0 + 0.5) as i32 as u32;
+    let v = e / (1.0 + e) * 16_777_216.0 + 0.5;
+    // v, at most 2^23, towards zero: rounded to the nearest integer, less one if that is above.
+    let nearest = (v + TWO_23) - TWO_23;
+    let floor = if nearest > v { nearest - 1.0 } else { nearest };
+    // The low bits of an f32 from 2^23 to 2^24 count from its lower end.
+    let m = (floor + TWO_23).to_bits() - TWO_23.to_bits();
     let m = if m > 1 { m } else { 1 };
     if logit < 0.0 { m } else { (1 << 24) - m }
 }

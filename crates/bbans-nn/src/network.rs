@@ -77,7 +77,35 @@ impl Network {
     /// # Errors
     /// If the width is another, or a layer's result is infinite or NaN.
     pub fn forward(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        self.finish(path, self.first.forward(path, x)?, &mut |_| {})
+        finish(&self.rest, path, self.first.forward(path, x)?, &mut |_| {})
+    }
+
+    /// `f` of every output of the network on `x`, `[rows, inputs]`, output by output: row-major
+    /// `[outputs, rows]`.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    #[inline(always)]
+    pub fn forward_transposed<T: Copy + Default>(
+        &self,
+        path: Path,
+        x: ArrayView2<'_, f32>,
+        f: impl Fn(f32) -> T,
+    ) -> Result<Array2<T>> {
+        match self.rest.split_last() {
+            Some((Step::Dense(last), inner)) => {
+                let y = finish(inner, path, self.first.forward(path, x)?, &mut |_| {})?;
+                last.forward_transposed(path, y.view(), f)
+            }
+            Some(_) => {
+                let y = self.forward(path, x)?;
+                Ok(Array2::from_shape_fn(
+                    (self.outputs, y.nrows()),
+                    |(j, row)| f(y[(row, j)]),
+                ))
+            }
+            None => self.first.forward_transposed(path, x, f),
+        }
     }
 
     /// The network on data, `[rows, inputs]`, that are mostly zero.
@@ -85,7 +113,12 @@ impl Network {
     /// # Errors
     /// As [`Network::forward`].
     pub fn forward_bytes(&self, path: Path, x: ArrayView2<'_, u8>) -> Result<Array2<f32>> {
-        self.finish(path, self.first.forward_bytes(path, x)?, &mut |_| {})
+        finish(
+            &self.rest,
+            path,
+            self.first.forward_bytes(path, x)?,
+            &mut |_| {},
+        )
     }
 
     /// Output of every layer on `x`, in order: for comparisons.
@@ -94,7 +127,7 @@ impl Network {
     /// As [`Network::forward`].
     pub fn layers(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Vec<Array2<f32>>> {
         let mut outputs = Vec::new();
-        self.finish(path, self.first.forward(path, x)?, &mut |y| {
+        finish(&self.rest, path, self.first.forward(path, x)?, &mut |y| {
             outputs.push(y.clone())
         })?;
         Ok(outputs)
@@ -104,31 +137,32 @@ impl Network {
     pub fn outputs(&self) -> usize {
         self.outputs
     }
+}
 
-    fn finish(
-        &self,
-        path: Path,
-        first: Array2<f32>,
-        see: &mut dyn FnMut(&Array2<f32>),
-    ) -> Result<Array2<f32>> {
-        let mut y = first;
-        see(&y);
-        for step in &self.rest {
-            match step {
-                Step::Dense(dense) => y = dense.forward(path, y.view())?,
-                Step::Map(activation) => {
-                    if let Some(values) = y.as_slice_mut() {
-                        path.run(Map {
-                            activation: *activation,
-                            values,
-                        });
-                    }
+/// Applies steps to the output of the first layer; `see` is shown every layer's output.
+fn finish(
+    steps: &[Step],
+    path: Path,
+    first: Array2<f32>,
+    see: &mut dyn FnMut(&Array2<f32>),
+) -> Result<Array2<f32>> {
+    let mut y = first;
+    see(&y);
+    for step in steps {
+        match step {
+            Step::Dense(dense) => y = dense.forward(path, y.view())?,
+            Step::Map(activation) => {
+                if let Some(values) = y.as_slice_mut() {
+                    path.run(Map {
+                        activation: *activation,
+                        values,
+                    });
                 }
             }
-            see(&y);
         }
-        Ok(y)
+        see(&y);
     }
+    Ok(y)
 }
 
 fn read_dense(file: &ModelFile, name: &str, inputs: usize) -> Result<Dense> {

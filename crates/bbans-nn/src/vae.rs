@@ -2,7 +2,6 @@
 //! likelihood, exactly specified.
 
 use ndarray::{Array2, ArrayView2, Zip};
-use pulp::{Simd, WithSimd};
 
 use crate::bins::{CENTRES, EDGES};
 use crate::description::{Description, Likelihood};
@@ -174,54 +173,8 @@ impl Vae {
     /// # Errors
     /// As [`Vae::latents_of_bins`] and [`Vae::logits`].
     pub fn bernoulli_masses(&self, bins: ArrayView2<'_, u16>) -> Result<Array2<u32>> {
-        let logits = self.logits(self.latents_of_bins(bins)?.view())?;
-        let mut masses = Array2::zeros((self.dims, bins.nrows()));
-        if let (Some(logits), Some(masses)) = (logits.as_slice(), masses.as_slice_mut()) {
-            self.path.run(Masses {
-                logits,
-                masses,
-                dims: self.dims,
-            });
-        }
-        Ok(masses)
-    }
-}
-
-/// From logits `[rows, dims]` to masses `[dims, rows]`.
-struct Masses<'a> {
-    logits: &'a [f32],
-    masses: &'a mut [u32],
-    dims: usize,
-}
-
-/// Dimensions that are transposed at a time: few enough for the first-level cache.
-const BLOCK: usize = 32;
-
-impl WithSimd for Masses<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            logits,
-            masses,
-            dims,
-        } = self;
-        let rows = logits.len() / dims;
-        for (first, masses) in (0..dims)
-            .step_by(BLOCK)
-            .zip(masses.chunks_mut(BLOCK * rows))
-        {
-            for (row, logits) in logits.chunks_exact(dims).enumerate() {
-                let logits = &logits[first..dims.min(first + BLOCK)];
-                let mut block = [0; BLOCK];
-                for (mass, &logit) in block.iter_mut().zip(logits) {
-                    *mass = math::bernoulli_mass(logit);
-                }
-                for (column, &mass) in masses.chunks_exact_mut(rows).zip(&block) {
-                    column[row] = mass;
-                }
-            }
-        }
+        let z = self.latents_of_bins(bins)?;
+        self.decoder
+            .forward_transposed(self.path, z.view(), math::bernoulli_mass)
     }
 }

@@ -147,7 +147,14 @@ fn encode(model: &impl FileModel, rows: Rows, lanes: usize) -> Result<(Block, Ve
 /// [`bbans_core::ErrorKind::InvalidArgument`] if there are more values: the data are grey.
 pub fn binary_symbols(bytes: &mut [u8]) -> Result<u8> {
     let scale = bytes.iter().fold(0, |m, &b| b.max(m)).max(1);
-    if let Some(other) = bytes.iter().find(|&&b| b != 0 && b != scale) {
+    // Without an early end this is a pass that vectorises.
+    let grey = bytes
+        .iter()
+        .fold(false, |grey, &b| grey | ((b != 0) & (b != scale)));
+    if let Some(other) = grey
+        .then(|| bytes.iter().find(|&&b| b != 0 && b != scale))
+        .flatten()
+    {
         return Err(Error::invalid_argument(format!(
             "the data are grey (values {other} and {scale} among them), the model is for binary \
              data; make them binary first with `bbans binarize`, which loses the grey levels"

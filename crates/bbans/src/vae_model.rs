@@ -68,7 +68,12 @@ impl LatentModel for VaeModel {
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
         let masses = self.vae.bernoulli_masses(z.view()).map_err(Error::model)?;
-        Ok(self.on_path(Independent::from_columns(masses.mapv(Bernoulli::new))?))
+        let shape = masses.dim();
+        // In place: no second array.
+        let (masses, _) = masses.into_raw_vec_and_offset();
+        let columns = masses.into_iter().map(Bernoulli::new).collect();
+        let columns = Array2::from_shape_vec(shape, columns).map_err(Error::model)?;
+        Ok(self.on_path(Independent::from_columns(columns)?))
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {

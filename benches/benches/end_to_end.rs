@@ -1,0 +1,81 @@
+//! Whole sets of images, from IDX bytes in memory to a file in memory and back:
+//! `cargo bench --bench end_to_end`.
+
+use std::io::Cursor;
+use std::num::NonZeroUsize;
+
+use bbans::container::Header;
+use bbans::data::Target;
+use bbans::{DataReader, DataWriter, LatentModel, Options, VaeModel};
+use bbans_benches::{images, random_model};
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
+fn main() {
+    divan::main();
+}
+
+fn idx(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, 3];
+    [count, 28, 28]
+        .iter()
+        .for_each(|&n| bytes.extend((n as u32).to_be_bytes()));
+    bytes.extend(images(count).iter());
+    bytes
+}
+
+fn encode(model: &VaeModel, content: &[u8], lanes: usize, threads: usize) -> Vec<u8> {
+    let reader = DataReader::open(Cursor::new(content.to_vec()), "").unwrap();
+    let mut file = Vec::new();
+    let options = Options {
+        lanes,
+        threads: NonZeroUsize::new(threads).unwrap(),
+    };
+    bbans::compress(model, reader, &mut file, options, &mut |_| {}).unwrap();
+    file
+}
+
+fn decode(model: &VaeModel, mut file: &[u8], threads: usize) {
+    let header = Header::read(&mut file).unwrap().unwrap();
+    let sink = Target::Stream(Box::new(std::io::sink()));
+    let writer = DataWriter::new(header.source.clone(), model.dims(), sink).unwrap();
+    let threads = NonZeroUsize::new(threads).unwrap();
+    bbans::decompress(model, &header, &mut file, writer, threads, &mut |_| {}).unwrap();
+}
+
+const COUNT: usize = 10_000;
+
+#[divan::bench(args = [(1, 1), (16, 1), (64, 1), (256, 1), (64, 2)], sample_count = 10)]
+fn encode_10000(bencher: Bencher, (lanes, threads): (usize, usize)) {
+    let (model, content) = (random_model(&[100], 40), idx(COUNT));
+    bencher
+        .counter(ItemsCount::new(COUNT))
+        .bench_local(|| encode(&model, &content, lanes, threads));
+}
+
+#[divan::bench(args = [(1, 1), (16, 1), (64, 1), (256, 1), (64, 2)], sample_count = 10)]
+fn decode_10000(bencher: Bencher, (lanes, threads): (usize, usize)) {
+    let (model, content) = (random_model(&[100], 40), idx(COUNT));
+    let file = encode(&model, &content, lanes, 2);
+    bencher
+        .counter(ItemsCount::new(COUNT))
+        .bench_local(|| decode(&model, &file, threads));
+}
+
+/// 3 million parameters: the networks are all that counts.
+#[divan::bench(args = [1, 2], sample_count = 5)]
+fn encode_large_model_2000(bencher: Bencher, threads: usize) {
+    let (model, content) = (random_model(&[1024, 512], 64), idx(2000));
+    bencher
+        .counter(ItemsCount::new(2000usize))
+        .bench_local(|| encode(&model, &content, 64, threads));
+}
+
+#[divan::bench(args = [1, 2], sample_count = 5)]
+fn decode_large_model_2000(bencher: Bencher, threads: usize) {
+    let (model, content) = (random_model(&[1024, 512], 64), idx(2000));
+    let file = encode(&model, &content, 64, 2);
+    bencher
+        .counter(ItemsCount::new(2000usize))
+        .bench_local(|| decode(&model, &file, threads));
+}
