@@ -10,7 +10,7 @@ use crate::{decompress, support};
 fn a_decoder_written_from_the_docs_restores_the_golden_files() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/decode.py");
     if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: this test needs python3, which is not there");
+        support::skipped("it needs python3");
         return;
     }
     let model = support::tiny_model();

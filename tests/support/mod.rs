@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bbans::VaeModel;
@@ -28,11 +29,14 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!(
-        "SKIPPED: this test needs {}, which is not there",
-        path.display()
-    );
+    skipped(&format!("it needs {}", path.display()));
     None
+}
+
+/// Says that a test is skipped, past the test runner, which keeps what a passing test prints.
+pub fn skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
 }
 
 /// A model of random weights with every kind of layer.
