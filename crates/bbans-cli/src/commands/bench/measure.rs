@@ -52,10 +52,11 @@ pub(super) fn code(model: &VaeModel, content: &Arc<Vec<u8>>, options: Options) -
 }
 
 /// The mean of the bound over the data, in bits per dimension, and its standard error by the draws
-/// of the latents, from the spread of `samples / 4` groups.
+/// of the latents, from the spread of up to [`GROUPS`] groups of samples.
 pub(super) struct Bound {
     pub(super) bits_per_dim: f64,
     pub(super) kl_bits_per_dim: f64,
+    /// NaN, in JSON null, for a single sample, which has no spread.
     pub(super) standard_error: f64,
 }
 
