@@ -53,8 +53,8 @@ fn a_row_does_not_depend_on_the_other_rows() {
     let batch = model.vae().posterior(x.view()).unwrap();
     for (i, row) in x.axis_chunks_iter(Axis(0), 1).enumerate() {
         let alone = model.vae().posterior(row).unwrap();
-        assert_eq!(alone.mean.row(0), batch.mean.row(i));
-        assert_eq!(alone.inverse_sigma.row(0), batch.inverse_sigma.row(i));
+        assert_eq!(alone.mean.column(0), batch.mean.column(i));
+        assert_eq!(alone.inverse_sigma.column(0), batch.inverse_sigma.column(i));
     }
 }
 
@@ -72,7 +72,7 @@ fn layers_agree_with_candle() {
         let z = Array2::from_shape_fn((20, vae.latents()), |(i, d)| {
             ((i * 31 + d * 17) % 41) as f32 / 10.0 - 2.0
         });
-        let exact = vae.encoder().layers(vae.path(), x.view()).unwrap();
+        let exact = vae.encoder().layers(vae.path(), x.t()).unwrap();
         compare(
             &file,
             &file.description.encoder,
@@ -80,7 +80,7 @@ fn layers_agree_with_candle() {
             &exact,
             &network.encoder_layers(&tensor(&x)).unwrap(),
         );
-        let exact = vae.decoder().layers(vae.path(), z.view()).unwrap();
+        let exact = vae.decoder().layers(vae.path(), z.t()).unwrap();
         compare(
             &file,
             &file.description.decoder,
@@ -107,15 +107,19 @@ fn compare(
     for (i, layer) in layers.iter().enumerate() {
         let theirs: Vec<Vec<f32>> = candle[i].to_vec2().unwrap();
         // Errors of the layers before are in both inputs; compare with a bound that allows them.
-        let before = if i == 0 { input } else { &exact[i - 1] };
-        for ((row, j), &ours) in exact[i].indexed_iter() {
+        let before = if i == 0 {
+            input.t()
+        } else {
+            exact[i - 1].view()
+        };
+        for ((j, row), &ours) in exact[i].indexed_iter() {
             let scale = match layer {
                 bbans::nn::Layer::Dense { name } => {
                     let w = &file.tensors[&format!("{name}.weight")];
                     let b = &file.tensors[&format!("{name}.bias")];
                     let outputs = w.shape[1];
                     let sum: f32 = before
-                        .row(row)
+                        .column(row)
                         .iter()
                         .enumerate()
                         .map(|(k, x)| (x * w.values[k * outputs + j]).abs())

@@ -1,8 +1,10 @@
 //! Codecs: what can be pushed on a message and popped from it, and how to combine them.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 
-use crate::distribution::{Distribution, Interval};
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::message::Message;
 
@@ -32,87 +34,85 @@ pub trait Codec {
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol>;
 }
 
-/// Independent symbols, each with a distribution of its own, for batches `[lanes, dims]`.
-#[derive(Debug, Clone)]
-pub struct Independent<D> {
-    /// `[dims, lanes]`, row-major: a column of the batch lies together, as the coder takes it.
-    columns: Array2<D>,
-}
+/// The distributions of independent symbols, `[dims, lanes]`: what lies together is a dimension of
+/// all lanes, as the coder takes it.
+pub trait Columns {
+    /// Of one symbol.
+    type Distribution: Distribution;
 
-impl<D> Independent<D> {
-    /// The distribution of lane `lane` and dimension `dim` is `distribution(lane, dim)`.
-    pub fn new(lanes: usize, dims: usize, mut distribution: impl FnMut(usize, usize) -> D) -> Self {
-        Self {
-            columns: Array2::from_shape_fn((dims, lanes), |(d, l)| distribution(l, d)),
-        }
-    }
+    /// Numbers of dimensions and of lanes.
+    fn dim(&self) -> (usize, usize);
 
-    /// The distributions column by column: row-major `[dims, lanes]`.
+    /// The distributions of some dimensions, row-major `[dims.len(), lanes]`; made in `space` if
+    /// they are not at hand.
     ///
     /// # Errors
-    /// If the array is not row-major.
-    pub fn from_columns(columns: Array2<D>) -> Result<Self> {
-        if !columns.is_standard_layout() {
-            return Err(Error::invalid_argument(
-                "columns must be row-major [dims, lanes]",
-            ));
-        }
-        Ok(Self { columns })
+    /// If they cannot be computed.
+    fn columns<'a>(
+        &'a self,
+        dims: Range<usize>,
+        space: &'a mut Vec<Self::Distribution>,
+    ) -> Result<&'a [Self::Distribution]>;
+}
+
+impl<D: Distribution> Columns for Array2<D> {
+    type Distribution = D;
+
+    fn dim(&self) -> (usize, usize) {
+        self.dim()
     }
 
-    fn columns(&self) -> impl DoubleEndedIterator<Item = &[D]> + ExactSizeIterator {
-        let lanes = self.columns.ncols().max(1);
-        self.columns
-            .as_slice()
-            .unwrap_or_default()
-            .chunks_exact(lanes)
+    #[inline]
+    fn columns<'a>(&'a self, dims: Range<usize>, _: &'a mut Vec<D>) -> Result<&'a [D]> {
+        let lanes = self.ncols();
+        self.as_slice()
+            .and_then(|all| all.get(dims.start * lanes..dims.end * lanes))
+            .ok_or_else(|| Error::invalid_argument("columns must be row-major [dims, lanes]"))
     }
 }
 
-impl<D: Distribution> Codec for Independent<D>
+/// Independent symbols, each with a distribution of its own, for batches `[lanes, dims]`.
+#[derive(Debug, Clone)]
+pub struct Independent<C>(pub C);
+
+impl<D> Independent<Array2<D>> {
+    /// The distribution of lane `lane` and dimension `dim` is `distribution(lane, dim)`.
+    pub fn new(lanes: usize, dims: usize, mut distribution: impl FnMut(usize, usize) -> D) -> Self {
+        Self(Array2::from_shape_fn((dims, lanes), |(d, l)| {
+            distribution(l, d)
+        }))
+    }
+}
+
+impl<C: Columns> Codec for Independent<C>
 where
-    D::Symbol: Copy + Default,
+    <C::Distribution as Distribution>::Symbol: Copy + Default,
 {
-    type Symbol = Array2<D::Symbol>;
+    type Symbol = Array2<<C::Distribution as Distribution>::Symbol>;
 
     #[inline(always)]
     fn push(&self, message: &mut Message, symbols: &Self::Symbol) -> Result<()> {
-        let (dims, lanes) = self.columns.dim();
+        let (dims, lanes) = self.0.dim();
         check_shape(symbols.dim(), (lanes, dims))?;
-        if symbols.is_empty() {
-            return Ok(());
-        }
         let symbols = symbols.as_standard_layout();
-        let rows = symbols.as_slice().unwrap_or_default();
-        let mut block = vec![D::Symbol::default(); BLOCK * lanes];
-        let mut intervals = vec![Interval::UNIT; lanes];
+        let (Some(rows), false) = (symbols.as_slice(), symbols.is_empty()) else {
+            return Ok(());
+        };
+        let mut space = Vec::new();
+        let mut block = vec![Default::default(); BLOCK * lanes];
         for first in (0..dims).step_by(BLOCK).rev() {
-            let width = BLOCK.min(dims - first);
-            for (lane, row) in rows.chunks_exact(dims).enumerate() {
-                for (column, &symbol) in block
-                    .chunks_exact_mut(lanes)
-                    .zip(&row[first..first + width])
-                {
-                    column[lane] = symbol;
+            let last = dims.min(first + BLOCK);
+            for (column, d) in block.chunks_exact_mut(lanes).zip(first..last) {
+                for (symbol, row) in column.iter_mut().zip(rows.chunks_exact(dims)) {
+                    *symbol = row[d];
                 }
             }
-            let columns = self
-                .columns()
-                .skip(first)
-                .take(width)
+            let distributions = self.0.columns(first..last, &mut space)?;
+            let columns = distributions
+                .chunks_exact(lanes)
                 .zip(block.chunks_exact(lanes));
             for (distributions, symbols) in columns.rev() {
-                let mut valid = true;
-                for ((interval, d), symbol) in intervals.iter_mut().zip(distributions).zip(symbols)
-                {
-                    let found = d.interval(symbol);
-                    valid &= found.is_some();
-                    *interval = found.unwrap_or(Interval::UNIT);
-                }
-                if !valid {
-                    return Err(no_mass());
-                }
-                message.push_column(&intervals)?;
+                message.push_column(distributions, symbols)?;
             }
         }
         Ok(())
@@ -120,35 +120,34 @@ where
 
     #[inline(always)]
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
-        let (dims, lanes) = self.columns.dim();
-        if self.columns.is_empty() {
-            return Ok(Array2::default((lanes, dims)));
-        }
-        let mut rows = vec![D::Symbol::default(); lanes * dims];
-        let mut block = vec![D::Symbol::default(); BLOCK * lanes];
-        let mut columns = self.columns();
+        let (dims, lanes) = self.0.dim();
+        let mut symbols = Array2::default((lanes, dims));
+        let (Some(rows), 1.., 1..) = (symbols.as_slice_mut(), lanes, dims) else {
+            return Ok(symbols);
+        };
+        let mut space = Vec::new();
+        let mut block = vec![Default::default(); BLOCK * lanes];
         for first in (0..dims).step_by(BLOCK) {
-            let width = BLOCK.min(dims - first);
+            let last = dims.min(first + BLOCK);
+            let columns = self.0.columns(first..last, &mut space)?;
             for (symbols, distributions) in block
                 .chunks_exact_mut(lanes)
-                .zip(columns.by_ref().take(width))
+                .zip(columns.chunks_exact(lanes))
             {
                 message.pop_column(distributions, symbols)?;
             }
             for (lane, row) in rows.chunks_exact_mut(dims).enumerate() {
-                for (symbol, column) in row[first..first + width]
-                    .iter_mut()
-                    .zip(block.chunks_exact(lanes))
-                {
+                for (symbol, column) in row[first..last].iter_mut().zip(block.chunks_exact(lanes)) {
                     *symbol = column[lane];
                 }
             }
         }
-        Array2::from_shape_vec((lanes, dims), rows).map_err(Error::invalid_argument)
+        Ok(symbols)
     }
 }
 
-/// Columns that are gathered from rows at a time: few enough for the first-level cache.
+/// Dimensions that are coded between two turns of symbols from rows to columns: few enough for the
+/// first-level cache.
 const BLOCK: usize = 32;
 
 /// Errors unless a batch has the codec's shape.
@@ -159,11 +158,6 @@ pub(crate) fn check_shape(found: (usize, usize), expected: (usize, usize)) -> Re
     Err(Error::invalid_argument(format!(
         "a batch of [lanes, dims] = {found:?} for a codec of {expected:?}"
     )))
-}
-
-#[cold]
-fn no_mass() -> Error {
-    Error::invalid_argument("a symbol has no mass in its distribution")
 }
 
 /// The same codec several times.

@@ -88,4 +88,41 @@ pub trait Distribution {
 
     /// The symbol that a quantile below [`TOTAL_MASS`] belongs to, and its interval.
     fn locate(&self, quantile: u32) -> (Self::Symbol, Interval);
+
+    /// The intervals of a column of symbols, each of its own distribution; whether all have mass.
+    ///
+    /// The same as one by one: here a distribution may be faster.
+    #[inline(always)]
+    fn intervals(column: &[Self], symbols: &[Self::Symbol], intervals: &mut [Interval]) -> bool
+    where
+        Self: Sized,
+    {
+        let mut valid = true;
+        for ((interval, distribution), symbol) in intervals.iter_mut().zip(column).zip(symbols) {
+            let found = distribution.interval(symbol);
+            valid &= found.is_some();
+            *interval = found.unwrap_or(Interval::UNIT);
+        }
+        valid
+    }
+
+    /// The symbols of a column of quantiles, and their intervals.
+    ///
+    /// The same as one by one: here a distribution may be faster.
+    #[inline(always)]
+    fn locate_all(
+        column: &[Self],
+        quantiles: &[u32],
+        symbols: &mut [Self::Symbol],
+        intervals: &mut [Interval],
+    ) where
+        Self: Sized,
+    {
+        let found = symbols.iter_mut().zip(intervals);
+        for ((distribution, &quantile), (symbol, interval)) in
+            column.iter().zip(quantiles).zip(found)
+        {
+            (*symbol, *interval) = distribution.locate(quantile);
+        }
+    }
 }

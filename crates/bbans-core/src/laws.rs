@@ -3,15 +3,15 @@
 use std::fmt::Debug;
 
 use crate::codec::Codec;
-use crate::distribution::{Distribution, TOTAL_MASS};
+use crate::distribution::{Distribution, Interval, TOTAL_MASS};
 use crate::error::{Error, Result};
 use crate::message::Message;
 
 /// Initial words of the messages that [`check_codec`] makes.
 const WORDS: usize = 4096;
 
-/// Checks that the intervals of `symbols` partition the quantiles, and that the first, a middle
-/// and the last quantile of each are located in it.
+/// Checks that the intervals of `symbols` partition the quantiles, that the first, a middle and the
+/// last quantile of each are located in it, and that a column gives the same as its symbols.
 ///
 /// # Errors
 /// [`crate::ErrorKind::InvalidArgument`] with the symbol and the law that it breaks.
@@ -20,11 +20,12 @@ pub fn check_distribution<D>(
     symbols: impl IntoIterator<Item: TryInto<D::Symbol>>,
 ) -> Result<()>
 where
-    D: Distribution,
-    D::Symbol: PartialEq + Debug,
+    D: Distribution + Clone,
+    D::Symbol: Clone + PartialEq + Debug,
 {
     let broken = |what: String| Err(Error::invalid_argument(format!("broken law: {what}")));
     let mut intervals = Vec::new();
+    let (mut column, mut quantiles) = (Vec::new(), Vec::new());
     for symbol in symbols {
         let Ok(symbol) = symbol.try_into() else {
             return broken("a symbol out of range".into());
@@ -40,8 +41,21 @@ where
                     "quantile {quantile} of {symbol:?} is located at {found:?}, {its_interval:?}"
                 ));
             }
+            quantiles.push(quantile);
+            column.push((symbol.clone(), interval));
         }
         intervals.push((start, mass));
+    }
+    let (symbols, expected): (Vec<_>, Vec<_>) = column.into_iter().unzip();
+    let distributions = vec![distribution.clone(); symbols.len()];
+    let (mut found, mut found_intervals) = (symbols.clone(), vec![Interval::UNIT; symbols.len()]);
+    D::locate_all(&distributions, &quantiles, &mut found, &mut found_intervals);
+    if found != symbols || found_intervals != expected {
+        return broken("a column is not located as its symbols are".into());
+    }
+    let valid = D::intervals(&distributions, &symbols, &mut found_intervals);
+    if !valid || found_intervals != expected {
+        return broken("a column has not the intervals of its symbols".into());
     }
     intervals.sort_unstable();
     let end = intervals

@@ -36,7 +36,7 @@ pub mod laws;
 mod message;
 
 pub use bits_back::{BitsBack, LatentModel};
-pub use codec::{Codec, Independent, Repeat};
+pub use codec::{Codec, Columns, Independent, Repeat};
 pub use distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 pub use error::{Error, ErrorKind, Result};
 pub use message::{Message, initial_words};

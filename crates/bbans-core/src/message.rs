@@ -20,6 +20,9 @@ use crate::distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 use crate::distributions::Uniform;
 use crate::error::{Error, Result};
 
+/// Lanes of a column that are coded side by side.
+const CHUNK: usize = 64;
+
 /// The smallest value of a head.
 const HEAD_MIN: u64 = 1 << 32;
 
@@ -124,31 +127,49 @@ impl Message {
         pushed.map_err(|_| Error::invalid_argument("a symbol without mass cannot be pushed"))
     }
 
-    /// Pushes an interval on each of the first lanes, in descending order: the same as
+    /// Pushes a symbol on each of the first lanes, in descending order: the same as
     /// [`Message::push`] one by one, and faster.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidArgument`] if there are fewer lanes.
+    /// [`crate::ErrorKind::InvalidArgument`] if there are fewer lanes, other numbers of distributions
+    /// and of symbols, or a symbol without mass.
     #[inline(always)]
-    pub fn push_column(&mut self, intervals: &[Interval]) -> Result<()> {
-        let Some(heads) = self.heads.get_mut(..intervals.len()) else {
-            return Err(no_lane(intervals.len() - 1));
-        };
-        // Three passes: two without branches, which vectorise, and one that is seldom needed.
-        let full = heads
-            .iter()
-            .zip(intervals)
-            .fold(false, |any, (&h, &i)| any | is_full(h, i));
-        if full {
-            for (head, &interval) in heads.iter_mut().zip(intervals).rev() {
-                if is_full(*head, interval) {
+    pub fn push_column<D: Distribution>(
+        &mut self,
+        distributions: &[D],
+        symbols: &[D::Symbol],
+    ) -> Result<()> {
+        let heads = self.heads.get_mut(..symbols.len());
+        let heads = heads.ok_or_else(|| no_lane(symbols.len() - 1))?;
+        check_lengths(distributions.len(), symbols.len())?;
+        let chunks = heads
+            .chunks_mut(CHUNK)
+            .zip(distributions.chunks(CHUNK))
+            .zip(symbols.chunks(CHUNK));
+        for ((heads, distributions), symbols) in chunks.rev() {
+            let mut intervals = [Interval::UNIT; CHUNK];
+            let intervals = &mut intervals[..heads.len()];
+            if !D::intervals(distributions, symbols, intervals) {
+                return Err(no_mass());
+            }
+            // Passes without branches vectorise; a head is seldom full.
+            let full = |head: &u64, &interval: &Interval| is_full(*head, interval);
+            let pairs = || heads.iter().zip(intervals.iter());
+            if pairs().fold(false, |any, (h, i)| any | full(h, i)) {
+                let mut set = pairs()
+                    .enumerate()
+                    .fold(0, |set, (at, (h, i))| set | u64::from(full(h, i)) << at);
+                while set != 0 {
+                    let lane = set.ilog2();
+                    let head = &mut heads[lane as usize];
                     self.tail.push(*head as u32);
                     *head >>= 32;
+                    set ^= 1 << lane;
                 }
             }
-        }
-        for (head, &interval) in heads.iter_mut().zip(intervals) {
-            *head = pushed(*head, interval);
+            for (head, &interval) in heads.iter_mut().zip(intervals.iter()) {
+                *head = pushed(*head, interval);
+            }
         }
         Ok(())
     }
@@ -190,17 +211,23 @@ impl Message {
         let Some(heads) = self.heads.get_mut(..symbols.len()) else {
             return Err(no_lane(symbols.len() - 1));
         };
-        if distributions.len() != symbols.len() {
-            return Err(Error::invalid_argument(
-                "as many distributions as symbols are needed",
-            ));
-        }
+        check_lengths(distributions.len(), symbols.len())?;
         let mut least = u64::MAX;
-        for ((head, distribution), symbol) in heads.iter_mut().zip(distributions).zip(symbols) {
-            let (found, interval) = distribution.locate(quantile(*head));
-            *symbol = found;
-            *head = popped(*head, interval);
-            least = least.min(*head);
+        let columns = heads
+            .chunks_mut(CHUNK)
+            .zip(distributions.chunks(CHUNK))
+            .zip(symbols.chunks_mut(CHUNK));
+        for ((heads, distributions), symbols) in columns {
+            let mut quantiles = [0; CHUNK];
+            for (quantile, &head) in quantiles.iter_mut().zip(heads.iter()) {
+                *quantile = self::quantile(head);
+            }
+            let mut intervals = [Interval::UNIT; CHUNK];
+            D::locate_all(distributions, &quantiles, symbols, &mut intervals);
+            for (head, &interval) in heads.iter_mut().zip(&intervals) {
+                *head = popped(*head, interval);
+                least = least.min(*head);
+            }
         }
         if least < HEAD_MIN {
             for head in heads.iter_mut().filter(|h| **h < HEAD_MIN) {
@@ -303,6 +330,20 @@ fn mask(bits: u32) -> u32 {
 #[cold]
 fn no_lane(lane: usize) -> Error {
     Error::invalid_argument(format!("the message has no lane {lane}"))
+}
+
+#[cold]
+fn no_mass() -> Error {
+    Error::invalid_argument("a symbol has no mass in its distribution")
+}
+
+fn check_lengths(distributions: usize, symbols: usize) -> Result<()> {
+    if distributions == symbols {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "{distributions} distributions for {symbols} symbols"
+    )))
 }
 
 #[cold]
@@ -444,13 +485,28 @@ mod tests {
         mass.prop_flat_map(|m| (0..=TOTAL_MASS - m).prop_map(move |s| Interval::new(s, m).unwrap()))
     }
 
+    /// One symbol with any interval.
+    struct Fixed(Interval);
+
+    impl Distribution for Fixed {
+        type Symbol = ();
+
+        fn interval(&self, (): &()) -> Option<Interval> {
+            Some(self.0)
+        }
+
+        fn locate(&self, _: u32) -> ((), Interval) {
+            ((), self.0)
+        }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         /// A column moves the heads and the tail as constriction does, lane by lane.
         #[test]
         fn a_column_is_pushed_as_its_lanes_are(
-            lanes in prop::collection::vec((head(), interval(), 0u64..3), 1..20),
+            lanes in prop::collection::vec((head(), interval(), 0u64..3), 1..150),
         ) {
             // Half of the heads where the remainder is about zero: multiples of the mass.
             let near = |&(head, interval, near): &(u64, Interval, u64)| {
@@ -461,9 +517,9 @@ mod tests {
             let heads = lanes.iter().map(near).collect();
             let mut column = Message { heads, tail: vec![1, 2], poisoned: false };
             let mut single = column.clone();
-            let intervals: Vec<Interval> = lanes.iter().map(|l| l.1).collect();
-            column.push_column(&intervals).unwrap();
-            for (lane, &interval) in intervals.iter().enumerate().rev() {
+            let intervals: Vec<Fixed> = lanes.iter().map(|l| Fixed(l.1)).collect();
+            column.push_column(&intervals, &vec![(); intervals.len()]).unwrap();
+            for (lane, &Fixed(interval)) in intervals.iter().enumerate().rev() {
                 single.push(lane, interval).unwrap();
             }
             prop_assert_eq!(column, single);
@@ -471,9 +527,9 @@ mod tests {
 
         #[test]
         fn a_column_is_popped_as_its_lanes_are(
-            heads in prop::collection::vec(head(), 1..20),
+            heads in prop::collection::vec(head(), 1..150),
             weights in prop::collection::vec(0.0f64..1.0, 1..9),
-            words in 0usize..30,
+            words in 0usize..200,
         ) {
             prop_assume!(weights.iter().sum::<f64>() > 0.0);
             let die = Categorical::from_weights(&weights).unwrap();
@@ -497,11 +553,12 @@ mod tests {
         let mut message = Message::with_initial_words(9);
         message.grow(2).unwrap();
         let uniform = Uniform::new(4).unwrap();
-        let interval = uniform.interval(&0).unwrap();
-        assert!(message.push_column(&[interval; 3]).is_err());
+        assert!(message.push_column(&[uniform; 3], &[0; 3]).is_err());
+        assert!(message.push_column(&[uniform; 1], &[0; 2]).is_err());
+        assert!(message.push_column(&[uniform; 2], &[0, 4]).is_err());
         assert!(message.pop_column(&[uniform; 3], &mut [0; 3]).is_err());
         assert!(message.pop_column(&[uniform; 1], &mut [0; 2]).is_err());
-        assert!(message.push_column(&[]).is_ok());
+        assert!(message.push_column(&[uniform; 0], &[]).is_ok());
         assert!(message.pop_column(&[uniform; 0], &mut []).is_ok());
     }
 

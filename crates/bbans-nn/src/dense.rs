@@ -1,9 +1,11 @@
 //! The dense layer: `y_j = b_j; for k in 0..K { y_j = y_j + x_k * w_kj }`, `k` ascending, in `f32`,
 //! each product and each sum rounded on its own.
 //!
-//! The kernel is vectorised over outputs `j` and rows, never over `k`, so every path computes
-//! exactly these sums. A term whose input is zero may be left out: it adds +0 or -0 to a sum that
-//! is never -0.
+//! Values are `[inputs, lanes]` and `[outputs, lanes]`, one column a datum, as a coder takes them. The
+//! kernel is vectorised over lanes and outputs `j`, never over `k`, so every path computes exactly
+//! these sums.
+
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 use pulp::{Simd, WithSimd};
@@ -12,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::simd::Path;
 
 /// Columns of a panel. A multiple of every vector's width.
-const PANEL: usize = 32;
+pub(crate) const PANEL: usize = 32;
 
 /// Weights and bias, packed for the kernel.
 #[derive(Debug, Clone)]
@@ -104,110 +106,82 @@ impl Dense {
         self.outputs
     }
 
-    /// The layer on `x`, `[rows, inputs]`; gives `[rows, outputs]`.
+    /// The layer on `x`, `[inputs, lanes]`; gives `[outputs, lanes]`.
     ///
     /// # Errors
-    /// If `x` has another width, or a result is infinite or NaN.
+    /// If `x` has another height, or a result is infinite or NaN.
     pub fn forward(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        let x = x.as_standard_layout();
-        let rows = self.check(x.view())?;
-        let mut y = Array2::zeros((rows, self.outputs));
-        if let (Some(x), Some(y)) = (x.as_slice(), y.as_slice_mut()) {
-            let sink = Rows {
-                y,
-                outputs: self.outputs,
-            };
-            path.run(Forward {
-                layer: self,
-                x,
-                sink,
-            });
+        let mut y = Array2::zeros((self.outputs, x.ncols()));
+        if let Some(out) = y.as_slice_mut() {
+            self.forward_outputs(path, x, 0..self.outputs, out)?;
         }
-        finite(path, y)
+        Ok(y)
     }
 
-    /// `f` of every output on `x`, `[rows, inputs]`, output by output: row-major `[outputs, rows]`.
+    /// Some outputs of the layer on `x`, `[inputs, lanes]`, into `out`, row-major
+    /// `[outputs.len(), lanes]`. Fastest from a multiple of 32 on.
     ///
     /// # Errors
-    /// If `x` has another width, or a result is infinite or NaN.
-    #[inline(always)]
-    pub fn forward_transposed<T: Copy + Default>(
+    /// If a size does not fit, or a result is infinite or NaN.
+    pub fn forward_outputs(
         &self,
         path: Path,
         x: ArrayView2<'_, f32>,
-        f: impl Fn(f32) -> T,
-    ) -> Result<Array2<T>> {
+        outputs: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let (inputs, lanes) = x.dim();
+        self.check_inputs(inputs)?;
+        if outputs.end > self.outputs || out.len() != outputs.len() * lanes {
+            return Err(Error::new(format!(
+                "room for {} values for outputs {outputs:?} of {} on {lanes} lanes",
+                out.len(),
+                self.outputs
+            )));
+        }
         let x = x.as_standard_layout();
-        let rows = self.check(x.view())?;
-        let mut out = Array2::default((self.outputs, rows));
-        let mut greatest = 0;
-        if let (Some(x), Some(out), 1..) = (x.as_slice(), out.as_slice_mut(), rows) {
-            let values = vec![[T::default(); PANEL]; rows];
-            let sink = Transposed {
-                out,
-                values,
-                f,
-                greatest: &mut greatest,
-            };
+        if let (Some(x), 1..) = (x.as_slice(), lanes) {
             path.run(Forward {
                 layer: self,
                 x,
-                sink,
+                lanes,
+                first: outputs.start,
+                out,
             });
         }
-        if greatest < f32::INFINITY.to_bits() {
-            Ok(out)
-        } else {
-            Err(not_finite())
-        }
+        check_finite(path, out)
     }
 
-    /// The layer on data `x`, `[rows, inputs]`, most of which are zero.
-    ///
-    /// # Errors
-    /// If `x` has another width, or a result is infinite or NaN.
-    pub fn forward_bytes(&self, path: Path, x: ArrayView2<'_, u8>) -> Result<Array2<f32>> {
-        let x = x.as_standard_layout();
-        let rows = self.check(x.view())?;
-        let mut y = Array2::zeros((rows, self.outputs));
-        if let (Some(x), Some(y)) = (x.as_slice(), y.as_slice_mut()) {
-            path.run(ForwardSparse { layer: self, x, y });
-        }
-        finite(path, y)
-    }
-
-    fn check<T>(&self, x: ArrayView2<'_, T>) -> Result<usize> {
-        if x.ncols() == self.inputs {
-            return Ok(x.nrows());
+    pub(crate) fn check_inputs(&self, found: usize) -> Result<()> {
+        if found == self.inputs {
+            return Ok(());
         }
         Err(Error::new(format!(
-            "{} inputs for a dense layer of {}",
-            x.ncols(),
+            "{found} inputs for a dense layer of {}",
             self.inputs
         )))
     }
 
-    fn panel(&self, index: usize) -> &[f32] {
+    /// The weights of panel number `index`, `[inputs, PANEL]`.
+    pub(crate) fn panel(&self, index: usize) -> &[f32] {
         let size = self.inputs * PANEL;
         &self.weights.get()[index * size..][..size]
     }
-}
 
-fn finite(path: Path, y: Array2<f32>) -> Result<Array2<f32>> {
-    let greatest = y
-        .as_slice()
-        .map(|values| path.run(GreatestMagnitude(values)));
-    if greatest.is_some_and(|bits| bits < f32::INFINITY.to_bits()) {
-        return Ok(y);
+    /// The bias of panel number `index`, `[PANEL]`.
+    pub(crate) fn bias(&self, index: usize) -> &[f32] {
+        &self.bias.get()[index * PANEL..][..PANEL]
     }
-    Err(not_finite())
 }
 
-#[cold]
-fn not_finite() -> Error {
-    Error::new(
+/// Errors if a value is infinite or NaN.
+pub(crate) fn check_finite(path: Path, values: &[f32]) -> Result<()> {
+    if path.run(GreatestMagnitude(values)) < f32::INFINITY.to_bits() {
+        return Ok(());
+    }
+    Err(Error::new(
         "the network computed an infinite value or NaN on these data; the model cannot code them",
-    )
+    ))
 }
 
 /// The greatest of the values' bits without their signs; infinity and NaN come above all numbers.
@@ -222,256 +196,119 @@ impl WithSimd for GreatestMagnitude<'_> {
     }
 }
 
-/// Takes the results of a layer. A trait and no closure, so that it is compiled into the kernel and
-/// with its instructions.
-trait Sink {
-    /// The columns of panel number `panel`, of all rows.
-    fn take(&mut self, panel: usize, block: &[[f32; PANEL]]);
-}
-
-/// Into an array `[rows, outputs]`.
-struct Rows<'a> {
-    y: &'a mut [f32],
-    outputs: usize,
-}
-
-impl Sink for Rows<'_> {
-    #[inline(always)]
-    fn take(&mut self, panel: usize, block: &[[f32; PANEL]]) {
-        let columns = PANEL.min(self.outputs - panel * PANEL);
-        for (y, values) in self.y.chunks_exact_mut(self.outputs).zip(block) {
-            y[panel * PANEL..][..columns].copy_from_slice(&values[..columns]);
-        }
-    }
-}
-
-/// Through `f` into an array `[outputs, rows]`.
-struct Transposed<'a, T, F> {
-    out: &'a mut [T],
-    /// Of one panel, `[rows]`.
-    values: Vec<[T; PANEL]>,
-    f: F,
-    /// The greatest of the results' bits without their signs.
-    greatest: &'a mut u32,
-}
-
-impl<T: Copy, F: Fn(f32) -> T> Sink for Transposed<'_, T, F> {
-    #[inline(always)]
-    fn take(&mut self, panel: usize, block: &[[f32; PANEL]]) {
-        let mut greatest = 0;
-        for (values, block) in self.values.iter_mut().zip(block) {
-            for (value, &y) in values.iter_mut().zip(block) {
-                *value = (self.f)(y);
-                greatest = y.abs().to_bits().max(greatest);
-            }
-        }
-        *self.greatest = greatest.max(*self.greatest);
-        let rows = block.len();
-        let columns = self.out[panel * PANEL * rows..]
-            .chunks_exact_mut(rows)
-            .take(PANEL);
-        for (i, column) in columns.enumerate() {
-            for (out, values) in column.iter_mut().zip(&self.values) {
-                *out = values[i];
-            }
-        }
-    }
-}
-
-/// The layer, panel by panel.
-struct Forward<'a, K> {
+/// Outputs from `first` on, as many as `out` has room for.
+struct Forward<'a> {
     layer: &'a Dense,
+    /// `[inputs, lanes]`.
     x: &'a [f32],
-    sink: K,
+    lanes: usize,
+    first: usize,
+    /// `[_, lanes]`.
+    out: &'a mut [f32],
 }
 
-impl<K: Sink> WithSimd for Forward<'_, K> {
+impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, x, mut sink } = self;
-        let width = layer.inputs;
-        let rows = x.len() / width;
-        let mut block = vec![[0.0; PANEL]; rows];
-        for panel in 0..layer.outputs.div_ceil(PANEL) {
-            let weights = layer.panel(panel);
-            let bias = &layer.bias.get()[panel * PANEL..][..PANEL];
-            let mut row = 0;
-            // Wide registers hold tiles of 8 rows, narrow ones of 4.
-            if S::F32_LANES == 16 {
-                while row + 8 <= rows {
-                    tile::<S, 8>(
-                        simd,
-                        &x[row * width..],
-                        width,
-                        weights,
-                        bias,
-                        &mut block[row..],
-                    );
-                    row += 8;
-                }
-            }
-            while row + 4 <= rows {
-                tile::<S, 4>(
-                    simd,
-                    &x[row * width..],
-                    width,
-                    weights,
-                    bias,
-                    &mut block[row..],
-                );
-                row += 4;
-            }
-            while row < rows {
-                tile::<S, 1>(
-                    simd,
-                    &x[row * width..],
-                    width,
-                    weights,
-                    bias,
-                    &mut block[row..],
-                );
-                row += 1;
-            }
-            sink.take(panel, &block);
+        let Self {
+            layer,
+            x,
+            lanes,
+            first,
+            out,
+        } = self;
+        let vector = S::F32_LANES;
+        if lanes >= vector {
+            return forward(simd, layer, x, lanes, first, out);
+        }
+        // Too few lanes for a vector: more of them, which are left out of the result.
+        let mut wide = vec![0.0; x.len() / lanes * vector];
+        for (wide, x) in wide.chunks_exact_mut(vector).zip(x.chunks_exact(lanes)) {
+            wide[..lanes].copy_from_slice(x);
+        }
+        let mut wide_out = vec![0.0; out.len() / lanes * vector];
+        forward(simd, layer, &wide, vector, first, &mut wide_out);
+        for (out, wide) in out
+            .chunks_exact_mut(lanes)
+            .zip(wide_out.chunks_exact(vector))
+        {
+            out.copy_from_slice(&wide[..lanes]);
         }
     }
 }
 
-/// `ROWS` rows times one panel, two vectors of columns at a time.
+/// The layer for at least a vector of lanes.
 #[inline(always)]
-fn tile<S: Simd, const ROWS: usize>(
+fn forward<S: Simd>(
+    simd: S,
+    layer: &Dense,
+    x: &[f32],
+    lanes: usize,
+    first: usize,
+    out: &mut [f32],
+) {
+    let vector = S::F32_LANES;
+    let end = first + out.len() / lanes;
+    let mut start = first;
+    while start < end {
+        let (panel, column) = (start / PANEL, start % PANEL);
+        // Of 32 wide registers, 16 hold sums: 8 outputs by 2 vectors; of 16 narrow ones, 8.
+        let height = match (PANEL - column).min(end - start) {
+            8.. if vector == 16 => 8,
+            4.. => 4,
+            _ => 1,
+        };
+        let weights = &layer.panel(panel)[column..];
+        let bias = &layer.bias(panel)[column..];
+        let out = &mut out[(start - first) * lanes..][..height * lanes];
+        let mut lane = 0;
+        while lane < lanes {
+            // The last tile begins where it still fits: some values are computed twice.
+            lane = lane.min(lanes - vector);
+            let vectors = if lane + 2 * vector <= lanes { 2 } else { 1 };
+            match (height, vectors) {
+                (8, 2) => tile::<S, 8, 2>(simd, x, lanes, lane, weights, bias, out),
+                (8, _) => tile::<S, 8, 1>(simd, x, lanes, lane, weights, bias, out),
+                (4, 2) => tile::<S, 4, 2>(simd, x, lanes, lane, weights, bias, out),
+                (4, _) => tile::<S, 4, 1>(simd, x, lanes, lane, weights, bias, out),
+                (_, 2) => tile::<S, 1, 2>(simd, x, lanes, lane, weights, bias, out),
+                (_, _) => tile::<S, 1, 1>(simd, x, lanes, lane, weights, bias, out),
+            }
+            lane += vectors * vector;
+        }
+        start += height;
+    }
+}
+
+/// `OUTPUTS` outputs by `VECTORS` vectors of lanes from `lane` on.
+#[inline(always)]
+fn tile<S: Simd, const OUTPUTS: usize, const VECTORS: usize>(
     simd: S,
     x: &[f32],
-    width: usize,
+    lanes: usize,
+    lane: usize,
     weights: &[f32],
     bias: &[f32],
-    out: &mut [[f32; PANEL]],
+    out: &mut [f32],
 ) {
-    let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &x[r * width..][..width]);
-    let step = 2 * S::F32_LANES;
-    let mut column = 0;
-    while column < PANEL {
-        let b = load2(simd, &bias[column..column + step]);
-        let mut sums = [b; ROWS];
-        for (k, weights) in weights.chunks_exact(PANEL).enumerate() {
-            let w = load2(simd, &weights[column..column + step]);
-            for r in 0..ROWS {
-                // `k < width` for every row: the panel has `width` lines.
-                let x = simd.splat_f32s(rows[r][k]);
-                sums[r][0] = simd.add_f32s(sums[r][0], simd.mul_f32s(x, w[0]));
-                sums[r][1] = simd.add_f32s(sums[r][1], simd.mul_f32s(x, w[1]));
-            }
-        }
-        for r in 0..ROWS {
-            store2(simd, &mut out[r][column..column + step], sums[r]);
-        }
-        column += step;
-    }
-}
-
-#[inline(always)]
-fn load2<S: Simd>(_: S, values: &[f32]) -> [S::f32s; 2] {
-    let (vectors, _) = S::as_simd_f32s(values);
-    [vectors[0], vectors[1]]
-}
-
-#[inline(always)]
-fn store2<S: Simd>(_: S, out: &mut [f32], values: [S::f32s; 2]) {
-    let (vectors, _) = S::as_mut_simd_f32s(out);
-    vectors[0] = values[0];
-    vectors[1] = values[1];
-}
-
-struct ForwardSparse<'a> {
-    layer: &'a Dense,
-    x: &'a [u8],
-    y: &'a mut [f32],
-}
-
-impl WithSimd for ForwardSparse<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, x, y } = self;
-        // The inputs that are not zero, of all rows: (where in a panel, value).
-        let mut active = Vec::with_capacity(x.len() / 4);
-        let mut ends = Vec::with_capacity(x.len() / layer.inputs);
-        for row in x.chunks_exact(layer.inputs) {
-            push_active(row, &mut active);
-            ends.push(active.len());
-        }
-        let panels = layer.outputs.div_ceil(PANEL);
-        for first in (0..panels).step_by(2) {
-            // Two panels at a time: more sums that do not wait for one another. An odd last one
-            // is taken twice, which changes nothing.
-            let pair = [first, (first + 1).min(panels - 1)];
-            let weights = pair.map(|panel| layer.panel(panel));
-            let bias = pair.map(|panel| &layer.bias.get()[panel * PANEL..][..PANEL]);
-            let mut begin = 0;
-            for (row, &end) in ends.iter().enumerate() {
-                let mut out = [[0.0f32; PANEL]; 2];
-                sparse_row(simd, &active[begin..end], weights, bias, &mut out);
-                for (panel, out) in pair.into_iter().zip(&out) {
-                    let columns = PANEL.min(layer.outputs - panel * PANEL);
-                    let start = row * layer.outputs + panel * PANEL;
-                    y[start..start + columns].copy_from_slice(&out[..columns]);
-                }
-                begin = end;
+    let width = VECTORS * S::F32_LANES;
+    let mut sums: [[S::f32s; VECTORS]; OUTPUTS] =
+        std::array::from_fn(|j| [simd.splat_f32s(bias[j]); VECTORS]);
+    for (x, weights) in x.chunks_exact(lanes).zip(weights.chunks(PANEL)) {
+        let (x, _) = S::as_simd_f32s(&x[lane..lane + width]);
+        let weights = &weights[..OUTPUTS];
+        for (sums, &weight) in sums.iter_mut().zip(weights) {
+            let weight = simd.splat_f32s(weight);
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum = simd.add_f32s(*sum, simd.mul_f32s(x, weight));
             }
         }
     }
-}
-
-/// Appends the values of a row that are not zero, with their places in a panel.
-#[inline(always)]
-fn push_active(row: &[u8], active: &mut Vec<(usize, f32)>) {
-    let words = row.chunks_exact(8);
-    let rest = words.remainder();
-    for (i, bytes) in words.enumerate() {
-        let mut word = [0; 8];
-        word.copy_from_slice(bytes);
-        let mut word = u64::from_le_bytes(word);
-        // Most words of an image are zero; of the others, byte by byte what is not.
-        while word != 0 {
-            let byte = word.trailing_zeros() / 8;
-            let value = (word >> (8 * byte)) & 0xff;
-            active.push(((8 * i + byte as usize) * PANEL, value as f32));
-            word &= !(0xff << (8 * byte));
-        }
-    }
-    let start = row.len() - rest.len();
-    let on = rest.iter().enumerate().filter(|&(_, &v)| v != 0);
-    active.extend(on.map(|(k, &v)| ((start + k) * PANEL, f32::from(v))));
-}
-
-/// One row times two panels, over the inputs that are not zero.
-#[inline(always)]
-fn sparse_row<S: Simd>(
-    simd: S,
-    active: &[(usize, f32)],
-    weights: [&[f32]; 2],
-    bias: [&[f32]; 2],
-    out: &mut [[f32; PANEL]; 2],
-) {
-    let step = 2 * S::F32_LANES;
-    let mut column = 0;
-    while column < PANEL {
-        let mut sums = bias.map(|b| load2(simd, &b[column..column + step]));
-        for &(line, value) in active {
-            let x = simd.splat_f32s(value);
-            for (sums, weights) in sums.iter_mut().zip(weights) {
-                let w = load2(simd, &weights[line + column..line + column + step]);
-                sums[0] = simd.add_f32s(sums[0], simd.mul_f32s(x, w[0]));
-                sums[1] = simd.add_f32s(sums[1], simd.mul_f32s(x, w[1]));
-            }
-        }
-        for (out, sums) in out.iter_mut().zip(sums) {
-            store2(simd, &mut out[column..column + step], sums);
-        }
-        column += step;
+    for (out, sums) in out.chunks_exact_mut(lanes).zip(sums) {
+        let (out, _) = S::as_mut_simd_f32s(&mut out[lane..lane + width]);
+        out.copy_from_slice(&sums);
     }
 }
 
@@ -481,18 +318,18 @@ mod tests {
     use proptest::prelude::*;
 
     /// The definition, word for word.
-    fn definition(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    fn definition(x: &Array2<f32>, weight: &[f32], bias: &[f32]) -> Array2<f32> {
         let outputs = bias.len();
-        let mut y = bias.to_vec();
-        for (k, x) in x.iter().enumerate() {
-            for (j, y) in y.iter_mut().enumerate() {
-                *y += x * weight[k * outputs + j];
+        Array2::from_shape_fn((outputs, x.ncols()), |(j, lane)| {
+            let mut y = bias[j];
+            for (k, x) in x.column(lane).iter().enumerate() {
+                y += x * weight[k * outputs + j];
             }
-        }
-        y
+            y
+        })
     }
 
-    fn bits(values: &[f32]) -> Vec<u32> {
+    fn bits(values: &Array2<f32>) -> Vec<u32> {
         values.iter().map(|v| v.to_bits()).collect()
     }
 
@@ -513,25 +350,32 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_path_computes_the_definition_bit_for_bit(
-            rows in 1usize..20, inputs in 1usize..40, outputs in 1usize..70,
+            lanes in 1usize..40, inputs in 1usize..40, outputs in 1usize..70,
             values in prop::collection::vec(value(), 6000),
         ) {
             let mut values = values.into_iter().cycle();
             let mut take = |n: usize| values.by_ref().take(n).map(|v| v + 0.0).collect::<Vec<f32>>();
             let (weight, bias) = (take(inputs * outputs), take(outputs));
-            let x = Array2::from_shape_vec((rows, inputs), take(rows * inputs)).unwrap();
-            let bytes = x.mapv(|v| if v > 0.3 { 1u8 } else { 0 });
+            let x = Array2::from_shape_vec((inputs, lanes), take(lanes * inputs)).unwrap();
+            let binary = x.t().mapv(|v| if v > 0.3 { 1u8 } else { 0 });
+            let grey = x.t().mapv(|v| if v > 0.3 { v.to_bits() as u8 } else { 0 });
             let layer = Dense::new(inputs, outputs, &weight, &bias).unwrap();
             for path in Path::available() {
                 let y = layer.forward(path, x.view()).unwrap();
-                let sparse = layer.forward_bytes(path, bytes.view()).unwrap();
-                for row in 0..rows {
-                    let expected = definition(x.row(row).as_slice().unwrap(), &weight, &bias);
-                    prop_assert_eq!(bits(y.row(row).as_slice().unwrap()), bits(&expected), "{}", path.name());
-                    let floats: Vec<f32> = bytes.row(row).iter().map(|&b| f32::from(b)).collect();
-                    let expected = definition(&floats, &weight, &bias);
-                    prop_assert_eq!(bits(sparse.row(row).as_slice().unwrap()), bits(&expected), "{}", path.name());
+                prop_assert_eq!(bits(&y), bits(&definition(&x, &weight, &bias)), "{}", path.name());
+                for bytes in [&binary, &grey] {
+                    let y = layer.forward_bytes(path, bytes.view()).unwrap();
+                    let expected = definition(&bytes.t().mapv(f32::from), &weight, &bias);
+                    prop_assert_eq!(bits(&y), bits(&expected), "{}", path.name());
                 }
+                // From any output on.
+                let first = lanes % outputs;
+                let mut part = vec![0.0; (outputs - first) * lanes];
+                layer.forward_outputs(path, x.view(), first..outputs, &mut part).unwrap();
+                prop_assert_eq!(
+                    part.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+                    &bits(&y)[first * lanes..]
+                );
             }
         }
     }
@@ -539,21 +383,21 @@ mod tests {
     #[test]
     fn infinite_results_are_an_error() {
         let layer = Dense::new(2, 1, &[f32::MAX, f32::MAX], &[0.0]).unwrap();
-        let x = Array2::ones((1, 2));
+        let x = Array2::ones((2, 1));
         assert!(layer.forward(Path::detect(), x.view()).is_err());
         assert!(
             layer
-                .forward_bytes(Path::detect(), x.mapv(|_| 1).view())
+                .forward_bytes(Path::detect(), x.t().mapv(|_| 1).view())
                 .is_err()
         );
         assert!(
             layer
-                .forward(Path::detect(), Array2::zeros((1, 2)).view())
+                .forward(Path::detect(), Array2::zeros((2, 1)).view())
                 .is_ok()
         );
         assert!(
             layer
-                .forward(Path::detect(), Array2::zeros((1, 3)).view())
+                .forward(Path::detect(), Array2::zeros((3, 1)).view())
                 .is_err()
         );
         assert!(Dense::new(2, 2, &[0.0; 3], &[0.0; 2]).is_err());

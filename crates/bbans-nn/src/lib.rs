@@ -14,6 +14,7 @@ pub mod math;
 mod model_file;
 mod network;
 pub mod simd;
+mod sparse;
 mod vae;
 
 pub use dense::Dense;
@@ -21,4 +22,4 @@ pub use description::{Description, Layer, Likelihood};
 pub use error::{Error, Result};
 pub use model_file::{ModelFile, Tensor};
 pub use network::Network;
-pub use vae::{Posterior, Vae};
+pub use vae::{Decoded, Posterior, Vae};

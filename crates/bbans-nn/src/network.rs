@@ -1,5 +1,7 @@
 //! A network: layers applied in order, each exactly specified.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2};
 use pulp::{Simd, WithSimd};
 
@@ -72,64 +74,50 @@ impl Network {
         }
     }
 
-    /// The network on `x`, `[rows, inputs]`; gives `[rows, outputs]`.
+    /// The network on `x`, `[inputs, lanes]`; gives `[outputs, lanes]`.
     ///
     /// # Errors
-    /// If the width is another, or a layer's result is infinite or NaN.
+    /// If the height is another, or a layer's result is infinite or NaN.
     pub fn forward(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        finish(&self.rest, path, self.first.forward(path, x)?, &mut |_| {})
+        apply(&self.rest, path, self.first.forward(path, x)?)
     }
 
-    /// `f` of every output of the network on `x`, `[rows, inputs]`, output by output: row-major
-    /// `[outputs, rows]`.
-    ///
-    /// # Errors
-    /// As [`Network::forward`].
-    #[inline(always)]
-    pub fn forward_transposed<T: Copy + Default>(
-        &self,
-        path: Path,
-        x: ArrayView2<'_, f32>,
-        f: impl Fn(f32) -> T,
-    ) -> Result<Array2<T>> {
-        match self.rest.split_last() {
-            Some((Step::Dense(last), inner)) => {
-                let y = finish(inner, path, self.first.forward(path, x)?, &mut |_| {})?;
-                last.forward_transposed(path, y.view(), f)
-            }
-            Some(_) => {
-                let y = self.forward(path, x)?;
-                Ok(Array2::from_shape_fn(
-                    (self.outputs, y.nrows()),
-                    |(j, row)| f(y[(row, j)]),
-                ))
-            }
-            None => self.first.forward_transposed(path, x, f),
-        }
-    }
-
-    /// The network on data, `[rows, inputs]`, that are mostly zero.
+    /// The network on data, `[lanes, inputs]`, that are mostly zero; gives `[outputs, lanes]`.
     ///
     /// # Errors
     /// As [`Network::forward`].
     pub fn forward_bytes(&self, path: Path, x: ArrayView2<'_, u8>) -> Result<Array2<f32>> {
-        finish(
-            &self.rest,
-            path,
-            self.first.forward_bytes(path, x)?,
-            &mut |_| {},
-        )
+        apply(&self.rest, path, self.first.forward_bytes(path, x)?)
     }
 
-    /// Output of every layer on `x`, in order: for comparisons.
+    /// All layers but a last dense one on `x`, `[inputs, lanes]`: the outputs can then be had few at
+    /// a time.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_hidden(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Hidden<'_>> {
+        let (last, values) = match self.rest.split_last() {
+            None => (Some(&self.first), x.to_owned()),
+            Some((last, inner)) => {
+                let hidden = apply(inner, path, self.first.forward(path, x)?)?;
+                match last {
+                    Step::Dense(last) => (Some(last), hidden),
+                    map => (None, apply(std::slice::from_ref(map), path, hidden)?),
+                }
+            }
+        };
+        Ok(Hidden { path, last, values })
+    }
+
+    /// Output of every layer on `x`, `[inputs, lanes]`, in order: for comparisons.
     ///
     /// # Errors
     /// As [`Network::forward`].
     pub fn layers(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Vec<Array2<f32>>> {
-        let mut outputs = Vec::new();
-        finish(&self.rest, path, self.first.forward(path, x)?, &mut |y| {
-            outputs.push(y.clone())
-        })?;
+        let mut outputs = vec![self.first.forward(path, x)?];
+        for (i, step) in self.rest.iter().enumerate() {
+            outputs.push(apply(std::slice::from_ref(step), path, outputs[i].clone())?);
+        }
         Ok(outputs)
     }
 
@@ -139,15 +127,47 @@ impl Network {
     }
 }
 
-/// Applies steps to the output of the first layer; `see` is shown every layer's output.
-fn finish(
-    steps: &[Step],
+/// A network whose last dense layer is still to be computed.
+#[derive(Debug)]
+pub struct Hidden<'a> {
     path: Path,
-    first: Array2<f32>,
-    see: &mut dyn FnMut(&Array2<f32>),
-) -> Result<Array2<f32>> {
-    let mut y = first;
-    see(&y);
+    last: Option<&'a Dense>,
+    /// Inputs of the last layer, or the network's outputs if there is none.
+    values: Array2<f32>,
+}
+
+impl Hidden<'_> {
+    /// Some of the network's outputs into `out`, row-major `[outputs.len(), lanes]`. Fastest from a
+    /// multiple of 32 on.
+    ///
+    /// # Errors
+    /// If a size does not fit, or a result is infinite or NaN.
+    pub fn outputs(&self, outputs: Range<usize>, out: &mut [f32]) -> Result<()> {
+        if let Some(last) = self.last {
+            return last.forward_outputs(self.path, self.values.view(), outputs, out);
+        }
+        let lanes = self.lanes();
+        let values = self.values.as_slice().unwrap_or_default();
+        match values.get(outputs.start * lanes..outputs.end * lanes) {
+            Some(values) if values.len() == out.len() => {
+                out.copy_from_slice(values);
+                Ok(())
+            }
+            _ => Err(Error::new(format!(
+                "room for {} values for outputs {outputs:?} on {lanes} lanes",
+                out.len()
+            ))),
+        }
+    }
+
+    /// Number of lanes.
+    pub fn lanes(&self) -> usize {
+        self.values.ncols()
+    }
+}
+
+/// Applies steps to the output of a layer.
+fn apply(steps: &[Step], path: Path, mut y: Array2<f32>) -> Result<Array2<f32>> {
     for step in steps {
         match step {
             Step::Dense(dense) => y = dense.forward(path, y.view())?,
@@ -160,7 +180,6 @@ fn finish(
                 }
             }
         }
-        see(&y);
     }
     Ok(y)
 }

@@ -35,7 +35,7 @@ impl LinearGaussian {
         insert_standard_normal(&mut tensors, BIN_PRECISION).map_err(Error::model)?;
         let mut take = |name| tensors.remove(name).map(|t| t.values).unwrap_or_default();
         Ok(Self {
-            bins: Bins::new(take(EDGES))?,
+            bins: Bins::new(&take(EDGES))?,
             centres: take(CENTRES),
         })
     }
@@ -93,7 +93,7 @@ impl LatentModel for LinearGaussian {
             .into_iter()
             .map(|x| variance * dot(x) / (NOISE * NOISE))
             .collect();
-        let mean = Array2::from_shape_vec((x.nrows(), 1), mean).map_err(Error::invalid_argument)?;
+        let mean = Array2::from_shape_vec((1, x.nrows()), mean).map_err(Error::invalid_argument)?;
         let inverse_sigma = mean.mapv(|_| 1.0 / variance.sqrt());
         gaussian_bins(&self.bins, &mean, &inverse_sigma)
     }

@@ -59,9 +59,9 @@ pub fn elbo_with<N: FnMut() -> f64>(
     let posterior = vae.posterior(data).map_err(Error::model)?;
     let rows = posterior
         .mean
-        .rows()
+        .columns()
         .into_iter()
-        .zip(posterior.log_sigma.rows());
+        .zip(posterior.log_sigma.columns());
     let mut bounds = Vec::with_capacity(data.nrows());
     for (i, (mean, log_sigma)) in rows.enumerate() {
         let parameters = mean
@@ -72,15 +72,15 @@ pub fn elbo_with<N: FnMut() -> f64>(
             .map(|(m, s)| 0.5 * (m * m + (2.0 * s).exp() - 1.0) - s)
             .sum();
         let mut draw = noise(i);
-        let mut z = Array2::zeros((samples, vae.latents()));
-        for mut row in z.rows_mut() {
-            for ((z, &m), &s) in row.iter_mut().zip(mean).zip(log_sigma) {
+        let mut z = Array2::zeros((vae.latents(), samples));
+        for mut column in z.columns_mut() {
+            for ((z, &m), &s) in column.iter_mut().zip(mean).zip(log_sigma) {
                 *z = m + s.exp() * draw() as f32;
             }
         }
         let logits = vae.logits(z.view()).map_err(Error::model)?;
         let nats: f64 = logits
-            .rows()
+            .columns()
             .into_iter()
             .map(|l| bernoulli_nats(l, data.row(i)))
             .sum();

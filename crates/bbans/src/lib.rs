@@ -30,8 +30,8 @@ pub use bbans_core::block;
 pub use bbans_core::distributions;
 pub use bbans_core::laws;
 pub use bbans_core::{
-    BitsBack, Codec, Distribution, Error, ErrorKind, Independent, Interval, LatentModel, Message,
-    Repeat, Result, initial_words,
+    BitsBack, Codec, Columns, Distribution, Error, ErrorKind, Independent, Interval, LatentModel,
+    Message, Repeat, Result, initial_words,
 };
 pub use bbans_format::container;
 pub use bbans_format::data;

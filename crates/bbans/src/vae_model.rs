@@ -1,9 +1,11 @@
 //! A variational autoencoder as a latent-variable model.
 
+use std::ops::Range;
+
 use bbans_core::distributions::{Bernoulli, Bins, gaussian_bins, uniform_bins};
-use bbans_core::{Codec, Error, Independent, LatentModel, Message, Result};
+use bbans_core::{Codec, Columns, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
-use bbans_nn::{Posterior, Vae};
+use bbans_nn::{Decoded, Posterior, Vae};
 use ndarray::Array2;
 
 use crate::file_model::FileModel;
@@ -30,7 +32,7 @@ impl VaeModel {
     /// # Errors
     /// [`bbans_core::ErrorKind::Model`] if its bins are none.
     pub fn new(vae: Vae) -> Result<Self> {
-        let bins = Bins::new(vae.edges().to_vec()).map_err(Error::model)?;
+        let bins = Bins::new(vae.edges()).map_err(Error::model)?;
         Ok(Self { vae, bins })
     }
 
@@ -67,13 +69,8 @@ impl LatentModel for VaeModel {
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
-        let masses = self.vae.bernoulli_masses(z.view()).map_err(Error::model)?;
-        let shape = masses.dim();
-        // In place: no second array.
-        let (masses, _) = masses.into_raw_vec_and_offset();
-        let columns = masses.into_iter().map(Bernoulli::new).collect();
-        let columns = Array2::from_shape_vec(shape, columns).map_err(Error::model)?;
-        Ok(self.on_path(Independent::from_columns(columns)?))
+        let decoded = self.vae.decode(z.view()).map_err(Error::model)?;
+        Ok(self.on_path(Independent(Pixels(decoded))))
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
@@ -92,6 +89,28 @@ impl VaeModel {
             codec,
             path: self.vae.path(),
         }
+    }
+}
+
+/// Bernoulli distributions that the decoder network computes while they are coded.
+struct Pixels<'a>(Decoded<'a>);
+
+impl Columns for Pixels<'_> {
+    type Distribution = Bernoulli;
+
+    fn dim(&self) -> (usize, usize) {
+        self.0.dim()
+    }
+
+    fn columns<'a>(
+        &'a self,
+        dims: Range<usize>,
+        space: &'a mut Vec<Bernoulli>,
+    ) -> Result<&'a [Bernoulli]> {
+        self.0
+            .bernoulli_masses(dims, space, Bernoulli::new)
+            .map_err(Error::model)?;
+        Ok(space)
     }
 }
 

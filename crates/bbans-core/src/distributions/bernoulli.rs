@@ -13,7 +13,7 @@ pub struct Bernoulli {
 impl Bernoulli {
     /// The bit that is 1 with probability `mass_of_one / 2^24`; both symbols keep a mass of at
     /// least 1.
-    #[inline]
+    #[inline(always)]
     pub fn new(mass_of_one: u32) -> Self {
         Self {
             mass_of_one: mass_of_one.clamp(1, TOTAL_MASS - 1),
@@ -33,6 +33,16 @@ impl Distribution for Bernoulli {
     fn locate(&self, quantile: u32) -> (u8, Interval) {
         let bit = quantile < self.mass_of_one;
         (u8::from(bit), self.of(bit))
+    }
+
+    #[inline(always)]
+    fn intervals(column: &[Self], bits: &[u8], intervals: &mut [Interval]) -> bool {
+        let mut greatest = 0;
+        for ((interval, bernoulli), &bit) in intervals.iter_mut().zip(column).zip(bits) {
+            greatest = bit.max(greatest);
+            *interval = bernoulli.of(bit != 0);
+        }
+        greatest <= 1
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 
 use crate::codec::{Independent, check_shape};
-use crate::distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
+use crate::distribution::{Distribution, Interval, PRECISION};
 use crate::distributions::normal_cdf::{normal_cdf, normal_quantile_hint};
 use crate::distributions::uniform::unreachable_interval;
 use crate::error::{Error, Result};
@@ -12,9 +12,15 @@ use crate::error::{Error, Result};
 /// the first and the last reach to infinity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bins {
-    /// Invariant: ascending and finite, `2^k - 1` of them with `k` from 1 to 16.
-    edges: Vec<f32>,
+    /// Bin `i` is from `edges[i]` to `edges[i + 1]`. From minus infinity, ascending, then infinity to
+    /// the end: any number of 16 bits is a valid index.
+    edges: Box<[f32; MAX_BINS + 1]>,
+    /// There are `2^precision` bins. Invariant: 1 to 16.
+    precision: u32,
 }
+
+/// Most bins.
+const MAX_BINS: usize = 1 << 16;
 
 impl Bins {
     /// Bins from their inner edges.
@@ -22,25 +28,40 @@ impl Bins {
     /// # Errors
     /// If the edges are not ascending and finite, or their number is not `2^k - 1` for a `k` from
     /// 1 to 16.
-    pub fn new(edges: Vec<f32>) -> Result<Self> {
-        let bins = edges.len() + 1;
-        if !bins.is_power_of_two() || !(2..=1 << 16).contains(&bins) {
+    pub fn new(inner: &[f32]) -> Result<Self> {
+        let bins = inner.len() + 1;
+        if !bins.is_power_of_two() || !(2..=MAX_BINS).contains(&bins) {
             return Err(Error::invalid_argument(format!(
                 "{} inner edges; expected one less than a power of two from 2 to 2^16",
-                edges.len()
+                inner.len()
             )));
         }
-        if !edges.iter().all(|e| e.is_finite()) || !edges.is_sorted() {
+        if !inner.iter().all(|e| e.is_finite()) || !inner.is_sorted() {
             return Err(Error::invalid_argument(
                 "bin edges must be finite and ascending",
             ));
         }
-        Ok(Self { edges })
+        let mut edges = vec![f32::INFINITY; MAX_BINS + 1];
+        edges[0] = f32::NEG_INFINITY;
+        edges[1..bins].copy_from_slice(inner);
+        let edges = edges.into_boxed_slice().try_into();
+        Ok(Self {
+            edges: edges.map_err(|_| Error::invalid_argument("the bins have another number"))?,
+            precision: bins.ilog2(),
+        })
     }
 
     /// Number of bins.
     pub fn count(&self) -> usize {
-        self.edges.len() + 1
+        1 << self.precision
+    }
+
+    /// About the bin that a value lies in, exact for no one: its equal-mass bin of the standard
+    /// normal prior.
+    #[inline(always)]
+    fn guess(&self, z: f32) -> u16 {
+        let bin = normal_cdf(z) >> (PRECISION - self.precision);
+        bin.min((1 << self.precision) - 1) as u16
     }
 }
 
@@ -56,7 +77,7 @@ pub struct GaussianBin<'a> {
 }
 
 /// The posterior of a batch: one Gaussian for each latent, over bins that all share, from means and
-/// inverse standard deviations, both `[lanes, latents]`.
+/// inverse standard deviations, both `[latents, lanes]`.
 ///
 /// # Errors
 /// If the shapes differ, a mean is not finite, or an inverse standard deviation is not finite and
@@ -65,7 +86,7 @@ pub fn gaussian_bins<'a>(
     bins: &'a Bins,
     mean: &Array2<f32>,
     inverse_sigma: &Array2<f32>,
-) -> Result<Independent<GaussianBin<'a>>> {
+) -> Result<Independent<Array2<GaussianBin<'a>>>> {
     check_shape(inverse_sigma.dim(), mean.dim())?;
     let valid = Zip::from(mean)
         .and(inverse_sigma)
@@ -75,82 +96,68 @@ pub fn gaussian_bins<'a>(
             "a posterior whose mean or standard deviation is no number",
         ));
     }
-    let (lanes, latents) = mean.dim();
-    Ok(Independent::new(lanes, latents, |lane, k| GaussianBin {
-        bins,
-        mean: mean[(lane, k)],
-        inverse_sigma: inverse_sigma[(lane, k)],
-    }))
+    let columns = Zip::from(mean)
+        .and(inverse_sigma)
+        .map_collect(|&mean, &inverse_sigma| GaussianBin {
+            bins,
+            mean,
+            inverse_sigma,
+        });
+    Ok(Independent(columns))
 }
 
 /// Bins that are tried one after another from a guess on, before a search of all.
 const STEPS: usize = 24;
 
 impl GaussianBin<'_> {
-    /// Mass below inner edge number `i`, or below infinity where there is none.
+    /// Mass below an edge.
     #[inline(always)]
-    fn below(&self, i: usize) -> u32 {
-        let edge = self.bins.edges.get(i);
-        edge.map_or(TOTAL_MASS, |&e| {
-            normal_cdf((e - self.mean) * self.inverse_sigma)
-        })
+    fn below(&self, edge: f32) -> u32 {
+        normal_cdf((edge - self.mean) * self.inverse_sigma)
     }
 
-    /// Mass below bin number `bin`.
+    /// Masses below a bin and below the next.
     #[inline(always)]
-    fn start(&self, bin: usize) -> u32 {
-        if bin == 0 { 0 } else { self.below(bin - 1) }
+    fn ends(&self, bin: u16) -> (u32, u32) {
+        let edge = |i| self.below(self.bins.edges[i]);
+        (edge(usize::from(bin)), edge(usize::from(bin) + 1))
     }
 
-    /// About the bin of a quantile, exact for no one: the equal-mass bin of the standard normal
-    /// prior that the quantile's value lies in.
+    /// About the value of a quantile.
     #[inline(always)]
-    fn guess(&self, quantile: u32) -> usize {
-        let z = self.mean + normal_quantile_hint(quantile) / self.inverse_sigma;
-        let bins = self.bins.edges.len() + 1;
-        ((u64::from(normal_cdf(z)) * bins as u64) >> PRECISION) as usize
-    }
-}
-
-impl Distribution for GaussianBin<'_> {
-    type Symbol = u16;
-
-    #[inline(always)]
-    fn interval(&self, &bin: &u16) -> Option<Interval> {
-        let bin = usize::from(bin);
-        if bin > self.bins.edges.len() {
-            return None;
-        }
-        Interval::between(self.start(bin), self.below(bin))
+    fn value(&self, quantile: u32) -> f32 {
+        self.mean + normal_quantile_hint(quantile) / self.inverse_sigma
     }
 
+    /// The bin of a quantile, and its interval, from a guess and its ends.
     #[inline(always)]
-    fn locate(&self, quantile: u32) -> (u16, Interval) {
-        let mut bin = self.guess(quantile).min(self.bins.edges.len());
-        let (mut start, mut end) = (self.start(bin), self.below(bin));
+    fn locate_from(
+        &self,
+        mut bin: u16,
+        (mut start, mut end): (u32, u32),
+        quantile: u32,
+    ) -> (u16, Interval) {
         for _ in 0..STEPS {
             if quantile < start {
                 // Not the first bin, which starts at 0.
                 bin = bin.saturating_sub(1);
-                (start, end) = (self.start(bin), start);
+                (start, end) = (self.below(self.bins.edges[usize::from(bin)]), start);
             } else if quantile >= end {
-                bin += 1;
-                (start, end) = (end, self.below(bin));
+                bin = bin.saturating_add(1);
+                (start, end) = (end, self.ends(bin).1);
             } else if let Some(interval) = Interval::between(start, end) {
-                return (bin as u16, interval);
+                return (bin, interval);
             }
         }
         self.search(quantile)
     }
-}
 
-impl GaussianBin<'_> {
     /// [`Distribution::locate`] without a guess.
     #[cold]
     #[inline(never)]
     fn search(&self, quantile: u32) -> (u16, Interval) {
-        let below = |e: &f32| normal_cdf((e - self.mean) * self.inverse_sigma) <= quantile;
-        let bin = self.bins.edges.partition_point(below) as u16;
+        let inner = &self.bins.edges[1..self.bins.count()];
+        let bin = inner.partition_point(|&e| self.below(e) <= quantile) as u16;
         let interval = self.interval(&bin);
         (
             bin,
@@ -159,14 +166,60 @@ impl GaussianBin<'_> {
     }
 }
 
+impl Distribution for GaussianBin<'_> {
+    type Symbol = u16;
+
+    #[inline(always)]
+    fn interval(&self, &bin: &u16) -> Option<Interval> {
+        let (start, end) = self.ends(bin);
+        Interval::between(start, end).filter(|_| usize::from(bin) < self.bins.count())
+    }
+
+    #[inline(always)]
+    fn locate(&self, quantile: u32) -> (u16, Interval) {
+        let guess = self.bins.guess(self.value(quantile));
+        self.locate_from(guess, self.ends(guess), quantile)
+    }
+
+    /// Guesses for all, which vectorises, then a check of each.
+    #[inline(always)]
+    fn locate_all(
+        column: &[Self],
+        quantiles: &[u32],
+        symbols: &mut [u16],
+        intervals: &mut [Interval],
+    ) {
+        const CHUNK: usize = 16;
+        let chunks = column.chunks(CHUNK).zip(quantiles.chunks(CHUNK));
+        let found = symbols.chunks_mut(CHUNK).zip(intervals.chunks_mut(CHUNK));
+        for ((column, quantiles), (symbols, intervals)) in chunks.zip(found) {
+            let (mut guesses, mut ends) = ([0; CHUNK], [(0, 0); CHUNK]);
+            for (i, (gaussian, &quantile)) in column.iter().zip(quantiles).enumerate() {
+                guesses[i] = gaussian.bins.guess(gaussian.value(quantile));
+                ends[i] = gaussian.ends(guesses[i]);
+            }
+            let all = column.iter().zip(quantiles).zip(guesses.iter().zip(&ends));
+            for (i, ((gaussian, &quantile), (&guess, &ends))) in all.enumerate() {
+                (symbols[i], intervals[i]) = gaussian.locate_from(guess, ends, quantile);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distribution::TOTAL_MASS;
     use crate::laws::check_distribution;
     use proptest::prelude::*;
 
     fn bins() -> Bins {
-        Bins::new((1..64).map(|i| (i as f32 - 32.0) / 12.0).collect()).unwrap()
+        Bins::new(
+            &(1..64)
+                .map(|i| (i as f32 - 32.0) / 12.0)
+                .collect::<Vec<_>>(),
+        )
+        .unwrap()
     }
 
     proptest! {
@@ -230,8 +283,8 @@ mod tests {
         ] {
             assert!(gaussian_bins(&bins, &a(mean), &a(inverse)).is_err());
         }
-        assert!(Bins::new(vec![0.0, 1.0]).is_err());
-        assert!(Bins::new(vec![1.0, 0.0, 2.0]).is_err());
-        assert!(Bins::new(vec![f32::NAN]).is_err());
+        assert!(Bins::new(&[0.0, 1.0]).is_err());
+        assert!(Bins::new(&[1.0, 0.0, 2.0]).is_err());
+        assert!(Bins::new(&[f32::NAN]).is_err());
     }
 }

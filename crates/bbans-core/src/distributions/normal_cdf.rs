@@ -6,6 +6,8 @@
 use crate::distribution::{PRECISION, TOTAL_MASS};
 use crate::distributions::normal_table::NORMAL_TABLE;
 
+const TWO_23: f32 = 8_388_608.0;
+
 /// `T(t)`: about `2^24 * Phi(t)`, monotone, 0 for `t <= -8` and `2^24` for `t >= 8`.
 ///
 /// `t` is clamped to `[-8, 8]`; `u = (t + 8) * 65536`, in `f32`, rounded towards zero; with
@@ -15,7 +17,12 @@ use crate::distributions::normal_table::NORMAL_TABLE;
 pub fn normal_cdf(t: f32) -> u32 {
     let t = if t < 8.0 { t } else { 8.0 };
     let t = if t > -8.0 { t } else { -8.0 };
-    let u = ((t + 8.0) * 65536.0) as u32;
+    let u = (t + 8.0) * 65536.0;
+    // Towards zero, in operations that have a vector form everywhere: to the nearest integer, and
+    // back by one if that is above; the low bits of an f32 from 2^23 on count from there.
+    let nearest = (u + TWO_23) - TWO_23;
+    let floor = if nearest > u { nearest - 1.0 } else { nearest };
+    let u = (floor + TWO_23).to_bits() - TWO_23.to_bits();
     let (i, f) = ((u >> 10) as usize, u & 1023);
     let (low, high) = (TABLE[i & 2047], TABLE[(i + 1) & 2047]);
     low + (((high - low) * f) >> 10)

@@ -1,5 +1,7 @@
 //! Uniform distributions, and the prior over equal-mass bins.
 
+use ndarray::Array2;
+
 use crate::codec::Independent;
 use crate::distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 use crate::error::{Error, Result};
@@ -106,7 +108,7 @@ pub fn uniform_bins(
     lanes: usize,
     latents: usize,
     bin_precision: u32,
-) -> Result<Independent<UniformBin>> {
+) -> Result<Independent<Array2<UniformBin>>> {
     if bin_precision > 16 {
         return Err(Error::invalid_argument(format!(
             "bin_precision is {bin_precision}; expected at most 16"
@@ -122,7 +124,6 @@ pub fn uniform_bins(
 mod tests {
     use super::*;
     use crate::laws::{check_codec, check_distribution};
-    use ndarray::Array2;
 
     #[test]
     fn obeys_the_laws() {
