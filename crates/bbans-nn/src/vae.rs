@@ -1,6 +1,7 @@
 //! A variational autoencoder as the codec needs it: parameters of the posterior and of the
 //! likelihood, exactly specified.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, Zip};
@@ -185,6 +186,7 @@ impl Vae {
             hidden: self.decoder.forward_hidden(self.path, z.view())?,
             path: self.path,
             dims: self.dims,
+            logits: RefCell::default(),
         })
     }
 }
@@ -196,6 +198,8 @@ pub struct Decoded<'a> {
     hidden: Hidden<'a>,
     path: Path,
     dims: usize,
+    /// Space for those at hand.
+    logits: RefCell<Vec<f32>>,
 }
 
 impl Decoded<'_> {
@@ -216,14 +220,14 @@ impl Decoded<'_> {
         masses: &mut Vec<T>,
         of_mass: impl Fn(u32) -> T,
     ) -> Result<()> {
-        let mut logits = vec![0.0; dims.len() * self.hidden.lanes()];
+        let mut logits = self.logits.borrow_mut();
+        logits.resize(dims.len() * self.hidden.lanes(), 0.0);
         self.hidden.outputs(dims, &mut logits)?;
         self.path.vectorize(
             #[inline(always)]
             || {
-                masses.clear();
                 masses.resize(logits.len(), of_mass(1));
-                for (mass, &logit) in masses.iter_mut().zip(&logits) {
+                for (mass, &logit) in masses.iter_mut().zip(logits.iter()) {
                     *mass = of_mass(math::bernoulli_mass(logit));
                 }
             },

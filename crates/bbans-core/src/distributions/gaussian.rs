@@ -59,9 +59,9 @@ impl Bins {
     /// About the bin that a value lies in, exact for no one: its equal-mass bin of the standard
     /// normal prior.
     #[inline(always)]
-    fn guess(&self, z: f32) -> u16 {
+    fn guess(&self, z: f32) -> u32 {
         let bin = normal_cdf(z) >> (PRECISION - self.precision);
-        bin.min((1 << self.precision) - 1) as u16
+        bin.min((1 << self.precision) - 1)
     }
 }
 
@@ -123,12 +123,6 @@ impl GaussianBin<'_> {
         (edge(usize::from(bin)), edge(usize::from(bin) + 1))
     }
 
-    /// About the value of a quantile.
-    #[inline(always)]
-    fn value(&self, quantile: u32) -> f32 {
-        self.mean + normal_quantile_hint(quantile) / self.inverse_sigma
-    }
-
     /// The bin of a quantile, and its interval, from a guess and its ends.
     #[inline(always)]
     fn locate_from(
@@ -177,8 +171,33 @@ impl Distribution for GaussianBin<'_> {
 
     #[inline(always)]
     fn locate(&self, quantile: u32) -> (u16, Interval) {
-        let guess = self.bins.guess(self.value(quantile));
+        let value = self.mean + normal_quantile_hint(quantile) / self.inverse_sigma;
+        let guess = self.bins.guess(value) as u16;
         self.locate_from(guess, self.ends(guess), quantile)
+    }
+
+    #[inline(always)]
+    fn intervals(column: &[Self], symbols: &[u16], intervals: &mut [Interval]) -> bool {
+        let mut valid = true;
+        let chunks = column.chunks(CHUNK).zip(symbols.chunks(CHUNK));
+        for ((column, symbols), intervals) in chunks.zip(intervals.chunks_mut(CHUNK)) {
+            let chunk = Chunk::new(column);
+            let mut bins = [0; CHUNK];
+            for (bin, &symbol) in bins.iter_mut().zip(symbols) {
+                *bin = u32::from(symbol);
+            }
+            let (start, end) = (chunk.below(bins), chunk.below(bins.map(|bin| bin + 1)));
+            for (i, interval) in intervals.iter_mut().enumerate() {
+                let found = if chunk.alike {
+                    Interval::between(start[i], end[i])
+                } else {
+                    column[i].interval(&symbols[i])
+                };
+                valid &= found.is_some();
+                *interval = found.unwrap_or(Interval::UNIT);
+            }
+        }
+        valid
     }
 
     /// Guesses for all, which vectorises, then a check of each.
@@ -189,20 +208,72 @@ impl Distribution for GaussianBin<'_> {
         symbols: &mut [u16],
         intervals: &mut [Interval],
     ) {
-        const CHUNK: usize = 16;
         let chunks = column.chunks(CHUNK).zip(quantiles.chunks(CHUNK));
         let found = symbols.chunks_mut(CHUNK).zip(intervals.chunks_mut(CHUNK));
         for ((column, quantiles), (symbols, intervals)) in chunks.zip(found) {
-            let (mut guesses, mut ends) = ([0; CHUNK], [(0, 0); CHUNK]);
-            for (i, (gaussian, &quantile)) in column.iter().zip(quantiles).enumerate() {
-                guesses[i] = gaussian.bins.guess(gaussian.value(quantile));
-                ends[i] = gaussian.ends(guesses[i]);
+            let chunk = Chunk::new(column);
+            let mut guesses = [0; CHUNK];
+            guesses[..quantiles.len()].copy_from_slice(quantiles);
+            for (i, guess) in guesses.iter_mut().enumerate() {
+                let t = normal_quantile_hint(*guess);
+                *guess = chunk.bins.guess(chunk.mean[i] + t / chunk.inverse_sigma[i]);
             }
-            let all = column.iter().zip(quantiles).zip(guesses.iter().zip(&ends));
-            for (i, ((gaussian, &quantile), (&guess, &ends))) in all.enumerate() {
-                (symbols[i], intervals[i]) = gaussian.locate_from(guess, ends, quantile);
+            let (start, end) = (
+                chunk.below(guesses),
+                chunk.below(guesses.map(|bin| bin + 1)),
+            );
+            for (i, (gaussian, &quantile)) in column.iter().zip(quantiles).enumerate() {
+                (symbols[i], intervals[i]) = if chunk.alike {
+                    gaussian.locate_from(guesses[i] as u16, (start[i], end[i]), quantile)
+                } else {
+                    gaussian.locate(quantile)
+                };
             }
         }
+    }
+}
+
+/// Distributions of a column that are evaluated side by side.
+const CHUNK: usize = 16;
+
+/// Some distributions of a column in the layout that vectorises.
+struct Chunk<'a> {
+    bins: &'a Bins,
+    /// Whether these are the bins of all.
+    alike: bool,
+    mean: [f32; CHUNK],
+    inverse_sigma: [f32; CHUNK],
+}
+
+impl<'a> Chunk<'a> {
+    /// Of 1 to [`CHUNK`] distributions.
+    #[inline(always)]
+    fn new(column: &[GaussianBin<'a>]) -> Self {
+        let bins = column[0].bins;
+        let (mut mean, mut inverse_sigma) = ([0.0; CHUNK], [1.0; CHUNK]);
+        let mut alike = true;
+        for (i, gaussian) in column.iter().enumerate() {
+            alike &= std::ptr::eq(gaussian.bins, bins);
+            mean[i] = gaussian.mean;
+            inverse_sigma[i] = gaussian.inverse_sigma;
+        }
+        Self {
+            bins,
+            alike,
+            mean,
+            inverse_sigma,
+        }
+    }
+
+    /// Masses below the edges of these numbers.
+    #[inline(always)]
+    fn below(&self, edges: [u32; CHUNK]) -> [u32; CHUNK] {
+        let mut masses = [0; CHUNK];
+        for (i, mass) in masses.iter_mut().enumerate() {
+            let edge = self.bins.edges[(edges[i] as usize).min(MAX_BINS)];
+            *mass = normal_cdf((edge - self.mean[i]) * self.inverse_sigma[i]);
+        }
+        masses
     }
 }
 

@@ -45,29 +45,40 @@ const fn whole_table() -> [u32; 2048] {
 /// About the `t` for which `T(t)` is the quantile: a hint, not a part of the format.
 #[inline(always)]
 pub(crate) fn normal_quantile_hint(quantile: u32) -> f32 {
-    HINTS[(quantile >> (PRECISION - HINT_BITS)) as usize & ((1 << HINT_BITS) - 1)]
+    let part = (quantile >> SHIFT) as usize & ((1 << HINT_BITS) - 1);
+    let within = (quantile & ((1 << SHIFT) - 1)) as i32 as f32;
+    let (low, high) = (HINTS[part], HINTS[part + 1]);
+    low + (high - low) * (within * (1.0 / (1 << SHIFT) as f32))
 }
 
 const HINT_BITS: u32 = 10;
+const SHIFT: u32 = PRECISION - HINT_BITS;
 
-/// For each part of the quantiles, the `t` of its middle, between points of the table.
-static HINTS: [f32; 1 << HINT_BITS] = hints();
+/// Between equal parts of the quantiles, the `t`, interpolated between points of the table.
+static HINTS: [f32; (1 << HINT_BITS) + 1] = hints();
 
-const fn hints() -> [f32; 1 << HINT_BITS] {
+const fn hints() -> [f32; (1 << HINT_BITS) + 1] {
     let table = whole_table();
-    let mut hints = [0.0; 1 << HINT_BITS];
+    let mut hints = [0.0; (1 << HINT_BITS) + 1];
     let (mut part, mut i) = (0, 0);
-    while part < 1 << HINT_BITS {
-        let middle = (2 * part + 1) << (PRECISION - HINT_BITS - 1);
-        while table[i + 1] < middle {
+    while part <= 1 << HINT_BITS {
+        // Half a part from the ends, where the function is steep beyond all interpolation.
+        let quantile = match part {
+            0 => 1 << (SHIFT - 1),
+            FULL => TOTAL_MASS - (1 << (SHIFT - 1)),
+            part => part << SHIFT,
+        };
+        while table[i + 1] < quantile {
             i += 1;
         }
-        let between = (middle - table[i]) as f32 / (table[i + 1] - table[i]) as f32;
+        let between = (quantile - table[i]) as f32 / (table[i + 1] - table[i]) as f32;
         hints[part as usize] = (i as f32 + between) / 64.0 - 8.0;
         part += 1;
     }
     hints
 }
+
+const FULL: u32 = 1 << HINT_BITS;
 
 #[cfg(test)]
 mod tests {
