@@ -63,19 +63,19 @@ fn decode_10000(bencher: Bencher, (lanes, threads): (usize, usize)) {
 }
 
 /// 3 million parameters: the networks are all that counts.
-#[divan::bench(args = [1, 2], sample_count = 5)]
-fn encode_large_model_2000(bencher: Bencher, threads: usize) {
-    let (model, content) = (random_model(&[1024, 512], 64), idx(2000));
+#[divan::bench(args = [1, 2], sample_count = 3)]
+fn encode_large_model_10000(bencher: Bencher, threads: usize) {
+    let (model, content) = (random_model(&[1024, 512], 64), idx(COUNT));
     bencher
-        .counter(ItemsCount::new(2000usize))
+        .counter(ItemsCount::new(COUNT))
         .bench_local(|| encode(&model, &content, 64, threads));
 }
 
-#[divan::bench(args = [1, 2], sample_count = 5)]
-fn decode_large_model_2000(bencher: Bencher, threads: usize) {
-    let (model, content) = (random_model(&[1024, 512], 64), idx(2000));
+#[divan::bench(args = [1, 2], sample_count = 3)]
+fn decode_large_model_10000(bencher: Bencher, threads: usize) {
+    let (model, content) = (random_model(&[1024, 512], 64), idx(COUNT));
     let file = encode(&model, &content, 64, 2);
     bencher
-        .counter(ItemsCount::new(2000usize))
+        .counter(ItemsCount::new(COUNT))
         .bench_local(|| decode(&model, &file, threads));
 }

@@ -220,26 +220,31 @@ impl WithSimd for Forward<'_> {
             out,
         } = self;
         let vector = S::F32_LANES;
-        if lanes >= vector {
+        let whole = lanes.next_multiple_of(vector);
+        if whole == lanes {
             return forward(simd, layer, x, lanes, first, out);
         }
-        // Too few lanes for a vector: more of them, which are left out of the result.
-        let mut wide = vec![0.0; x.len() / lanes * vector];
-        for (wide, x) in wide.chunks_exact_mut(vector).zip(x.chunks_exact(lanes)) {
+        // Lanes that make the last vector whole, and are left out of the result.
+        let mut wide = vec![0.0; x.len() / lanes * whole];
+        for (wide, x) in wide.chunks_exact_mut(whole).zip(x.chunks_exact(lanes)) {
             wide[..lanes].copy_from_slice(x);
         }
-        let mut wide_out = vec![0.0; out.len() / lanes * vector];
-        forward(simd, layer, &wide, vector, first, &mut wide_out);
+        let mut wide_out = vec![0.0; out.len() / lanes * whole];
+        forward(simd, layer, &wide, whole, first, &mut wide_out);
         for (out, wide) in out
             .chunks_exact_mut(lanes)
-            .zip(wide_out.chunks_exact(vector))
+            .zip(wide_out.chunks_exact(whole))
         {
             out.copy_from_slice(&wide[..lanes]);
         }
     }
 }
 
-/// The layer for at least a vector of lanes.
+/// Most inputs of a run: their weights, of a panel, and values, of two vectors of lanes, stay in the
+/// near caches while all outputs of the panel use them.
+const RUN: usize = 256;
+
+/// The layer for whole vectors of lanes.
 #[inline(always)]
 fn forward<S: Simd>(
     simd: S,
@@ -249,40 +254,65 @@ fn forward<S: Simd>(
     first: usize,
     out: &mut [f32],
 ) {
-    let vector = S::F32_LANES;
+    let runs = layer.inputs.div_ceil(RUN);
+    let run = layer.inputs.div_ceil(runs);
     let end = first + out.len() / lanes;
     let mut start = first;
     while start < end {
         let (panel, column) = (start / PANEL, start % PANEL);
-        // Of 32 wide registers, 16 hold sums: 8 outputs by 2 vectors; of 16 narrow ones, 8.
-        let height = match (PANEL - column).min(end - start) {
-            8.. if vector == 16 => 8,
-            4.. => 4,
-            _ => 1,
-        };
-        let weights = &layer.panel(panel)[column..];
-        let bias = &layer.bias(panel)[column..];
-        let out = &mut out[(start - first) * lanes..][..height * lanes];
-        let mut lane = 0;
-        while lane < lanes {
-            // The last tile begins where it still fits: some values are computed twice.
-            lane = lane.min(lanes - vector);
-            let vectors = if lane + 2 * vector <= lanes { 2 } else { 1 };
-            match (height, vectors) {
-                (8, 2) => tile::<S, 8, 2>(simd, x, lanes, lane, weights, bias, out),
-                (8, _) => tile::<S, 8, 1>(simd, x, lanes, lane, weights, bias, out),
-                (4, 2) => tile::<S, 4, 2>(simd, x, lanes, lane, weights, bias, out),
-                (4, _) => tile::<S, 4, 1>(simd, x, lanes, lane, weights, bias, out),
-                (_, 2) => tile::<S, 1, 2>(simd, x, lanes, lane, weights, bias, out),
-                (_, _) => tile::<S, 1, 1>(simd, x, lanes, lane, weights, bias, out),
-            }
-            lane += vectors * vector;
+        let outputs = (PANEL - column).min(end - start);
+        let sums = &mut out[(start - first) * lanes..][..outputs * lanes];
+        let weights = layer.panel(panel).chunks(run * PANEL);
+        let mut bias = Some(&layer.bias(panel)[column..]);
+        for (x, weights) in x.chunks(run * lanes).zip(weights) {
+            add_run(simd, x, lanes, &weights[column..], bias.take(), sums);
         }
-        start += height;
+        start += outputs;
     }
 }
 
-/// `OUTPUTS` outputs by `VECTORS` vectors of lanes from `lane` on.
+/// Adds the terms of a run of inputs to the sums of some outputs of a panel, `[_, lanes]`; the first
+/// run starts from the bias.
+#[inline(always)]
+fn add_run<S: Simd>(
+    simd: S,
+    x: &[f32],
+    lanes: usize,
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    sums: &mut [f32],
+) {
+    let vector = S::F32_LANES;
+    let outputs = sums.len() / lanes;
+    let mut lane = 0;
+    while lane < lanes {
+        let vectors = if lane + 2 * vector <= lanes { 2 } else { 1 };
+        let mut output = 0;
+        while output < outputs {
+            // Of 32 wide registers, 16 hold sums: 8 outputs by 2 vectors; of 16 narrow ones, 8.
+            let height = match outputs - output {
+                8.. if vector == 16 => 8,
+                4.. => 4,
+                _ => 1,
+            };
+            let weights = &weights[output..];
+            let bias = bias.map(|bias| &bias[output..]);
+            let sums = &mut sums[output * lanes..][..height * lanes];
+            match (height, vectors) {
+                (8, 2) => tile::<S, 8, 2>(simd, x, lanes, lane, weights, bias, sums),
+                (8, _) => tile::<S, 8, 1>(simd, x, lanes, lane, weights, bias, sums),
+                (4, 2) => tile::<S, 4, 2>(simd, x, lanes, lane, weights, bias, sums),
+                (4, _) => tile::<S, 4, 1>(simd, x, lanes, lane, weights, bias, sums),
+                (_, 2) => tile::<S, 1, 2>(simd, x, lanes, lane, weights, bias, sums),
+                (_, _) => tile::<S, 1, 1>(simd, x, lanes, lane, weights, bias, sums),
+            }
+            output += height;
+        }
+        lane += vectors * vector;
+    }
+}
+
+/// The sums of `OUTPUTS` outputs by `VECTORS` vectors of lanes from `lane` on, in registers.
 #[inline(always)]
 fn tile<S: Simd, const OUTPUTS: usize, const VECTORS: usize>(
     simd: S,
@@ -290,25 +320,32 @@ fn tile<S: Simd, const OUTPUTS: usize, const VECTORS: usize>(
     lanes: usize,
     lane: usize,
     weights: &[f32],
-    bias: &[f32],
-    out: &mut [f32],
+    bias: Option<&[f32]>,
+    sums: &mut [f32],
 ) {
     let width = VECTORS * S::F32_LANES;
-    let mut sums: [[S::f32s; VECTORS]; OUTPUTS] =
-        std::array::from_fn(|j| [simd.splat_f32s(bias[j]); VECTORS]);
+    let mut registers = [[simd.splat_f32s(0.0); VECTORS]; OUTPUTS];
+    for (j, registers) in registers.iter_mut().enumerate() {
+        match bias {
+            Some(bias) => *registers = [simd.splat_f32s(bias[j]); VECTORS],
+            None => {
+                let (sums, _) = S::as_simd_f32s(&sums[j * lanes + lane..][..width]);
+                registers.copy_from_slice(sums);
+            }
+        }
+    }
     for (x, weights) in x.chunks_exact(lanes).zip(weights.chunks(PANEL)) {
         let (x, _) = S::as_simd_f32s(&x[lane..lane + width]);
-        let weights = &weights[..OUTPUTS];
-        for (sums, &weight) in sums.iter_mut().zip(weights) {
+        for (registers, &weight) in registers.iter_mut().zip(&weights[..OUTPUTS]) {
             let weight = simd.splat_f32s(weight);
-            for (sum, &x) in sums.iter_mut().zip(x) {
+            for (sum, &x) in registers.iter_mut().zip(x) {
                 *sum = simd.add_f32s(*sum, simd.mul_f32s(x, weight));
             }
         }
     }
-    for (out, sums) in out.chunks_exact_mut(lanes).zip(sums) {
-        let (out, _) = S::as_mut_simd_f32s(&mut out[lane..lane + width]);
-        out.copy_from_slice(&sums);
+    for (registers, sums) in registers.iter().zip(sums.chunks_exact_mut(lanes)) {
+        let (sums, _) = S::as_mut_simd_f32s(&mut sums[lane..lane + width]);
+        sums.copy_from_slice(registers);
     }
 }
 
