@@ -284,7 +284,7 @@ mod parts_of_a_step {
 mod step {
     use super::*;
 
-    #[divan::bench(args = [1, 4, 16, 64, 256])]
+    #[divan::bench(args = [1, 2, 4, 8, 16, 32, 64, 128, 256])]
     fn push(bencher: Bencher, lanes: usize) {
         let (model, x) = (random_model(&[100], 40), images(lanes));
         let mut start = Message::with_initial_words(1 << 16);
@@ -302,7 +302,7 @@ mod step {
             });
     }
 
-    #[divan::bench(args = [1, 4, 16, 64, 256])]
+    #[divan::bench(args = [1, 2, 4, 8, 16, 32, 64, 128, 256])]
     fn pop(bencher: Bencher, lanes: usize) {
         let (model, x) = (random_model(&[100], 40), images(lanes));
         let codec = BitsBack {

@@ -175,9 +175,15 @@ fn decode_steps<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Resul
     let widths = plan.widths();
     let heads = widths.iter().copied().max().unwrap_or(1);
     let mut message = Message::from_words(words, heads)?;
-    let mut steps = Vec::with_capacity(widths.len());
+    // No promise of a damaged file is believed: it must first decode.
+    let expected = plan.count.saturating_mul(model.dims());
+    let mut data = Vec::with_capacity(expected.min(1 << 22));
     for (i, &lanes) in widths.iter().enumerate().rev() {
-        steps.push(BitsBack { model, lanes }.pop(&mut message)?);
+        let x = BitsBack { model, lanes }.pop(&mut message)?;
+        match x.as_slice() {
+            Some(rows) => data.extend_from_slice(rows),
+            None => data.extend(x.iter().cloned()),
+        }
         message.shrink(widths[..i].iter().copied().max().unwrap_or(0))?;
     }
     if message.tail() != initial_words(plan.initial_words) {
@@ -185,6 +191,5 @@ fn decode_steps<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Resul
             "the block does not end with its initial words",
         ));
     }
-    let views: Vec<_> = steps.iter().map(|x| x.view()).collect();
-    ndarray::concatenate(Axis(0), &views).map_err(Error::invalid_argument)
+    Array2::from_shape_vec((plan.count, model.dims()), data).map_err(Error::invalid_argument)
 }

@@ -136,9 +136,9 @@ where
             {
                 message.pop_column(distributions, symbols)?;
             }
-            for (lane, row) in rows.chunks_exact_mut(dims).enumerate() {
-                for (symbol, column) in row[first..last].iter_mut().zip(block.chunks_exact(lanes)) {
-                    *symbol = column[lane];
+            for (d, column) in (first..last).zip(block.chunks_exact(lanes)) {
+                for (&symbol, row) in column.iter().zip(rows.chunks_exact_mut(dims)) {
+                    row[d] = symbol;
                 }
             }
         }

@@ -152,20 +152,13 @@ impl Message {
             if !D::intervals(distributions, symbols, intervals) {
                 return Err(no_mass());
             }
-            // Passes without branches vectorise; a head is seldom full.
-            let full = |head: &u64, &interval: &Interval| is_full(*head, interval);
-            let pairs = || heads.iter().zip(intervals.iter());
-            if pairs().fold(false, |any, (h, i)| any | full(h, i)) {
-                let mut set = pairs()
-                    .enumerate()
-                    .fold(0, |set, (at, (h, i))| set | u64::from(full(h, i)) << at);
-                while set != 0 {
-                    let lane = set.ilog2();
-                    let head = &mut heads[lane as usize];
-                    self.tail.push(*head as u32);
-                    *head >>= 32;
-                    set ^= 1 << lane;
-                }
+            let mut full = lanes_where(heads, intervals, is_full);
+            while full != 0 {
+                let lane = full.ilog2();
+                let head = &mut heads[lane as usize];
+                self.tail.push(*head as u32);
+                *head >>= 32;
+                full ^= 1 << lane;
             }
             for (head, &interval) in heads.iter_mut().zip(intervals.iter()) {
                 *head = pushed(*head, interval);
@@ -212,7 +205,6 @@ impl Message {
             return Err(no_lane(symbols.len() - 1));
         };
         check_lengths(distributions.len(), symbols.len())?;
-        let mut least = u64::MAX;
         let columns = heads
             .chunks_mut(CHUNK)
             .zip(distributions.chunks(CHUNK))
@@ -226,18 +218,16 @@ impl Message {
             D::locate_all(distributions, &quantiles, symbols, &mut intervals);
             for (head, &interval) in heads.iter_mut().zip(&intervals) {
                 *head = popped(*head, interval);
-                least = least.min(*head);
             }
-        }
-        if least < HEAD_MIN {
-            for head in heads.iter_mut().filter(|h| **h < HEAD_MIN) {
-                match self.tail.pop() {
-                    Some(word) => *head = *head << 32 | u64::from(word),
-                    None => {
-                        self.poisoned = true;
-                        return Err(empty());
-                    }
-                }
+            let mut low = lanes_where(heads, &intervals, |head, _| head < HEAD_MIN);
+            while low != 0 {
+                let head = &mut heads[low.trailing_zeros() as usize];
+                let Some(word) = self.tail.pop() else {
+                    self.poisoned = true;
+                    return Err(empty());
+                };
+                *head = *head << 32 | u64::from(word);
+                low &= low - 1;
             }
         }
         Ok(())
@@ -337,6 +327,7 @@ fn no_mass() -> Error {
     Error::invalid_argument("a symbol has no mass in its distribution")
 }
 
+#[inline(always)]
 fn check_lengths(distributions: usize, symbols: usize) -> Result<()> {
     if distributions == symbols {
         return Ok(());
@@ -355,6 +346,21 @@ fn empty() -> Error {
 #[inline(always)]
 fn quantile(head: u64) -> u32 {
     head as u32 & (TOTAL_MASS - 1)
+}
+
+/// The lanes, of [`CHUNK`] at most, where `is` holds: lane `i` is bit `i`. Mostly it holds nowhere, and
+/// without branches both passes vectorise.
+#[inline(always)]
+fn lanes_where(heads: &[u64], intervals: &[Interval], is: impl Fn(u64, Interval) -> bool) -> u64 {
+    let pairs = || heads.iter().zip(intervals);
+    if !pairs().fold(false, |any, (&head, &interval)| any | is(head, interval)) {
+        return 0;
+    }
+    pairs()
+        .enumerate()
+        .fold(0, |set, (lane, (&head, &interval))| {
+            set | u64::from(is(head, interval)) << lane
+        })
 }
 
 /// Whether a head must give a word to the tail before this interval is pushed.

@@ -79,7 +79,11 @@ impl LatentModel for VaeModel {
             inverse_sigma,
             ..
         } = self.vae.posterior(x.view()).map_err(Error::model)?;
-        Ok(self.on_path(gaussian_bins(&self.bins, &mean, &inverse_sigma)?))
+        let gaussians = self.vae.path().vectorize(
+            #[inline(always)]
+            || gaussian_bins(&self.bins, &mean, &inverse_sigma),
+        );
+        Ok(self.on_path(gaussians?))
     }
 }
 

@@ -82,6 +82,7 @@ pub struct GaussianBin<'a> {
 /// # Errors
 /// If the shapes differ, a mean is not finite, or an inverse standard deviation is not finite and
 /// positive.
+#[inline]
 pub fn gaussian_bins<'a>(
     bins: &'a Bins,
     mean: &Array2<f32>,

@@ -1,5 +1,6 @@
 //! Restoring data files.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -66,7 +67,10 @@ impl DataWriter {
     /// # Errors
     /// If the target cannot be written, or the data do not fit the source.
     pub fn write(&mut self, symbols: &[u8], scale: u8) -> Result<()> {
-        let bytes: Vec<u8> = symbols.iter().map(|&s| s.wrapping_mul(scale)).collect();
+        let bytes = match scale {
+            1 => Cow::Borrowed(symbols),
+            scale => symbols.iter().map(|&s| s.wrapping_mul(scale)).collect(),
+        };
         match self.source.layout.clone() {
             Layout::Idx { .. } | Layout::Npy { .. } => {
                 self.count += bytes.len() / self.dims.max(1);
