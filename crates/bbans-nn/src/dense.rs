@@ -77,16 +77,19 @@ impl Dense {
                 bias.len()
             )));
         }
-        let panels = outputs.div_ceil(PANEL);
-        let mut packed = Aligned::zeros(panels * inputs * PANEL);
-        for (i, value) in packed.get_mut().iter_mut().enumerate() {
-            let (panel, k, column) = (i / PANEL / inputs, i / PANEL % inputs, i % PANEL);
-            let j = panel * PANEL + column;
-            if j < outputs {
-                *value = weight[k * outputs + j];
+        let count = outputs.div_ceil(PANEL);
+        let mut packed = Aligned::zeros(count * inputs * PANEL);
+        let panels = packed.get_mut().chunks_exact_mut(inputs * PANEL);
+        for (panel, first) in panels.zip((0..outputs).step_by(PANEL)) {
+            let columns = PANEL.min(outputs - first);
+            for (line, weight) in panel
+                .chunks_exact_mut(PANEL)
+                .zip(weight.chunks_exact(outputs))
+            {
+                line[..columns].copy_from_slice(&weight[first..first + columns]);
             }
         }
-        let mut padded = Aligned::zeros(panels * PANEL);
+        let mut padded = Aligned::zeros(count * PANEL);
         padded.get_mut()[..outputs].copy_from_slice(bias);
         Ok(Self {
             inputs,
