@@ -264,6 +264,19 @@ mod parts_of_a_step {
             .bench_local(|| model.vae().logits(z.view()).unwrap());
     }
 
+    /// All layers of a model whose weights do not fit in the second-level cache.
+    #[divan::bench]
+    fn both_networks_200_200(bencher: Bencher) {
+        let model = random_model(&[200, 200], 40);
+        let z = Array2::from_elem((40, LANES), 0.3f32);
+        let x = Array2::from_elem((784, LANES), 0.0f32);
+        bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
+            let path = Path::detect();
+            let hidden = model.vae().encoder().layers(path, x.view()).unwrap();
+            (hidden, model.vae().logits(z.view()).unwrap())
+        });
+    }
+
     #[divan::bench]
     fn logits_and_masses(bencher: Bencher) {
         let model = random_model(&[100], 40);
