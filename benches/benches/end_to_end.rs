@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use bbans::container::Header;
 use bbans::data::Target;
 use bbans::{DataReader, DataWriter, LatentModel, Options, VaeModel};
-use bbans_benches::{images, random_model};
+use bbans_benches::{idx_header, images, random_model};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -16,10 +16,7 @@ fn main() {
 }
 
 fn idx(count: usize) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, 3];
-    [count, 28, 28]
-        .iter()
-        .for_each(|&n| bytes.extend((n as u32).to_be_bytes()));
+    let mut bytes = idx_header(count);
     bytes.extend(images(count).iter());
     bytes
 }

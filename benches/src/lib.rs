@@ -98,3 +98,12 @@ pub fn images(count: usize) -> Array2<u8> {
         u8::from((a..a + 51).contains(&d) || (b..b + 51).contains(&d))
     })
 }
+
+/// The header of an IDX file of `count` images.
+pub fn idx_header(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, 3];
+    [count, 28, 28]
+        .iter()
+        .for_each(|&n| bytes.extend((n as u32).to_be_bytes()));
+    bytes
+}

@@ -287,7 +287,7 @@ fn add_run<S: Simd>(
 ) {
     let vector = S::F32_LANES;
     let outputs = sums.len() / lanes;
-    // Of 32 wide registers 24 hold sums: 6 outputs by 4 vectors; of 16 narrow ones 8: 4 by 2.
+    // Of 32 wide registers 24 hold sums: 6 outputs by 4 vectors; of 16 narrow ones 12: 6 by 2.
     let wide = vector == 16;
     let mut lane = 0;
     while lane < lanes {
@@ -300,7 +300,7 @@ fn add_run<S: Simd>(
         while output < outputs {
             let height = match outputs - output {
                 // Of 8, twice 4 and not 6 and twice 1.
-                6 | 7 | 9.. if vectors == 4 => 6,
+                6 | 7 | 9.. if !wide || vectors == 4 => 6,
                 8.. if wide && vectors < 4 => 8,
                 4.. => 4,
                 _ => 1,
@@ -309,7 +309,9 @@ fn add_run<S: Simd>(
             let bias = bias.map(|bias| &bias[output..]);
             let sums = &mut sums[output * lanes..][..height * lanes];
             match (height, vectors) {
-                (6, _) => tile::<S, 6, 4>(simd, x, lanes, lane, weights, bias, sums),
+                (6, 4) => tile::<S, 6, 4>(simd, x, lanes, lane, weights, bias, sums),
+                (6, 2) => tile::<S, 6, 2>(simd, x, lanes, lane, weights, bias, sums),
+                (6, _) => tile::<S, 6, 1>(simd, x, lanes, lane, weights, bias, sums),
                 (8, 2) => tile::<S, 8, 2>(simd, x, lanes, lane, weights, bias, sums),
                 (8, _) => tile::<S, 8, 1>(simd, x, lanes, lane, weights, bias, sums),
                 (4, 4) => tile::<S, 4, 4>(simd, x, lanes, lane, weights, bias, sums),
