@@ -1,0 +1,209 @@
+//! What is decoded has the distribution q, at the length that theory promises.
+
+use bbans_core::distributions::{Bins, Categorical, gaussian_bins, normal_cdf};
+use bbans_core::{Columns, Distribution, TOTAL_MASS};
+use bbans_twopart::{
+    Code, DyadicSplits, Greedy, Pair, PoissonFunctional, Rejection, Shared, empty_message,
+    message_bits,
+};
+
+const MESSAGES: u64 = 100_000;
+
+fn discrete() -> Pair {
+    let q = Categorical::from_weights(&[0.05, 0.5, 0.1, 0.0001, 0.05, 0.1, 0.1, 0.1]).unwrap();
+    let p = Categorical::from_weights(&[0.3, 0.05, 0.2, 0.1, 0.1, 0.05, 0.1, 0.1]).unwrap();
+    Pair::new(&q, &p).unwrap()
+}
+
+/// N(0.8, 0.2) over 64 equal-mass bins of N(0, 1).
+fn gaussian() -> Pair {
+    let quantile = |i: u32| {
+        let (mut low, mut high) = (-8.0f32, 8.0f32);
+        for _ in 0..40 {
+            let middle = 0.5 * (low + high);
+            if normal_cdf(middle) < i * (TOTAL_MASS / 64) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    };
+    let bins = Bins::new(&(1..64).map(quantile).collect::<Vec<_>>()).unwrap();
+    let one = |value| ndarray::Array2::from_elem((1, 1), value);
+    let columns = gaussian_bins(&bins, &one(0.8), &one(5.0)).unwrap();
+    let mut space = Vec::new();
+    let q = columns.0.columns(0..1, &mut space).unwrap()[0];
+    let mass = |bin: u16| q.interval(&bin).map_or(0, |i| i.mass().get());
+    let masses: Vec<u32> = (0..64).map(mass).collect();
+    let q = Categorical::from_masses(&masses).unwrap();
+    Pair::new(
+        &q,
+        &Categorical::from_masses(&[TOTAL_MASS / 64; 64]).unwrap(),
+    )
+    .unwrap()
+}
+
+/// Codes `MESSAGES` messages; checks each, and the symbols against q by a chi-square test. Returns
+/// the mean bits of part 1.
+fn check(code: &impl Code, pair: &Pair) -> f64 {
+    let mut counts = vec![0u64; pair.probabilities().len()];
+    let mut bits = 0.0;
+    for number in 0..MESSAGES {
+        let mut shared = Shared::new(7, number, 0);
+        let pairs = std::slice::from_ref(pair);
+        let chosen = code.choose(pairs, &mut shared).unwrap().unwrap();
+        let mut message = empty_message().unwrap();
+        code.push(&mut message, &chosen.index).unwrap();
+        bits += message_bits(&message);
+
+        let index = code.pop(&mut message).unwrap();
+        assert_eq!(message, empty_message().unwrap());
+        let prior = [pair.prior().clone()];
+        let mut receiver = Shared::new(7, number, 0);
+        let z = code.receive(&prior, &index, &mut receiver).unwrap();
+        assert_eq!(z, chosen.z, "message {number}");
+        counts[z[0] as usize] += 1;
+    }
+    // Symbols that are expected less than 10 times are taken together.
+    let (mut statistic, mut cells) = (0.0, 0.0);
+    let (mut rare, mut rare_expected) = (0, 0.0);
+    let mut cell = |count: u64, expected: f64| {
+        statistic += (count as f64 - expected).powi(2) / expected;
+        cells += 1.0;
+    };
+    for (&count, q) in counts.iter().zip(pair.probabilities()) {
+        let expected = q * MESSAGES as f64;
+        if expected >= 10.0 {
+            cell(count, expected);
+        } else {
+            rare += count;
+            rare_expected += expected;
+        }
+    }
+    if rare_expected >= 1.0 {
+        cell(rare, rare_expected);
+    }
+    // Mean n - 1, variance 2 (n - 1): four standard deviations, and the seeds are fixed.
+    let freedom: f64 = cells - 1.0;
+    assert!(
+        statistic < freedom + 4.0 * (2.0 * freedom).sqrt(),
+        "chi-square {statistic} of {freedom} degrees of freedom"
+    );
+    bits / MESSAGES as f64
+}
+
+/// Within `[log2 M, log2 M + 1.5]`, as the geometric distribution promises.
+#[test]
+fn rejection_sampling_is_exact_and_as_long_as_promised() {
+    for pair in [discrete(), gaussian()] {
+        let log2_m = pair.log2_max_ratio();
+        let known = check(&Rejection::of_known_ratio(log2_m).unwrap(), &pair);
+        assert!((log2_m..log2_m + 1.5).contains(&known), "{known} {log2_m}");
+        // The exponent of M, rounded up, one of 17.
+        let sent = check(&Rejection::new(16).unwrap(), &pair);
+        let expected = log2_m.ceil() + 17f64.log2();
+        assert!((expected..expected + 1.5).contains(&sent), "{sent}");
+    }
+}
+
+/// Below `KL + log2(KL + 1) + 4`.
+#[test]
+fn the_poisson_functional_representation_is_exact_and_below_its_bound() {
+    for pair in [discrete(), gaussian()] {
+        let kl = pair.kl_bits();
+        let bits = check(&PoissonFunctional::new(kl, 16).unwrap(), &pair);
+        assert!(
+            (kl..kl + (kl + 1.0).log2() + 4.0).contains(&bits),
+            "{bits} {kl}"
+        );
+    }
+}
+
+#[test]
+fn greedy_rejection_sampling_is_exact() {
+    for pair in [discrete(), gaussian()] {
+        let kl = pair.kl_bits();
+        let bits = check(&Greedy::new(kl).unwrap(), &pair);
+        assert!(
+            (kl..kl + (kl + 1.0).log2() + 4.0).contains(&bits),
+            "{bits} {kl}"
+        );
+    }
+}
+
+#[test]
+fn dyadic_splits_are_exact() {
+    for (pair, depth) in [(discrete(), 3), (gaussian(), 6)] {
+        let kl = pair.kl_bits();
+        let bits = check(&DyadicSplits::new(depth, &[1.0; 7]).unwrap(), &pair);
+        assert!((kl..kl + 5.0).contains(&bits), "{bits} {kl}");
+    }
+}
+
+/// Groups share a message; each has candidates of its own.
+#[test]
+fn groups_are_coded_on_one_message() {
+    let (group, code) = (vec![discrete(), gaussian()], Rejection::new(20).unwrap());
+    let mut message = empty_message().unwrap();
+    let mut sent = Vec::new();
+    for number in 0..3 {
+        let chosen = code.choose(&group, &mut Shared::new(1, 5, number)).unwrap();
+        let chosen = chosen.unwrap();
+        code.push(&mut message, &chosen.index).unwrap();
+        sent.push(chosen.z);
+    }
+    let prior: Vec<Categorical> = group.iter().map(|pair| pair.prior().clone()).collect();
+    for number in (0..3).rev() {
+        let index = code.pop(&mut message).unwrap();
+        let z = code.receive(&prior, &index, &mut Shared::new(1, 5, number));
+        assert_eq!(z.unwrap(), sent[number as usize]);
+    }
+    assert_ne!(sent[0], sent[1]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_said() {
+    let wide = Categorical::from_weights(&[1.0, 1.0, 1.0]).unwrap();
+    let gap = Categorical::from_masses(&[TOTAL_MASS / 2, 0, TOTAL_MASS / 2]).unwrap();
+    let error = Pair::new(&wide, &gap).unwrap_err().to_string();
+    assert!(error.contains("symbol 1 has mass"), "{error}");
+    assert!(Pair::new(&wide, &discrete().prior().clone()).is_err());
+    assert!(
+        Rejection::new(41)
+            .unwrap_err()
+            .to_string()
+            .contains("years")
+    );
+
+    // Over budget: an answer, not a hang.
+    let pairs = vec![gaussian(); 30];
+    let mut shared = Shared::new(1, 1, 1);
+    assert!(
+        Rejection::new(16)
+            .unwrap()
+            .choose(&pairs, &mut shared)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        PoissonFunctional::new(3.0, 16)
+            .unwrap()
+            .choose(&pairs, &mut shared)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        Greedy::new(3.0)
+            .unwrap()
+            .choose(&pairs, &mut shared)
+            .unwrap()
+            .is_none()
+    );
+
+    // A message that is cut short.
+    let mut message = empty_message().unwrap();
+    let codes = Rejection::new(16).unwrap();
+    while codes.pop(&mut message).is_ok() {}
+    assert!(codes.pop(&mut message).is_err());
+}
