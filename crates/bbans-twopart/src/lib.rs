@@ -15,19 +15,29 @@
 //! | [`Greedy`] | `KL + log2(KL + 1) + 4` | few, each over the whole support |
 //! | [`PoissonFunctional`] | `KL + log2(KL + 1) + 4` | `max(q/p)` |
 //! | [`DyadicSplits`] | `KL` and a few bits more a latent | about `max log2(q/p)` |
+//! | [`Ordered`], approximate | as the above | fixed |
+//! | [`ClippedBlock`], approximate | `n (KL + eps)` for `n` draws | `2^(n (KL + eps))` |
+//! | [`ExactBlock`] | that, and seldom `-log2 p(z)` | the same |
+//! | [`Direct`] | `-log2 p(z)` | none |
 //!
 //! A survey of the field: Flamich & Gunduz 2026, arXiv 2602.07635.
 
+mod block;
+mod direct;
 mod greedy;
 mod index;
+mod ordered;
 mod pair;
 mod poisson;
 mod rejection;
 mod shared;
 mod splits;
 
+pub use block::{ClippedBlock, ExactBlock};
+pub use direct::{CodeOrDirect, Direct, OrDirect};
 pub use greedy::Greedy;
 pub use index::{Geometric, Zipf};
+pub use ordered::Ordered;
 pub use pair::Pair;
 pub use poisson::PoissonFunctional;
 pub use rejection::Rejection;

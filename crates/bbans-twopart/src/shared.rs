@@ -42,6 +42,24 @@ impl Shared {
         Ok(())
     }
 
+    /// Randomness of the sender alone, for the same group: a part of the stream beyond all candidates.
+    pub(crate) fn private(&self) -> Self {
+        let mut private = Self {
+            rng: self.rng.clone(),
+            group: self.group + (1 << 16),
+        };
+        private
+            .rng
+            .set_word_pos(u128::from(private.group) * GROUP_WORDS);
+        private
+    }
+
+    /// Leaves out words.
+    pub(crate) fn skip(&mut self, words: usize) {
+        let at = self.rng.get_word_pos();
+        self.rng.set_word_pos(at + words as u128);
+    }
+
     /// A symbol of a distribution, from one word.
     pub(crate) fn symbol(&mut self, distribution: &Categorical) -> u32 {
         distribution.locate(self.rng.next_u32() >> 8).0

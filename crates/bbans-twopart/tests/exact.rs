@@ -3,8 +3,8 @@
 use bbans_core::distributions::{Bins, Categorical, gaussian_bins, normal_cdf};
 use bbans_core::{Columns, Distribution, TOTAL_MASS};
 use bbans_twopart::{
-    Code, DyadicSplits, Greedy, Pair, PoissonFunctional, Rejection, Shared, empty_message,
-    message_bits,
+    ClippedBlock, Code, Direct, DyadicSplits, ExactBlock, Greedy, OrDirect, Ordered, Pair,
+    PoissonFunctional, Rejection, Shared, empty_message, message_bits,
 };
 
 const MESSAGES: u64 = 100_000;
@@ -206,4 +206,55 @@ fn what_cannot_be_sent_is_said() {
     let codes = Rejection::new(16).unwrap();
     while codes.pop(&mut message).is_ok() {}
     assert!(codes.pop(&mut message).is_err());
+}
+
+/// Mass of `(q - M p)+` and `-log2` of the acceptance for one draw.
+fn block_of_one(pair: &Pair, log2_m: f64) -> (f64, f64) {
+    let m = log2_m.exp2();
+    let both = || pair.probabilities().iter().zip(pair.prior_probabilities());
+    let delta = both().map(|(q, p)| (q - m * p).max(0.0)).sum();
+    let accepted: f64 = both().map(|(q, p)| p.min(q / m)).sum();
+    (delta, -accepted.log2())
+}
+
+#[test]
+fn a_block_made_exact_is_exact_and_a_clipped_one_is_not() {
+    for pair in [discrete(), gaussian()] {
+        let log2_m = pair.log2_max_ratio() - 1.0;
+        let (delta, log2_candidates) = block_of_one(&pair, log2_m);
+        assert!(delta > 0.05);
+        let clipped = ClippedBlock::new(log2_m, log2_candidates).unwrap();
+        let exact = ExactBlock::new(clipped.clone(), vec![pair.prior().clone()], delta);
+        check(&exact, &pair);
+        assert!(std::panic::catch_unwind(|| check(&clipped, &pair)).is_err());
+    }
+}
+
+/// With 2^10 candidates for less than 2 bits of information 100,000 messages show no difference.
+#[test]
+fn ordered_random_coding_is_nearly_exact_with_many_candidates() {
+    let pair = discrete();
+    let bits = check(&Ordered::new(pair.kl_bits(), 10).unwrap(), &pair);
+    let kl = pair.kl_bits();
+    assert!(
+        (kl..kl + (kl + 1.0).log2() + 4.0).contains(&bits),
+        "{bits} {kl}"
+    );
+}
+
+#[test]
+fn what_is_beyond_a_code_is_sent_directly() {
+    let pair = gaussian();
+    let prior = vec![pair.prior().clone()];
+    let bits = check(
+        &Direct {
+            prior: prior.clone(),
+        },
+        &pair,
+    );
+    assert!((bits - 6.0).abs() < 0.01, "{bits}");
+    // A budget of one candidate is never enough here.
+    let code = OrDirect::new(Rejection::new(0).unwrap(), prior, 0.5);
+    let bits = check(&code, &pair);
+    assert!((bits - 7.0).abs() < 0.01, "{bits}");
 }
