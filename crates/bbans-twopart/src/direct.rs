@@ -51,7 +51,7 @@ impl Code for Direct {
 }
 
 /// A symbol of `q`, from randomness that the receiver has not.
-fn draw(pair: &Pair, private: &mut Shared) -> u32 {
+pub(crate) fn draw(pair: &Pair, private: &mut Shared) -> u32 {
     let mut left = private.uniform();
     let q = pair.probabilities();
     for (symbol, q) in q.iter().enumerate() {

@@ -24,6 +24,7 @@
 
 mod block;
 mod direct;
+pub mod estimators;
 mod greedy;
 mod index;
 mod ordered;
@@ -32,6 +33,7 @@ mod poisson;
 mod rejection;
 mod shared;
 mod splits;
+mod types;
 
 pub use block::{ClippedBlock, ExactBlock};
 pub use direct::{CodeOrDirect, Direct, OrDirect};
@@ -43,6 +45,7 @@ pub use poisson::PoissonFunctional;
 pub use rejection::Rejection;
 pub use shared::{Shared, empty_message, message_bits};
 pub use splits::DyadicSplits;
+pub use types::{BlockFigures, MAX_TYPES, block_figures, deviation};
 
 use bbans_core::Result;
 use bbans_core::distributions::Categorical;

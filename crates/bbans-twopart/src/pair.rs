@@ -1,7 +1,8 @@
 //! A latent's posterior and prior as masses of the same symbols.
 
-use bbans_core::distributions::Categorical;
-use bbans_core::{Distribution, Error, Result};
+use bbans_core::distributions::{Bins, Categorical, gaussian_bins, normal_cdf};
+use bbans_core::{Distribution, Error, Result, TOTAL_MASS};
+use ndarray::Array2;
 
 /// The sender's `q` and both sides' `p` over the symbols `0..n`.
 #[derive(Debug, Clone)]
@@ -32,9 +33,7 @@ impl Pair {
         }
         let mass = |d: &Categorical, i: u32| {
             let interval = d.interval(&i);
-            interval.map_or(0.0, |v| {
-                f64::from(v.mass().get()) / f64::from(bbans_core::TOTAL_MASS)
-            })
+            interval.map_or(0.0, |v| f64::from(v.mass().get()) / f64::from(TOTAL_MASS))
         };
         let (mut ratios, mut q_values, mut p_values) = (Vec::new(), Vec::new(), Vec::new());
         let (mut kl_bits, mut greatest) = (0.0, 0.0f64);
@@ -63,6 +62,45 @@ impl Pair {
             kl_bits,
             greatest,
         })
+    }
+
+    /// `q = N(mean, sigma^2)` and `p = N(0, 1)`, over `2^bin_precision` bins of equal mass of `p`.
+    ///
+    /// # Errors
+    /// If `sigma` is not positive, a value is no number, or `bin_precision` is not 1 to 16.
+    pub fn gaussian(mean: f64, sigma: f64, bin_precision: u32) -> Result<Self> {
+        if !(1..=16).contains(&bin_precision) {
+            return Err(Error::invalid_argument(format!(
+                "2^{bin_precision} bins; expected 2 to 2^16"
+            )));
+        }
+        let count = 1u32 << bin_precision;
+        let mass = TOTAL_MASS >> bin_precision;
+        // The value below which the prior has this mass, by bisection.
+        let edge = |below: u32| {
+            let (mut low, mut high) = (-8.0f32, 8.0f32);
+            for _ in 0..40 {
+                let middle = 0.5 * (low + high);
+                if normal_cdf(middle) < below {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            high
+        };
+        let inner: Vec<f32> = (1..count).map(|i| edge(i * mass)).collect();
+        let bins = Bins::new(&inner)?;
+        let one = |value: f64| Array2::from_elem((1, 1), value as f32);
+        let gaussian = gaussian_bins(&bins, &one(mean), &one(1.0 / sigma))?;
+        let masses: Vec<u32> = (0..count)
+            .map(|bin| {
+                let interval = gaussian.0[(0, 0)].interval(&(bin as u16));
+                interval.map_or(0, |interval| interval.mass().get())
+            })
+            .collect();
+        let p = Categorical::from_masses(&vec![mass; count as usize])?;
+        Self::new(&Categorical::from_masses(&masses)?, &p)
     }
 
     /// The prior.

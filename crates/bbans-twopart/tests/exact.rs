@@ -1,7 +1,7 @@
 //! What is decoded has the distribution q, at the length that theory promises.
 
-use bbans_core::distributions::{Bins, Categorical, gaussian_bins, normal_cdf};
-use bbans_core::{Columns, Distribution, TOTAL_MASS};
+use bbans_core::TOTAL_MASS;
+use bbans_core::distributions::Categorical;
 use bbans_twopart::{
     ClippedBlock, Code, Direct, DyadicSplits, ExactBlock, Greedy, OrDirect, Ordered, Pair,
     PoissonFunctional, Rejection, Shared, empty_message, message_bits,
@@ -15,33 +15,9 @@ fn discrete() -> Pair {
     Pair::new(&q, &p).unwrap()
 }
 
-/// N(0.8, 0.2) over 64 equal-mass bins of N(0, 1).
+/// N(0.8, 0.2^2) over 64 equal-mass bins of N(0, 1).
 fn gaussian() -> Pair {
-    let quantile = |i: u32| {
-        let (mut low, mut high) = (-8.0f32, 8.0f32);
-        for _ in 0..40 {
-            let middle = 0.5 * (low + high);
-            if normal_cdf(middle) < i * (TOTAL_MASS / 64) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
-    };
-    let bins = Bins::new(&(1..64).map(quantile).collect::<Vec<_>>()).unwrap();
-    let one = |value| ndarray::Array2::from_elem((1, 1), value);
-    let columns = gaussian_bins(&bins, &one(0.8), &one(5.0)).unwrap();
-    let mut space = Vec::new();
-    let q = columns.0.columns(0..1, &mut space).unwrap()[0];
-    let mass = |bin: u16| q.interval(&bin).map_or(0, |i| i.mass().get());
-    let masses: Vec<u32> = (0..64).map(mass).collect();
-    let q = Categorical::from_masses(&masses).unwrap();
-    Pair::new(
-        &q,
-        &Categorical::from_masses(&[TOTAL_MASS / 64; 64]).unwrap(),
-    )
-    .unwrap()
+    Pair::gaussian(0.8, 0.2, 6).unwrap()
 }
 
 /// Codes `MESSAGES` messages; checks each, and the symbols against q by a chi-square test. Returns
@@ -257,4 +233,38 @@ fn what_is_beyond_a_code_is_sent_directly() {
     let code = OrDirect::new(Rejection::new(0).unwrap(), prior, 0.5);
     let bits = check(&code, &pair);
     assert!((bits - 7.0).abs() < 0.01, "{bits}");
+}
+
+/// The table of Schulman's note, in units of the truth: bias and standard deviation of k1, k2, k3.
+#[test]
+fn estimators_of_kl_have_the_known_bias_and_deviation() {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+    const SAMPLES: usize = 1_000_000;
+    for (mean, expected) in [
+        (0.1f64, [(0.0, 20.0), (0.002, 1.42), (0.0, 1.42)]),
+        (1.0, [(0.0, 2.0), (0.25, 1.73), (0.0, 1.7)]),
+    ] {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let log_ratios = (0..SAMPLES).map(|_| {
+            let u = (f64::from(rng.next_u32()) + 0.5) / 2f64.powi(32);
+            let v = f64::from(rng.next_u32()) / 2f64.powi(32);
+            let z = (-2.0 * u.ln()).sqrt() * (v * std::f64::consts::TAU).cos();
+            // log N(z; mean, 1) - log N(z; 0, 1)
+            mean * z - 0.5 * mean * mean
+        });
+        let truth = 0.5 * mean * mean;
+        let found = bbans_twopart::estimators::estimate(log_ratios);
+        for (found, (bias, deviation)) in found.iter().zip(expected) {
+            let error = 4.0 * deviation / (SAMPLES as f64).sqrt() + 0.001;
+            assert!(
+                (found.mean / truth - 1.0 - bias).abs() < error,
+                "{mean} {found:?}"
+            );
+            assert!(
+                (found.deviation / truth / deviation - 1.0).abs() < 0.02,
+                "{mean} {found:?}"
+            );
+        }
+    }
 }
