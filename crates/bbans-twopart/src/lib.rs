@@ -40,7 +40,7 @@ pub use direct::{CodeOrDirect, Direct, OrDirect};
 pub use greedy::Greedy;
 pub use index::{Geometric, Zipf};
 pub use ordered::Ordered;
-pub use pair::Pair;
+pub use pair::{Pair, masses};
 pub use poisson::PoissonFunctional;
 pub use rejection::Rejection;
 pub use shared::{Shared, empty_message, message_bits};

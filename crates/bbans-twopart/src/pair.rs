@@ -142,3 +142,31 @@ impl Pair {
 pub(crate) fn log2_max_ratio(latents: &[Pair]) -> f64 {
     latents.iter().map(Pair::log2_max_ratio).sum()
 }
+
+/// Masses nearest to probabilities that sum to 1: a symbol without probability has no mass.
+///
+/// # Errors
+/// If they do not sum to 1, or one is negative or no number.
+pub fn masses(probabilities: &[f64]) -> Result<Categorical> {
+    let sum: f64 = probabilities.iter().sum();
+    if probabilities.iter().any(|p| !(0.0..=1.0).contains(p)) || (sum - 1.0).abs() > 1e-6 {
+        return Err(Error::invalid_argument(format!(
+            "probabilities that sum to {sum}; expected 1, and none below 0"
+        )));
+    }
+    let total = f64::from(TOTAL_MASS);
+    let mut masses: Vec<u32> = probabilities
+        .iter()
+        .map(|&p| {
+            let mass = (p * total).round();
+            if p > 0.0 { mass.max(1.0) as u32 } else { 0 }
+        })
+        .collect();
+    // The greatest one takes the rounding of all.
+    let rounded: i64 = masses.iter().map(|&m| i64::from(m)).sum();
+    if let Some(greatest) = masses.iter_mut().max() {
+        let fixed = i64::from(*greatest) + i64::from(TOTAL_MASS) - rounded;
+        *greatest = u32::try_from(fixed).unwrap_or(0);
+    }
+    Categorical::from_masses(&masses)
+}

@@ -2,6 +2,7 @@
 
 mod bench;
 mod binarize;
+mod compare;
 mod completions;
 mod compress;
 mod data;
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Test(test::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
+    Compare(compare::Args),
     Train(train::Args),
     Sample(sample::Args),
     Binarize(binarize::Args),
@@ -40,6 +42,7 @@ impl Command {
             Self::Test(args) => test::handler::run(&args),
             Self::Inspect(args) => inspect::handler::run(&args),
             Self::Bench(args) => bench::handler::run(&args),
+            Self::Compare(args) => compare::handler::run(&args),
             Self::Train(args) => train::handler::run(&args),
             Self::Sample(args) => sample::handler::run(&args),
             Self::Binarize(args) => binarize::handler::run(&args),

@@ -1,0 +1,13 @@
+//! The work of `bbans compare`.
+
+use anyhow::Result;
+
+use super::{Args, What, kl, model, toy};
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.what {
+        What::Model(args) => model::run(args),
+        What::Toy(args) => toy::run(args),
+        What::Kl(args) => kl::run(args),
+    }
+}
