@@ -21,7 +21,7 @@ impl Code for Direct {
         let mut private = shared.private();
         let z: Vec<u32> = latents
             .iter()
-            .map(|pair| draw(pair, &mut private))
+            .map(|pair| pair.symbol_of(private.uniform()))
             .collect();
         Ok(Some(Choice {
             index: z.clone(),
@@ -48,20 +48,6 @@ impl Code for Direct {
     fn receive(&self, _: &[Categorical], z: &Vec<u32>, _: &mut Shared) -> Result<Vec<u32>> {
         Ok(z.clone())
     }
-}
-
-/// A symbol of `q`, from randomness that the receiver has not.
-pub(crate) fn draw(pair: &Pair, private: &mut Shared) -> u32 {
-    let mut left = private.uniform();
-    let q = pair.probabilities();
-    for (symbol, q) in q.iter().enumerate() {
-        left -= q;
-        if left < 0.0 {
-            return symbol as u32;
-        }
-    }
-    // The sum of the probabilities was rounded: the last symbol that has one.
-    q.iter().rposition(|&q| q > 0.0).unwrap_or(0) as u32
 }
 
 /// A code, and [`Direct`] for what is beyond it; a flag, charged, says which.

@@ -47,6 +47,8 @@ pub use shared::{Shared, empty_message, message_bits};
 pub use splits::DyadicSplits;
 pub use types::{BlockFigures, MAX_TYPES, block_figures, deviation};
 
+pub use bbans_core::TOTAL_MASS;
+
 use bbans_core::Result;
 use bbans_core::distributions::Categorical;
 

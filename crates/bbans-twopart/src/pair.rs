@@ -119,7 +119,7 @@ impl Pair {
     }
 
     /// `q/p` of a symbol.
-    pub(crate) fn ratio(&self, symbol: u32) -> f64 {
+    pub fn ratio(&self, symbol: u32) -> f64 {
         self.ratios.get(symbol as usize).copied().unwrap_or(0.0)
     }
 
@@ -130,6 +130,19 @@ impl Pair {
     /// Probabilities of the symbols under `q`.
     pub fn probabilities(&self) -> &[f64] {
         &self.q
+    }
+
+    /// The symbol of `q` that a number from 0 to 1 falls to: a draw, if the number is uniform.
+    pub fn symbol_of(&self, uniform: f64) -> u32 {
+        let mut left = uniform;
+        for (symbol, q) in self.q.iter().enumerate() {
+            left -= q;
+            if left < 0.0 {
+                return symbol as u32;
+            }
+        }
+        // The sum of the probabilities was rounded: the last symbol that has one.
+        self.q.iter().rposition(|&q| q > 0.0).unwrap_or(0) as u32
     }
 
     /// Probabilities of the symbols under the prior.

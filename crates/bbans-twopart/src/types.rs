@@ -103,7 +103,7 @@ pub fn block_figures(
         let draws: Vec<f64> = (0..samples.max(2))
             .map(|i| {
                 let mut private = Shared::new(seed, u64::from(i), 0);
-                let one = |_| ratios[crate::direct::draw(pair, &mut private) as usize].log2();
+                let one = |_| ratios[pair.symbol_of(private.uniform()) as usize].log2();
                 kept((0..n).map(one).sum())
             })
             .collect();

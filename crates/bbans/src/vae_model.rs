@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bbans_core::distributions::{Bernoulli, Bins, gaussian_bins, uniform_bins};
+use bbans_core::distributions::{Bernoulli, Bins, GaussianBin, gaussian_bins, uniform_bins};
 use bbans_core::{Codec, Columns, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
 use bbans_nn::{Decoded, Posterior, Vae};
@@ -45,6 +45,25 @@ impl VaeModel {
         }
     }
 
+    /// `q(z|x)` of data `[lanes, dims]` as distributions over bins.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Model`] if the model cannot be evaluated at `x`.
+    pub fn posterior_distributions(
+        &self,
+        x: &Array2<u8>,
+    ) -> Result<Independent<Array2<GaussianBin<'_>>>> {
+        let Posterior {
+            mean,
+            inverse_sigma,
+            ..
+        } = self.vae.posterior(x.view()).map_err(Error::model)?;
+        self.vae.path().vectorize(
+            #[inline(always)]
+            || gaussian_bins(&self.bins, &mean, &inverse_sigma),
+        )
+    }
+
     /// The networks.
     pub fn vae(&self) -> &Vae {
         &self.vae
@@ -74,16 +93,7 @@ impl LatentModel for VaeModel {
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
-        let Posterior {
-            mean,
-            inverse_sigma,
-            ..
-        } = self.vae.posterior(x.view()).map_err(Error::model)?;
-        let gaussians = self.vae.path().vectorize(
-            #[inline(always)]
-            || gaussian_bins(&self.bins, &mean, &inverse_sigma),
-        );
-        Ok(self.on_path(gaussians?))
+        Ok(self.on_path(self.posterior_distributions(x)?))
     }
 }
 

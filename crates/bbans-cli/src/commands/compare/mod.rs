@@ -1,5 +1,6 @@
 //! `bbans compare`.
 
+mod codes;
 mod family;
 pub(crate) mod handler;
 mod kl;

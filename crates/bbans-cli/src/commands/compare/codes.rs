@@ -1,0 +1,223 @@
+//! The two-part codes of a model, with everything that is fixed per model.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use bbans::distributions::Categorical;
+use bbans::{Distribution, Message, VaeModel};
+use bbans_twopart::{
+    Choice, Code, Direct, DyadicSplits, Greedy, OrDirect, Ordered, Pair, PoissonFunctional,
+    Rejection, Shared,
+};
+use ndarray::Array2;
+
+use super::model::{Message2, Sent};
+
+/// Data drawn from the model, whose statistics both sides have.
+const SAMPLES: usize = 256;
+const SAMPLES_SEED: u64 = 0x7477_6f70_6172_7473;
+/// This share of the samples is within the budget in every group.
+const WITHIN: f64 = 0.9;
+
+/// The distributions of each datum's latents, of data `[lanes, dims]`.
+pub(super) fn pairs(model: &VaeModel, x: &Array2<u8>) -> Result<Vec<Vec<Pair>>> {
+    let posterior = model.posterior_distributions(x)?.0;
+    let bins = 1usize << model.vae().description().latent.bin_precision;
+    let mass = bbans_twopart::TOTAL_MASS / bins as u32;
+    let p = Categorical::from_masses(&vec![mass; bins])?;
+    let pair = |q: &bbans::distributions::GaussianBin<'_>| -> Result<Pair> {
+        let mass = |bin: usize| q.interval(&(bin as u16)).map_or(0, |i| i.mass().get());
+        let q = Categorical::from_masses(&(0..bins).map(mass).collect::<Vec<_>>())?;
+        Ok(Pair::new(&q, &p)?)
+    };
+    posterior
+        .columns()
+        .into_iter()
+        .map(|latents| latents.iter().map(pair).collect())
+        .collect()
+}
+
+/// Neighbouring latents that a code takes together.
+pub(super) struct Group<C> {
+    pub(super) latents: Range<usize>,
+    pub(super) code: C,
+}
+
+/// All codes, for one model and budget.
+pub(super) struct Codes {
+    rejection: Vec<Group<OrDirect<Rejection>>>,
+    poisson: Vec<Group<OrDirect<PoissonFunctional>>>,
+    ordered: Vec<Group<OrDirect<Ordered>>>,
+    greedy: Vec<Group<Greedy>>,
+    splits: Vec<Group<OrDirect<DyadicSplits>>>,
+    direct: Vec<Group<Direct>>,
+    mode: Vec<Group<Mode>>,
+}
+
+impl Codes {
+    pub(super) fn new(model: &VaeModel, budget: u32) -> Result<Self> {
+        let samples = bbans::sample(model, SAMPLES, SAMPLES_SEED, 0)?;
+        let samples = pairs(model, &samples)?;
+        let latents = model.vae().latents();
+        let prior: Vec<Categorical> = samples[0].iter().map(|p| p.prior().clone()).collect();
+        let mean_kl = |range: Range<usize>| {
+            let one = |z: &Vec<Pair>| z[range.clone()].iter().map(Pair::kl_bits).sum::<f64>();
+            samples.iter().map(one).sum::<f64>() / samples.len() as f64
+        };
+        let beyond = |range: Range<usize>| {
+            let over = samples
+                .iter()
+                .filter(|z| log2_max_ratio(&z[range.clone()]) > f64::from(budget));
+            over.count() as f64 / samples.len() as f64
+        };
+        let precision = model.vae().description().latent.bin_precision;
+        let mut codes = Self {
+            rejection: vec![],
+            poisson: vec![],
+            ordered: vec![],
+            greedy: vec![],
+            splits: vec![],
+            direct: vec![],
+            mode: vec![],
+        };
+        for range in groups(&samples, latents, f64::from(budget)) {
+            let (kl, share) = (mean_kl(range.clone()), beyond(range.clone()));
+            let p = prior[range.clone()].to_vec();
+            codes.rejection.push(Group {
+                latents: range.clone(),
+                code: OrDirect::new(Rejection::new(budget)?, p.clone(), share),
+            });
+            codes.poisson.push(Group {
+                latents: range.clone(),
+                code: OrDirect::new(PoissonFunctional::new(kl, budget)?, p.clone(), share),
+            });
+            codes.ordered.push(Group {
+                latents: range,
+                code: OrDirect::new(Ordered::new(kl, budget)?, p, 0.0),
+            });
+        }
+        for k in 0..latents {
+            let (range, p) = (k..k + 1, prior[k..=k].to_vec());
+            codes.greedy.push(Group {
+                latents: range.clone(),
+                code: Greedy::new(mean_kl(range.clone()))?,
+            });
+            codes.splits.push(Group {
+                latents: range.clone(),
+                code: OrDirect::new(splits(precision, &samples, k)?, p.clone(), 0.0),
+            });
+            codes.direct.push(Group {
+                latents: range.clone(),
+                code: Direct { prior: p.clone() },
+            });
+            codes.mode.push(Group {
+                latents: range,
+                code: Mode(Direct { prior: p }),
+            });
+        }
+        Ok(codes)
+    }
+
+    pub(super) fn names(&self) -> [&'static str; 7] {
+        [
+            "rejection sampling, groups",
+            "Poisson functional, groups",
+            "ordered random coding, groups (approx.)",
+            "greedy rejection, each latent",
+            "A* dyadic splits, each latent",
+            "z ~ q sent directly",
+            "mode of q sent directly",
+        ]
+    }
+
+    /// Number of groups of the codes that work on groups.
+    pub(super) fn groups(&self) -> usize {
+        self.rejection.len()
+    }
+
+    /// One image by every code, in the order of the names.
+    pub(super) fn send(&self, message: &Message2<'_>) -> Result<Vec<Sent>> {
+        Ok(vec![
+            message.send(&self.rejection)?,
+            message.send(&self.poisson)?,
+            message.send(&self.ordered)?,
+            message.send(&self.greedy)?,
+            message.send(&self.splits)?,
+            message.send(&self.direct)?,
+            message.send(&self.mode)?,
+        ])
+    }
+}
+
+fn log2_max_ratio(latents: &[Pair]) -> f64 {
+    latents.iter().map(Pair::log2_max_ratio).sum()
+}
+
+/// Runs of latents, each as long as [`WITHIN`] of the samples stay within the budget.
+fn groups(samples: &[Vec<Pair>], latents: usize, budget: f64) -> Vec<Range<usize>> {
+    let fits = |range: Range<usize>| {
+        let within = samples
+            .iter()
+            .filter(|z| log2_max_ratio(&z[range.clone()]) <= budget);
+        within.count() as f64 >= WITHIN * samples.len() as f64
+    };
+    let mut groups = Vec::new();
+    let mut start = 0;
+    for end in 1..=latents {
+        if end == latents || !fits(start..end + 1) {
+            groups.push(start..end);
+            start = end;
+        }
+    }
+    groups
+}
+
+/// The code of latent `k`, with the depths that the samples took.
+fn splits(precision: u32, samples: &[Vec<Pair>], k: usize) -> Result<DyadicSplits> {
+    let mut depths = vec![0.5; precision as usize + 1];
+    let code = DyadicSplits::new(precision, &depths)?;
+    for (number, z) in samples.iter().enumerate() {
+        let mut shared = Shared::new(SAMPLES_SEED, number as u64, k as u64);
+        if let Some(chosen) = code.choose(&z[k..=k], &mut shared)? {
+            depths[chosen.index.ilog2() as usize] += 1.0;
+        }
+    }
+    Ok(DyadicSplits::new(precision, &depths)?)
+}
+
+/// The likeliest symbol of `q`, sent at `-log2 p(z)`. No draw of `q`: the bound does not hold for it.
+pub(super) struct Mode(Direct);
+
+impl Code for Mode {
+    type Index = Vec<u32>;
+
+    fn choose(&self, latents: &[Pair], _: &mut Shared) -> bbans::Result<Option<Choice<Vec<u32>>>> {
+        let mode = |pair: &Pair| {
+            let q = pair.probabilities();
+            (0..q.len()).fold(0, |a, b| if q[b] > q[a] { b } else { a }) as u32
+        };
+        let z: Vec<u32> = latents.iter().map(mode).collect();
+        Ok(Some(Choice {
+            index: z.clone(),
+            z,
+            candidates: 0,
+        }))
+    }
+
+    fn push(&self, message: &mut Message, z: &Vec<u32>) -> bbans::Result<()> {
+        self.0.push(message, z)
+    }
+
+    fn pop(&self, message: &mut Message) -> bbans::Result<Vec<u32>> {
+        self.0.pop(message)
+    }
+
+    fn receive(
+        &self,
+        prior: &[Categorical],
+        z: &Vec<u32>,
+        shared: &mut Shared,
+    ) -> bbans::Result<Vec<u32>> {
+        self.0.receive(prior, z, shared)
+    }
+}
