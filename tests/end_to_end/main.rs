@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod compare;
 mod data;
 mod png_files;
 mod round_trip;

@@ -36,6 +36,11 @@ impl Greedy {
             zipf: Zipf::for_mean_bits(mean_kl_bits)?,
         })
     }
+
+    /// With another code for the index.
+    pub fn with_index(zipf: Zipf) -> Self {
+        Self { zipf }
+    }
 }
 
 impl Code for Greedy {

@@ -12,6 +12,8 @@ pub struct Pair {
     ratios: Vec<f64>,
     /// Probabilities of the symbols.
     q: Vec<f64>,
+    /// Their sums, each with its own.
+    below: Vec<f64>,
     p_values: Vec<f64>,
     kl_bits: f64,
     greatest: f64,
@@ -57,6 +59,13 @@ impl Pair {
         Ok(Self {
             p: p.clone(),
             ratios,
+            below: q_values
+                .iter()
+                .scan(0.0, |sum, q| {
+                    *sum += q;
+                    Some(*sum)
+                })
+                .collect(),
             q: q_values,
             p_values,
             kl_bits,
@@ -134,15 +143,15 @@ impl Pair {
 
     /// The symbol of `q` that a number from 0 to 1 falls to: a draw, if the number is uniform.
     pub fn symbol_of(&self, uniform: f64) -> u32 {
-        let mut left = uniform;
-        for (symbol, q) in self.q.iter().enumerate() {
-            left -= q;
-            if left < 0.0 {
-                return symbol as u32;
-            }
-        }
-        // The sum of the probabilities was rounded: the last symbol that has one.
-        self.q.iter().rposition(|&q| q > 0.0).unwrap_or(0) as u32
+        let symbol = self.below.partition_point(|&below| below <= uniform);
+        // The sum of the probabilities was rounded: at most the last symbol that has one.
+        let last = self.q.iter().rposition(|&q| q > 0.0).unwrap_or(0);
+        symbol.min(last) as u32
+    }
+
+    /// Number of symbols that `q` has.
+    pub(crate) fn support(&self) -> usize {
+        self.q.iter().filter(|&&q| q > 0.0).count()
     }
 
     /// Probabilities of the symbols under the prior.

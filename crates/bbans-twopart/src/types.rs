@@ -13,6 +13,9 @@ use crate::shared::Shared;
 /// Most types that are summed over.
 pub const MAX_TYPES: f64 = 1e8;
 
+/// Most draws of a Monte Carlo.
+const MAX_DRAWS: f64 = 1e9;
+
 /// Figures of blocks of `n` draws.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BlockFigures {
@@ -63,6 +66,14 @@ pub fn block_figures(
     if n == 0 || n > 1_000_000 {
         return Err(Error::invalid_argument(format!(
             "blocks of {n} draws; expected 1 to 1,000,000"
+        )));
+    }
+    let draws = n as f64 * f64::from(samples);
+    if count_types(n, pair.support()) > MAX_TYPES && draws > MAX_DRAWS {
+        return Err(Error::invalid_argument(format!(
+            "blocks of {n} draws have more than {MAX_TYPES:.0e} types, and {samples} of them take \
+             {draws:.1e} draws, about {:.0} minutes; expected at most {MAX_DRAWS:.0e}",
+            draws / 2e7 / 60.0
         )));
     }
     let symbols: Vec<(f64, f64)> = pair

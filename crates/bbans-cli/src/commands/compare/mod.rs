@@ -60,6 +60,9 @@ struct ModelArgs {
     /// Write a row for each image and code
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Overwrite the CSV file
+    #[arg(short, long)]
+    force: bool,
     /// Write plots (SVG) to this folder, which is made
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,

@@ -61,13 +61,18 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
     let start = Instant::now();
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
     let (name, data) = read(args, &model)?;
+    // Before the work: a file that is in the way is said at once.
+    let csv = args
+        .csv
+        .as_deref()
+        .map(|path| Output::create(path, args.force));
+    let csv = csv.transpose()?;
     let codes = Codes::new(&model, args.budget)?;
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
     let mut images = on_threads(args, &model, &codes, view)?;
     let chain = chain(&model, view, &mut images)?;
 
-    if let Some(path) = &args.csv {
-        let mut out = Output::create(path, true)?;
+    if let Some(mut out) = csv {
         write_csv(&mut out, &codes, &images)?;
         out.commit()?;
     }
@@ -167,7 +172,7 @@ fn image(
     if block::decode(model, alone.plan, alone.words)? != *x {
         bail!("image {number} does not decode by bits-back; this is a bug, please report it");
     }
-    let sent = codes.send(&Message2 {
+    let sent = codes.send(&Datum {
         args,
         model,
         x,
@@ -195,8 +200,8 @@ fn image(
     })
 }
 
-/// One image as a two-part message.
-pub(super) struct Message2<'a> {
+/// One image, to be sent by two-part codes.
+pub(super) struct Datum<'a> {
     args: &'a ModelArgs,
     model: &'a VaeModel,
     x: &'a Array2<u8>,
@@ -204,7 +209,7 @@ pub(super) struct Message2<'a> {
     number: u64,
 }
 
-impl Message2<'_> {
+impl Datum<'_> {
     /// Sends the image by one code, part 1 in groups of latents; decodes and compares.
     pub(super) fn send<C: Code>(&self, groups: &[Group<C>]) -> Result<Sent> {
         let start = Instant::now();

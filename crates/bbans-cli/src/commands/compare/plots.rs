@@ -78,8 +78,8 @@ impl Plot<'_> {
                 .legend(move |(x, y)| Circle::new((x + 10, y), 3, colour.filled()));
         }
         for (i, (name, points)) in self.lines.iter().enumerate() {
-            // After the dots' colours, so that no two series look alike.
-            let colour = COLOURS[(COLOURS.len() - 1 + self.points.len() + i) % COLOURS.len()];
+            // Black, and then the others.
+            let colour = COLOURS[(COLOURS.len() - 1 + i) % COLOURS.len()];
             chart
                 .draw_series(LineSeries::new(
                     points.iter().copied(),
@@ -90,6 +90,11 @@ impl Plot<'_> {
         }
         chart
             .configure_series_labels()
+            .position(if self.points.is_empty() {
+                SeriesLabelPosition::UpperRight
+            } else {
+                SeriesLabelPosition::UpperLeft
+            })
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK)
             .draw()?;
@@ -206,7 +211,7 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
     Plot {
         name: "candidates-against-kl",
         title: "Candidates drawn: groups pay exponentially, splits do not",
-        x: "KL(q, p) of the whole image, bits (2^KL candidates would be the diagonal)",
+        x: "KL(q, p) of the whole image, bits",
         y: "log2 of candidates",
         points: candidates,
         lines: vec![],

@@ -15,6 +15,8 @@ use super::plots;
 
 /// Blocks of Monte Carlo where types are too many.
 const SAMPLES: u32 = 20_000;
+/// Longest block that the protocol is run for.
+const MAX_BLOCK: usize = 10_000;
 /// Candidates that a machine draws in a year: 10^8 a second.
 const CANDIDATES_A_YEAR: f64 = 3.15e15;
 
@@ -203,7 +205,7 @@ fn row(args: &ToyArgs, pair: &Pair, n: usize) -> Result<Row> {
     let figures = block_figures(pair, n, eps, SAMPLES, args.seed)?;
     let cost = figures.log2_candidates;
     // A block of which everything is sent by candidates must be drawn; else say what it would take.
-    let (clipped, exact) = if cost <= f64::from(args.budget) {
+    let (clipped, exact) = if cost <= f64::from(args.budget) && n <= MAX_BLOCK {
         let latents = vec![pair.clone(); n];
         let code = ClippedBlock::new(figures.log2_m, cost.max(0.0))?;
         let prior = vec![pair.prior().clone(); n];

@@ -1,0 +1,117 @@
+//! `bbans compare`.
+
+use crate::Folder;
+use crate::support::{TINY_SHAPE, idx, tiny_data};
+
+fn json(folder: &Folder, command: &str) -> serde_json::Value {
+    serde_json::from_slice(&folder.ok(command).stdout).unwrap()
+}
+
+#[test]
+fn every_code_sends_every_image_at_its_price() {
+    let folder = Folder::new();
+    folder.write("x", idx(&tiny_data(60, 1), &TINY_SHAPE, 1));
+    let command = "compare model --data x -m tiny.safetensors --limit 40 --csv rows.csv --plots p";
+    let one = json(&folder, &format!("{command} --json --threads 1"));
+    assert_eq!(one["decoded_and_compared"], true);
+    assert_eq!(one["count"], 40);
+    let figure = |key: &str| one[key].as_f64().unwrap();
+    let bound = figure("bound_kl_bits") + figure("bound_reconstruction_bits");
+    assert!((figure("bits_back_net_bits") / bound - 1.0).abs() < 0.1);
+    assert!(figure("bits_back_alone_bits") > figure("bits_back_chain_bits"));
+    // No draw of z takes less than about KL, whatever the code.
+    let codes = one["two_part"].as_array().unwrap();
+    assert_eq!(codes.len(), 7);
+    for code in &codes[..6] {
+        assert!(
+            code["part_1_bits"].as_f64().unwrap() > 0.9 * figure("kl_bits"),
+            "{code}"
+        );
+    }
+    // A row for each image and code, and two of bits-back.
+    let rows = String::from_utf8(folder.read("rows.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 40 * 9);
+    let plot = String::from_utf8(folder.read("p/cumulative.svg")).unwrap();
+    assert!(plot.contains("bits-back, one chain, gross"));
+
+    // Threads change nothing but the times.
+    let two = json(&folder, &format!("{command} --json --threads 2 --force"));
+    for (one, two) in codes.iter().zip(two["two_part"].as_array().unwrap()) {
+        assert_eq!(one["total_bits"], two["total_bits"]);
+        assert_eq!(one["candidates"], two["candidates"]);
+    }
+    folder.fails(command, &["rows.csv", "exists"]);
+}
+
+/// The protocol beside the sum over types, within four standard errors and the geometric code's
+/// distance from log2 e.
+#[test]
+fn the_protocol_agrees_with_the_sum_over_types() {
+    let folder = Folder::new();
+    let found = json(&folder, "compare toy --n 10,1000 --messages 20000 --json");
+    assert!((found["kl_bits"].as_f64().unwrap() - 0.321_928).abs() < 1e-5);
+    let ten = &found["blocks"][0];
+    assert!((ten["bits_per_draw"].as_f64().unwrap() - 1.0998).abs() < 6e-5);
+    let (measured, error) = (&ten["clipped"]["bits"], &ten["clipped"]["standard_error"]);
+    let off = measured.as_f64().unwrap() / 10.0 - 1.0998;
+    assert!(off.abs() < 0.4 * error.as_f64().unwrap() + 0.001, "{ten}");
+    let candidates = ten["clipped"]["candidates"].as_f64().unwrap().log2();
+    assert!(
+        (candidates - ten["log2_candidates"].as_f64().unwrap()).abs() < 0.05,
+        "{ten}"
+    );
+    assert_eq!(found["blocks"][1]["clipped"], serde_json::Value::Null);
+
+    let text = folder.ok("compare toy --n 1000").stdout;
+    assert!(String::from_utf8(text).unwrap().contains("years"));
+}
+
+#[test]
+fn estimators_are_tabulated() {
+    let folder = Folder::new();
+    let text = folder.ok("compare kl --samples 100000").stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("q = N(0, 1), p = N(1, 1): KL(q, p) 0.500000 nats"),
+        "{text}"
+    );
+    let found = json(
+        &folder,
+        "compare kl --q B(0.5) --p B(0.2) --samples 100000 --json",
+    );
+    let k1 = found[0]["estimators"][0]["mean_nats"].as_f64().unwrap();
+    assert!((k1 - 0.2231).abs() < 0.01, "{k1}");
+}
+
+#[test]
+fn bad_distributions_are_one_clear_line() {
+    let folder = Folder::new();
+    // Options that are none: the usage is shown too.
+    for (words, expected) in [
+        ("compare toy --q B(2)", "probability of 2"),
+        ("compare toy --q C(0.5,0.6)", "sum to 1.1"),
+        ("compare toy --q D(1)", "expected B(p)"),
+        ("compare toy --q N(0", "expected B(p)"),
+        ("compare kl --q N(0,-1)", "standard deviation of -1"),
+        ("compare model --budget 99", "99"),
+    ] {
+        let outcome = folder.run(words);
+        assert_eq!(outcome.code, Some(2), "{words}");
+        assert!(
+            outcome.stderr.contains(expected),
+            "{words}: {}",
+            outcome.stderr
+        );
+    }
+    folder.fails(
+        "compare toy --q C(0.5,0.5) --p C(1,0)",
+        &["symbol 1", "support"],
+    );
+    folder.fails("compare toy --q N(0,1)", &["two of a kind"]);
+    folder.fails("compare toy --n 0", &["expected 1 to"]);
+    folder.fails(
+        "compare toy --q N(1,1) --p N(0,1) --n 1000000",
+        &["minutes"],
+    );
+    folder.fails("compare model --data none", &["none"]);
+}
