@@ -43,7 +43,7 @@ pub use ordered::Ordered;
 pub use pair::{Pair, masses};
 pub use poisson::PoissonFunctional;
 pub use rejection::Rejection;
-pub use shared::{Shared, empty_message, message_bits};
+pub use shared::{Shared, check_empty, empty_message, message_bits};
 pub use splits::DyadicSplits;
 pub use types::{BlockFigures, MAX_TYPES, block_figures, deviation};
 

@@ -88,6 +88,21 @@ pub fn empty_message() -> Result<Message> {
     Ok(message)
 }
 
+/// Checks that everything was popped: a message that is cut short, damaged, or read with another seed
+/// or model almost never ends empty.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::Corruption`] if the message is not as [`empty_message`] makes it.
+pub fn check_empty(message: &Message) -> Result<()> {
+    if *message == empty_message()? {
+        return Ok(());
+    }
+    Err(Error::corruption(
+        "a two-part message does not end empty: it is damaged, or was written with another seed, \
+         another model or another code",
+    ))
+}
+
 /// Bits that a message has grown since [`empty_message`].
 pub fn message_bits(message: &Message) -> f64 {
     message.bits() - 32.0
