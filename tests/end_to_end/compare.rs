@@ -33,6 +33,7 @@ fn every_code_sends_every_image_at_its_price() {
     assert_eq!(rows.lines().count(), 1 + 40 * 9);
     let plot = String::from_utf8(folder.read("p/cumulative.svg")).unwrap();
     assert!(plot.contains("bits-back, one chain, gross"));
+    assert!(folder.read("p/cumulative.png").starts_with(b"\x89PNG"));
 
     // Threads change nothing but the times.
     let two = json(&folder, &format!("{command} --json --threads 2 --force"));

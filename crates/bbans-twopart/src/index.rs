@@ -213,6 +213,66 @@ impl Zipf {
     }
 }
 
+/// A code for an index from 1 on.
+pub trait IndexCode {
+    /// Pushes an index.
+    ///
+    /// # Errors
+    /// If it is not one of the code's.
+    fn push(&self, message: &mut Message, index: u64) -> Result<()>;
+
+    /// Pops an index.
+    ///
+    /// # Errors
+    /// If the message is too short or damaged.
+    fn pop(&self, message: &mut Message) -> Result<u64>;
+}
+
+impl IndexCode for Zipf {
+    fn push(&self, message: &mut Message, index: u64) -> Result<()> {
+        self.push(message, index)
+    }
+
+    fn pop(&self, message: &mut Message) -> Result<u64> {
+        self.pop(message)
+    }
+}
+
+/// The delta code of Elias 1975, which knows no distribution: of an index of `b` bits, `b` itself by the
+/// gamma code, then the `b - 1` bits below the leading one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EliasDelta;
+
+impl IndexCode for EliasDelta {
+    fn push(&self, message: &mut Message, index: u64) -> Result<()> {
+        split(index)?;
+        let below = index.ilog2();
+        push_bits(message, below, index & ((1 << below) - 1))?;
+        // The gamma code of the length: zeros as many as it has bits below the leading one, a one,
+        // and these bits.
+        let length = u64::from(below) + 1;
+        let zeros = length.ilog2();
+        push_bits(message, zeros, length & ((1 << zeros) - 1))?;
+        push_bits(message, 1, 1)?;
+        (0..zeros).try_for_each(|_| push_bits(message, 1, 0))
+    }
+
+    fn pop(&self, message: &mut Message) -> Result<u64> {
+        let mut zeros = 0;
+        while pop_bits(message, 1)? == 0 {
+            zeros += 1;
+            if zeros > 5 {
+                return Err(Error::corruption("part 1 names an index of too many bits"));
+            }
+        }
+        let below = (1 << zeros | pop_bits(message, zeros)?) - 1;
+        if below >= u64::from(MAX_BITS) {
+            return Err(Error::corruption("part 1 names an index of too many bits"));
+        }
+        Ok(1 << below | pop_bits(message, below as u32)?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +294,13 @@ mod tests {
             assert_eq!(geometric.pop(&mut message).unwrap(), i);
         }
         assert_eq!(message, empty_message().unwrap());
+        for index in [1, 2, 3, 4, 16, 17, 1000, (1 << 48) - 1] {
+            EliasDelta.push(&mut message, index).unwrap();
+            let n = u64::from(index.ilog2()) + 1;
+            let bits = (n - 1 + 2 * u64::from(n.ilog2()) + 1) as f64;
+            assert!((message_bits(&message) - bits).abs() < 1e-3, "{index}");
+            assert_eq!(EliasDelta.pop(&mut message).unwrap(), index);
+        }
         // Always the first: nearly free.
         let fitted = Zipf::fit(&[1; 1000]).unwrap();
         fitted.push(&mut message, 1).unwrap();

@@ -38,7 +38,7 @@ mod types;
 pub use block::{ClippedBlock, ExactBlock};
 pub use direct::{CodeOrDirect, Direct, OrDirect};
 pub use greedy::Greedy;
-pub use index::{Geometric, Zipf};
+pub use index::{EliasDelta, Geometric, IndexCode, Zipf};
 pub use ordered::Ordered;
 pub use pair::{Pair, masses};
 pub use poisson::PoissonFunctional;

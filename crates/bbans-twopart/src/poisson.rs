@@ -8,15 +8,15 @@
 use bbans_core::distributions::Categorical;
 use bbans_core::{Message, Result};
 
-use crate::index::Zipf;
+use crate::index::{IndexCode, Zipf};
 use crate::pair::{Pair, log2_max_ratio};
 use crate::shared::Shared;
 use crate::{Choice, Code};
 
 /// The Poisson functional representation for a group of latents.
 #[derive(Debug, Clone)]
-pub struct PoissonFunctional {
-    zipf: Zipf,
+pub struct PoissonFunctional<I = Zipf> {
+    index: I,
     budget_bits: f64,
 }
 
@@ -31,13 +31,23 @@ impl PoissonFunctional {
     /// If `mean_kl_bits` is no number.
     pub fn new(mean_kl_bits: f64, budget_bits: u32) -> Result<Self> {
         Ok(Self {
-            zipf: Zipf::for_mean_bits(mean_kl_bits)?,
+            index: Zipf::for_mean_bits(mean_kl_bits)?,
             budget_bits: f64::from(budget_bits.min(40)),
         })
     }
 }
 
-impl Code for PoissonFunctional {
+impl<I: IndexCode> PoissonFunctional<I> {
+    /// With another code for the index.
+    pub fn with_index(index: I, budget_bits: u32) -> Self {
+        Self {
+            index,
+            budget_bits: f64::from(budget_bits.min(40)),
+        }
+    }
+}
+
+impl<I: IndexCode> Code for PoissonFunctional<I> {
     type Index = u64;
 
     /// `None` if `log2 max(q/p)` is above the budget.
@@ -75,11 +85,11 @@ impl Code for PoissonFunctional {
     }
 
     fn push(&self, message: &mut Message, index: &u64) -> Result<()> {
-        self.zipf.push(message, *index)
+        self.index.push(message, *index)
     }
 
     fn pop(&self, message: &mut Message) -> Result<u64> {
-        self.zipf.pop(message)
+        self.index.pop(message)
     }
 
     fn receive(&self, prior: &[Categorical], index: &u64, shared: &mut Shared) -> Result<Vec<u32>> {

@@ -1,4 +1,4 @@
-//! Plots of `bbans compare`: SVG.
+//! Plots of `bbans compare`: SVG and PNG.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use bbans_twopart::BlockFigures;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::register_font;
 
 use super::model::Image;
 
@@ -20,7 +21,12 @@ struct Plot<'a> {
     y: &'a str,
     points: Vec<(String, Points)>,
     lines: Vec<(String, Points)>,
+    /// Where no points are.
+    legend: SeriesLabelPosition,
 }
+
+/// Width and height in pixels.
+const SIZE: (u32, u32) = (900, 600);
 
 /// Colours that most readers can tell apart (Okabe & Ito 2008).
 const COLOURS: [RGBColor; 8] = [
@@ -38,20 +44,32 @@ impl Plot<'_> {
     fn write(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        // Once a process; a second time it says that it is there already.
+        let _ = register_font(
+            "sans-serif",
+            FontStyle::Normal,
+            epaint_default_fonts::UBUNTU_LIGHT,
+        );
+        let failed = |e| anyhow!("cannot draw {}: {e}", self.name);
         let mut svg = String::new();
-        {
-            let area = SVGBackend::with_string(&mut svg, (900, 600)).into_drawing_area();
-            self.draw(&area)
-                .map_err(|e| anyhow!("cannot draw {}: {e}", self.name))?;
-        }
+        self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area())
+            .map_err(failed)?;
         let path = folder.join(format!("{}.svg", self.name));
-        fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))
+        fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+        let path = folder.join(format!("{}.png", self.name));
+        self.draw(&BitMapBackend::new(&path, SIZE).into_drawing_area())
+            .map_err(failed)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    fn draw(
+    fn draw<B>(
         &self,
-        area: &DrawingArea<SVGBackend<'_>, Shift>,
-    ) -> std::result::Result<(), Box<dyn std::error::Error>> {
+        area: &DrawingArea<B, Shift>,
+    ) -> std::result::Result<(), Box<dyn std::error::Error>>
+    where
+        B: DrawingBackend,
+        B::ErrorType: 'static,
+    {
         let all = || {
             let series = self.points.iter().chain(&self.lines);
             series.flat_map(|(_, points)| points.iter().copied())
@@ -90,11 +108,7 @@ impl Plot<'_> {
         }
         chart
             .configure_series_labels()
-            .position(if self.points.is_empty() {
-                SeriesLabelPosition::UpperRight
-            } else {
-                SeriesLabelPosition::UpperLeft
-            })
+            .position(self.legend.clone())
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK)
             .draw()?;
@@ -152,6 +166,7 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         y: "bits",
         points: actual,
         lines: vec![("the bound".to_owned(), diagonal)],
+        legend: SeriesLabelPosition::UpperLeft,
     }
     .write(folder)?;
     let mut overhead = all(&|image, i| (image.kl, image.sent[i].part_1 - image.kl));
@@ -163,6 +178,7 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         y: "bits over KL",
         points: overhead,
         lines: vec![],
+        legend: SeriesLabelPosition::UpperLeft,
     }
     .write(folder)?;
     let cumulative = |bits: &dyn Fn(&Image) -> f64| -> Points {
@@ -203,6 +219,7 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         y: "bits/dim of all so far",
         points: vec![],
         lines,
+        legend: SeriesLabelPosition::UpperRight,
     }
     .write(folder)?;
     let mut candidates =
@@ -215,6 +232,7 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         y: "log2 of candidates",
         points: candidates,
         lines: vec![],
+        legend: SeriesLabelPosition::UpperLeft,
     }
     .write(folder)
 }
@@ -241,6 +259,7 @@ pub(super) fn toy(folder: &Path, kl_bits: f64, figures: &[BlockFigures]) -> Resu
             ("KL".to_owned(), points(&|_| kl_bits)),
             ("total variation".to_owned(), points(&|f| f.total_variation)),
         ],
+        legend: SeriesLabelPosition::UpperRight,
     }
     .write(folder)?;
     Plot {
@@ -253,6 +272,7 @@ pub(super) fn toy(folder: &Path, kl_bits: f64, figures: &[BlockFigures]) -> Resu
             "candidates".to_owned(),
             points(&|f| f.log2_candidates.max(1.0).log2()),
         )],
+        legend: SeriesLabelPosition::UpperLeft,
     }
     .write(folder)
 }

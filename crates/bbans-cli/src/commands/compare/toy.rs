@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result, bail};
 use bbans_twopart::{
-    BlockFigures, ClippedBlock, Code, DyadicSplits, ExactBlock, Greedy, Pair, PoissonFunctional,
-    Rejection, Shared, block_figures, check_empty, deviation, empty_message, message_bits,
+    BlockFigures, ClippedBlock, Code, DyadicSplits, EliasDelta, ExactBlock, Greedy, Pair,
+    PoissonFunctional, Rejection, Shared, block_figures, check_empty, deviation, empty_message,
+    message_bits,
 };
 use serde_json::{Value, json};
 
@@ -85,10 +86,10 @@ fn print(
         match measured {
             Some(m) => writeln!(
                 out,
-                "  {name:<34} {:>9.4} +- {:.4}   {:>9.2} candidates",
+                "  {name:<38} {:>9.4} +- {:.4}   {:>9.2} candidates",
                 m.bits, m.error, m.candidates
             )?,
-            None => writeln!(out, "  {name:<34} not applicable")?,
+            None => writeln!(out, "  {name:<38} not applicable")?,
         }
     }
     writeln!(
@@ -187,14 +188,23 @@ fn singles(args: &ToyArgs, pair: &Pair) -> Result<Vec<(&'static str, Option<Meas
         None
     };
     Ok(vec![
-        ("rejection sampling, M known", rejection),
+        ("rejection sampling, M known, geometric", rejection),
         (
-            "greedy rejection sampling",
+            "greedy rejection sampling, Zipf index",
             measure(args, &Greedy::new(kl)?, one, kl)?,
         ),
         (
-            "Poisson functional representation",
+            "Poisson functional, Zipf index",
             measure(args, &PoissonFunctional::new(kl, args.budget)?, one, log2_m)?,
+        ),
+        (
+            "Poisson functional, Elias delta index",
+            measure(
+                args,
+                &PoissonFunctional::with_index(EliasDelta, args.budget),
+                one,
+                log2_m,
+            )?,
         ),
         ("A* coding, dyadic splits", splits),
     ])
