@@ -10,10 +10,10 @@
 //! `(q^n - M p^n)+`, of mass `delta`; the candidates as `min(q^n, M p^n)`, of mass `1 - delta`: together
 //! `q^n`. The flag is charged.
 
-use bbans_core::distributions::{Bernoulli, Categorical};
-use bbans_core::{Distribution, Error, Message, Result, TOTAL_MASS};
+use bbans_core::distributions::Categorical;
+use bbans_core::{Message, Result};
 
-use crate::direct::{CodeOrDirect, Direct};
+use crate::direct::{CodeOrDirect, OrDirect};
 use crate::index::Geometric;
 use crate::pair::Pair;
 use crate::shared::Shared;
@@ -82,20 +82,12 @@ impl Code for ClippedBlock {
 
 /// [`ClippedBlock`], made exact.
 #[derive(Debug, Clone)]
-pub struct ExactBlock {
-    clipped: ClippedBlock,
-    direct: Direct,
-    flag: Bernoulli,
-}
+pub struct ExactBlock(OrDirect<ClippedBlock>);
 
 impl ExactBlock {
     /// From the clipped code and `delta`, the mass of `(q^n - M p^n)+`.
     pub fn new(clipped: ClippedBlock, prior: Vec<Categorical>, delta: f64) -> Self {
-        Self {
-            clipped,
-            direct: Direct { prior },
-            flag: Bernoulli::new((delta.clamp(0.0, 1.0) * f64::from(TOTAL_MASS)) as u32),
-        }
+        Self(OrDirect::new(clipped, prior, delta))
     }
 }
 
@@ -103,48 +95,28 @@ impl Code for ExactBlock {
     type Index = CodeOrDirect<u64>;
 
     fn choose(&self, latents: &[Pair], shared: &mut Shared) -> Result<Option<Choice<Self::Index>>> {
-        let Some(drawn) = self.direct.choose(latents, shared)? else {
+        let Some(drawn) = self.0.direct.choose(latents, shared)? else {
             return Ok(None);
         };
         let log2_ratio: f64 = (drawn.z.iter().zip(latents))
             .map(|(&z, pair)| pair.ratio(z).log2())
             .sum();
-        let keep = (self.clipped.log2_m - log2_ratio).exp2();
+        let keep = (self.0.code.log2_m - log2_ratio).exp2();
         let mut private = shared.private();
         private.skip(2 * latents.len());
         if private.uniform() >= keep {
-            return Ok(Some(Choice {
-                z: drawn.z,
-                index: CodeOrDirect::Direct(drawn.index),
-                candidates: 0,
-            }));
+            return Ok(Some(drawn.map(CodeOrDirect::Direct)));
         }
-        let chosen = self.clipped.choose(latents, shared)?;
-        Ok(chosen.map(|chosen| Choice {
-            z: chosen.z,
-            index: CodeOrDirect::Code(chosen.index),
-            candidates: chosen.candidates,
-        }))
+        let chosen = self.0.code.choose(latents, shared)?;
+        Ok(chosen.map(|chosen| chosen.map(CodeOrDirect::Code)))
     }
 
     fn push(&self, message: &mut Message, index: &Self::Index) -> Result<()> {
-        let bit = u8::from(matches!(index, CodeOrDirect::Direct(_)));
-        match index {
-            CodeOrDirect::Code(index) => self.clipped.push(message, index)?,
-            CodeOrDirect::Direct(z) => self.direct.push(message, z)?,
-        }
-        let interval = self.flag.interval(&bit);
-        message.push(
-            0,
-            interval.ok_or_else(|| Error::invalid_argument("a flag of a bit"))?,
-        )
+        self.0.push(message, index)
     }
 
     fn pop(&self, message: &mut Message) -> Result<Self::Index> {
-        Ok(match message.pop(0, &self.flag)? {
-            0 => CodeOrDirect::Code(self.clipped.pop(message)?),
-            _ => CodeOrDirect::Direct(self.direct.pop(message)?),
-        })
+        self.0.pop(message)
     }
 
     fn receive(
@@ -153,9 +125,6 @@ impl Code for ExactBlock {
         index: &Self::Index,
         shared: &mut Shared,
     ) -> Result<Vec<u32>> {
-        match index {
-            CodeOrDirect::Code(index) => self.clipped.receive(prior, index, shared),
-            CodeOrDirect::Direct(z) => self.direct.receive(prior, z, shared),
-        }
+        self.0.receive(prior, index, shared)
     }
 }

@@ -53,15 +53,15 @@ impl Code for Direct {
 /// A code, and [`Direct`] for what is beyond it; a flag, charged, says which.
 #[derive(Debug, Clone)]
 pub struct OrDirect<C> {
-    code: C,
-    direct: Direct,
+    pub(crate) code: C,
+    pub(crate) direct: Direct,
     flag: Bernoulli,
 }
 
 impl<C> OrDirect<C> {
     /// `share` is about how often the code is not applicable, which is fixed per model.
     pub fn new(code: C, prior: Vec<Categorical>, share: f64) -> Self {
-        let share = share.clamp(1e-4, 0.5);
+        let share = share.clamp(1e-4, 1.0 - 1e-4);
         Self {
             code,
             direct: Direct { prior },
@@ -84,18 +84,10 @@ impl<C: Code> Code for OrDirect<C> {
 
     fn choose(&self, latents: &[Pair], shared: &mut Shared) -> Result<Option<Choice<Self::Index>>> {
         if let Some(chosen) = self.code.choose(latents, shared)? {
-            return Ok(Some(Choice {
-                z: chosen.z,
-                index: CodeOrDirect::Code(chosen.index),
-                candidates: chosen.candidates,
-            }));
+            return Ok(Some(chosen.map(CodeOrDirect::Code)));
         }
         let chosen = self.direct.choose(latents, shared)?;
-        Ok(chosen.map(|chosen| Choice {
-            z: chosen.z,
-            index: CodeOrDirect::Direct(chosen.index),
-            candidates: 0,
-        }))
+        Ok(chosen.map(|chosen| chosen.map(CodeOrDirect::Direct)))
     }
 
     fn push(&self, message: &mut Message, index: &Self::Index) -> Result<()> {

@@ -63,6 +63,16 @@ pub struct Choice<I> {
     pub candidates: u64,
 }
 
+impl<I> Choice<I> {
+    fn map<J>(self, index: impl FnOnce(I) -> J) -> Choice<J> {
+        Choice {
+            z: self.z,
+            index: index(self.index),
+            candidates: self.candidates,
+        }
+    }
+}
+
 /// A two-part code's part 1 for a group of independent latents.
 ///
 /// The receiver knows the prior, the shared generator and what is fixed per model: never `q`.
