@@ -9,7 +9,7 @@ use bbans_twopart::{
     Choice, Code, Direct, DyadicSplits, Greedy, OrDirect, Ordered, Pair, PoissonFunctional,
     Rejection, Shared, Zipf,
 };
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::model::{Datum, Sent};
 
@@ -56,21 +56,16 @@ pub(super) struct Codes {
 
 impl Codes {
     pub(super) fn new(model: &VaeModel, budget: u32) -> Result<Self> {
-        let samples = bbans::sample(model, SAMPLES, SAMPLES_SEED, 0)?;
-        let samples = pairs(model, &samples)?;
+        let statistics = Statistics::new(model)?;
         let latents = model.vae().latents();
-        let prior: Vec<Categorical> = samples[0].iter().map(|p| p.prior().clone()).collect();
-        let mean_kl = |range: Range<usize>| {
-            let one = |z: &Vec<Pair>| z[range.clone()].iter().map(Pair::kl_bits).sum::<f64>();
-            samples.iter().map(one).sum::<f64>() / samples.len() as f64
-        };
-        let beyond = |range: Range<usize>| {
-            let over = samples
+        let prior = &statistics.prior;
+        let share_beyond = |range: Range<usize>| {
+            let over = statistics
+                .log2_max_ratios
                 .iter()
-                .filter(|z| log2_max_ratio(&z[range.clone()]) > f64::from(budget));
-            over.count() as f64 / samples.len() as f64
+                .filter(|z| z[range.clone()].iter().sum::<f64>() > f64::from(budget));
+            over.count() as f64 / SAMPLES as f64
         };
-        let precision = model.vae().description().latent.bin_precision;
         let mut codes = Self {
             rejection: vec![],
             poisson: vec![],
@@ -80,8 +75,9 @@ impl Codes {
             direct: vec![],
             mode: vec![],
         };
-        for range in groups(&samples, latents, f64::from(budget)) {
-            let (kl, share) = (mean_kl(range.clone()), beyond(range.clone()));
+        for range in groups(&statistics.log2_max_ratios, latents, f64::from(budget)) {
+            let kl = statistics.mean_kl[range.clone()].iter().sum();
+            let share = share_beyond(range.clone());
             let p = prior[range.clone()].to_vec();
             codes.rejection.push(Group {
                 latents: range.clone(),
@@ -100,11 +96,15 @@ impl Codes {
             let (range, p) = (k..k + 1, prior[k..=k].to_vec());
             codes.greedy.push(Group {
                 latents: range.clone(),
-                code: greedy(&samples, k)?,
+                code: Greedy::with_index(Zipf::fit(&statistics.greedy_indices[k])?),
             });
             codes.splits.push(Group {
                 latents: range.clone(),
-                code: OrDirect::new(splits(precision, &samples, k)?, p.clone(), 0.0),
+                code: OrDirect::new(
+                    DyadicSplits::new(statistics.bin_precision, &statistics.depths[k])?,
+                    p.clone(),
+                    0.0,
+                ),
             });
             codes.direct.push(Group {
                 latents: range.clone(),
@@ -149,17 +149,64 @@ impl Codes {
     }
 }
 
-fn log2_max_ratio(latents: &[Pair]) -> f64 {
-    latents.iter().map(Pair::log2_max_ratio).sum()
+/// What both sides know of a model's latents: figures of [`SAMPLES`] data drawn from it.
+struct Statistics {
+    bin_precision: u32,
+    prior: Vec<Categorical>,
+    /// `[samples][latents]`.
+    log2_max_ratios: Vec<Vec<f64>>,
+    /// Of each latent.
+    mean_kl: Vec<f64>,
+    greedy_indices: Vec<Vec<u64>>,
+    /// How often each depth of the tree was sent, of each latent.
+    depths: Vec<Vec<f64>>,
+}
+
+impl Statistics {
+    fn new(model: &VaeModel) -> Result<Self> {
+        let latents = model.vae().latents();
+        let bin_precision = model.vae().description().latent.bin_precision;
+        let uniform = vec![0.5; bin_precision as usize + 1];
+        let greedy = Greedy::new(1.0)?;
+        let splits = DyadicSplits::new(bin_precision, &uniform)?;
+        let mut found = Self {
+            bin_precision,
+            prior: vec![],
+            log2_max_ratios: vec![],
+            mean_kl: vec![0.0; latents],
+            greedy_indices: vec![vec![]; latents],
+            depths: vec![uniform; latents],
+        };
+        let data = bbans::sample(model, SAMPLES, SAMPLES_SEED, 0)?;
+        // One at a time: with many bins the distributions of all would fill the memory.
+        for (number, x) in data.axis_chunks_iter(Axis(0), 1).enumerate() {
+            let z = pairs(model, &x.to_owned())?.remove(0);
+            found
+                .log2_max_ratios
+                .push(z.iter().map(Pair::log2_max_ratio).collect());
+            for (k, pair) in z.iter().enumerate() {
+                found.mean_kl[k] += pair.kl_bits() / SAMPLES as f64;
+                let one = std::slice::from_ref(pair);
+                let shared = || Shared::new(SAMPLES_SEED, number as u64, k as u64);
+                let chosen = greedy.choose(one, &mut shared())?;
+                found.greedy_indices[k].extend(chosen.map(|c| c.index));
+                if let Some(chosen) = splits.choose(one, &mut shared())? {
+                    found.depths[k][chosen.index.ilog2() as usize] += 1.0;
+                }
+            }
+            found.prior = z.into_iter().map(|pair| pair.prior().clone()).collect();
+        }
+        Ok(found)
+    }
 }
 
 /// Runs of latents, each as long as [`WITHIN`] of the samples stay within the budget.
-fn groups(samples: &[Vec<Pair>], latents: usize, budget: f64) -> Vec<Range<usize>> {
+fn groups(log2_max_ratios: &[Vec<f64>], latents: usize, budget: f64) -> Vec<Range<usize>> {
     let fits = |range: Range<usize>| {
-        let within = samples
+        let within = log2_max_ratios
             .iter()
-            .filter(|z| log2_max_ratio(&z[range.clone()]) <= budget);
-        within.count() as f64 >= WITHIN * samples.len() as f64
+            .filter(|z| z[range.clone()].iter().sum::<f64>() <= budget);
+        within.count() as f64 >= WITHIN * log2_max_ratios.len() as f64
     };
     let mut groups = Vec::new();
     let mut start = 0;
@@ -170,30 +217,6 @@ fn groups(samples: &[Vec<Pair>], latents: usize, budget: f64) -> Vec<Range<usize
         }
     }
     groups
-}
-
-/// The code of latent `k`, with the exponent that suits the samples.
-fn greedy(samples: &[Vec<Pair>], k: usize) -> Result<Greedy> {
-    let code = Greedy::new(1.0)?;
-    let mut indices = Vec::new();
-    for (number, z) in samples.iter().enumerate() {
-        let mut shared = Shared::new(SAMPLES_SEED, number as u64, k as u64);
-        indices.extend(code.choose(&z[k..=k], &mut shared)?.map(|c| c.index));
-    }
-    Ok(Greedy::with_index(Zipf::fit(&indices)?))
-}
-
-/// The code of latent `k`, with the depths that the samples took.
-fn splits(precision: u32, samples: &[Vec<Pair>], k: usize) -> Result<DyadicSplits> {
-    let mut depths = vec![0.5; precision as usize + 1];
-    let code = DyadicSplits::new(precision, &depths)?;
-    for (number, z) in samples.iter().enumerate() {
-        let mut shared = Shared::new(SAMPLES_SEED, number as u64, k as u64);
-        if let Some(chosen) = code.choose(&z[k..=k], &mut shared)? {
-            depths[chosen.index.ilog2() as usize] += 1.0;
-        }
-    }
-    Ok(DyadicSplits::new(precision, &depths)?)
 }
 
 /// The likeliest symbol of `q`, sent at `-log2 p(z)`. No draw of `q`: the bound does not hold for it.
