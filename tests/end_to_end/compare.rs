@@ -115,4 +115,5 @@ fn bad_distributions_are_one_clear_line() {
         &["minutes"],
     );
     folder.fails("compare model --data none", &["none"]);
+    folder.fails("compare model --budget 30", &["hours", "--limit"]);
 }

@@ -236,7 +236,13 @@ fn other_seeds_and_damage_are_noticed() {
     let (pair, code) = (gaussian(), Rejection::new(16).unwrap());
     let x = Categorical::from_weights(&[0.9, 0.1]).unwrap();
     // Part 2 depends on z: 40 symbols whose distribution z chooses.
-    let likelihood = |z: u32| if z % 2 == 0 { &x } else { pair.prior() };
+    let likelihood = |z: u32| {
+        if z.is_multiple_of(2) {
+            &x
+        } else {
+            pair.prior()
+        }
+    };
     let mut noticed = 0;
     for number in 0..200 {
         let sender = &mut Shared::new(1, number, 0);

@@ -23,6 +23,11 @@ use crate::support::{data, input, memory, models};
 /// Samples of z for each image in the estimators of KL.
 const KL_SAMPLES: usize = 16;
 
+/// About what a draw of a latent's candidate takes.
+const SECONDS_A_DRAW: f64 = 1e-8;
+/// Runs that would take longer are refused.
+const MOST_HOURS: f64 = 2.0;
+
 /// What one code gave for one image, in bits.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sent {
@@ -61,6 +66,17 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
     let start = Instant::now();
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
     let (name, data) = read(args, &model)?;
+    // Ordered random coding draws every candidate of the budget, for every latent once.
+    let draws = f64::from(args.budget).exp2() * model.vae().latents() as f64 * data.count() as f64;
+    let hours = draws * SECONDS_A_DRAW / args.threads.get().get() as f64 / 3600.0;
+    if hours > MOST_HOURS {
+        bail!(
+            "{} images with 2^{} candidates a group take {draws:.1e} draws, about {hours:.1} hours; \
+             expected at most {MOST_HOURS}: use a smaller --budget or --limit",
+            data.count(),
+            args.budget
+        );
+    }
     // Before the work: a file that is in the way is said at once.
     let csv = args
         .csv
