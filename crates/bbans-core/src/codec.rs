@@ -148,7 +148,7 @@ where
 
 /// Dimensions that are coded between two turns of symbols from rows to columns: few enough for the
 /// first-level cache.
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 
 /// Errors unless a batch has the codec's shape.
 pub(crate) fn check_shape(found: (usize, usize), expected: (usize, usize)) -> Result<()> {

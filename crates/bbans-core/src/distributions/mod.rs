@@ -5,10 +5,12 @@ mod categorical;
 mod gaussian;
 mod normal_cdf;
 mod normal_table;
+mod tables;
 mod uniform;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use gaussian::{Bins, GaussianBin, gaussian_bins};
 pub use normal_cdf::normal_cdf;
+pub use tables::{Tables, Tabulated};
 pub use uniform::{Uniform, UniformBin, uniform_bins};
