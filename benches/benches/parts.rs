@@ -261,7 +261,7 @@ mod parts_of_a_step {
         let z = Array2::from_elem((40, LANES), 0.3f32);
         bencher
             .counter(ItemsCount::new(LANES))
-            .bench_local(|| model.vae().logits(z.view()).unwrap());
+            .bench_local(|| model.vae().parameters(z.view()).unwrap());
     }
 
     /// All layers of a model whose weights do not fit in the second-level cache.
@@ -273,7 +273,7 @@ mod parts_of_a_step {
         bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
             let path = Path::detect();
             let hidden = model.vae().encoder().layers(path, x.view()).unwrap();
-            (hidden, model.vae().logits(z.view()).unwrap())
+            (hidden, model.vae().parameters(z.view()).unwrap())
         });
     }
 

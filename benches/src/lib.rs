@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bbans::VaeModel;
-use bbans::nn::description::{DESCRIPTION_VERSION, Latent};
+use bbans::nn::description::Latent;
 use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -60,7 +60,7 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
     );
     bins::insert_standard_normal(&mut tensors, 10).expect("valid bins");
     let description = Description {
-        version: DESCRIPTION_VERSION,
+        version: 1,
         name: "random".to_owned(),
         data_shape: vec![28, 28],
         likelihood: Likelihood::Bernoulli,

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bbans::VaeModel;
-use bbans::nn::description::{DESCRIPTION_VERSION, Latent};
+use bbans::nn::description::Latent;
 use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -77,7 +77,7 @@ pub fn tiny_model_file(name: &str, seed: u64) -> ModelFile {
     ];
     bins::insert_standard_normal(&mut tensors, 6).unwrap();
     let description = Description {
-        version: DESCRIPTION_VERSION,
+        version: 1,
         name: name.to_owned(),
         data_shape: TINY_SHAPE.to_vec(),
         likelihood: Likelihood::Bernoulli,

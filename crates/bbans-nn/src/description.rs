@@ -6,20 +6,25 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::tables::MAX_LEVELS;
 
-/// Version of the description that this crate writes and reads.
-pub const DESCRIPTION_VERSION: u32 = 1;
+/// Newest version of the description that this crate reads. A writer gives a description the
+/// oldest that has all it needs: [`Description::oldest_version`].
+pub const DESCRIPTION_VERSION: u32 = 2;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
 /// It keeps every size computed from a description far from overflow.
 pub const MAX_DIM: usize = 1 << 24;
 
+/// Most components of a mixture.
+const MAX_COMPONENTS: usize = 64;
+
 /// A variational autoencoder with one layer of Gaussian latents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// [`DESCRIPTION_VERSION`].
+    /// 1, or 2 for a likelihood or a layer that version 1 does not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
@@ -40,10 +45,73 @@ pub struct Description {
 
 /// Distribution of the observed dimensions, independent given the latents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Likelihood {
     /// One logit for each dimension; data are 0 or 1.
     Bernoulli,
+    /// Two parameters for each dimension, `log alpha` and `log beta`: the binomial distribution of
+    /// `levels - 1` draws whose probability is beta-distributed.
+    BetaBinomial {
+        /// Number of symbols, 2 to 256.
+        levels: usize,
+    },
+    /// A logit for each symbol of each dimension.
+    Categorical {
+        /// Number of symbols, 2 to 256.
+        levels: usize,
+    },
+    /// Logistic distributions, cut at the half-integers (Salimans et al. 2017): for each dimension
+    /// the logits of the components, unless there is one; their means; their log scales. Means and
+    /// scales are in units of the symbols.
+    DiscretizedLogistic {
+        /// Number of symbols, 2 to 256.
+        levels: usize,
+        /// Number of logistic distributions that are mixed, 1 to 64.
+        components: usize,
+    },
+}
+
+impl Likelihood {
+    /// Number of symbols of an observed dimension: `0..levels`.
+    pub fn levels(self) -> usize {
+        match self {
+            Self::Bernoulli => 2,
+            Self::BetaBinomial { levels }
+            | Self::Categorical { levels }
+            | Self::DiscretizedLogistic { levels, .. } => levels,
+        }
+    }
+
+    /// Number of parameters of an observed dimension.
+    pub fn parameters(self) -> usize {
+        match self {
+            Self::Bernoulli => 1,
+            Self::BetaBinomial { .. } => 2,
+            Self::Categorical { levels } => levels,
+            Self::DiscretizedLogistic { components: 1, .. } => 2,
+            Self::DiscretizedLogistic { components, .. } => 3 * components,
+        }
+    }
+
+    /// Checks its numbers.
+    pub(crate) fn validate(self) -> Result<()> {
+        let levels = self.levels();
+        if !(2..=MAX_LEVELS).contains(&levels) {
+            return Err(Error::new(format!(
+                "the likelihood has {levels} levels; expected 2 to {MAX_LEVELS}"
+            )));
+        }
+        match self {
+            Self::DiscretizedLogistic { components, .. }
+                if !(1..=MAX_COMPONENTS).contains(&components) =>
+            {
+                Err(Error::new(format!(
+                    "the likelihood mixes {components} components; expected 1 to {MAX_COMPONENTS}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The latents: a standard normal prior cut into equal-mass bins, a diagonal Gaussian posterior.
@@ -77,6 +145,10 @@ pub enum Layer {
     Sigmoid,
     /// `e^x`.
     Exp,
+    /// `x > 0 ? x : e^x - 1`.
+    Elu,
+    /// `ln(1 + e^x)`.
+    Softplus,
 }
 
 impl Description {
@@ -110,9 +182,9 @@ impl Description {
         let bad =
             |e: serde_json::Error| Error::new(format!("the model's description is not valid: {e}"));
         let Version { version } = serde_json::from_str(text).map_err(bad)?;
-        if version != DESCRIPTION_VERSION {
+        if !(1..=DESCRIPTION_VERSION).contains(&version) {
             return Err(Error::new(format!(
-                "the model's description has version {version}, this program reads version \
+                "the model's description has version {version}, this program reads versions 1 to \
                  {DESCRIPTION_VERSION}; use a newer bbans"
             )));
         }
@@ -121,9 +193,34 @@ impl Description {
         Ok(description)
     }
 
+    /// The oldest version of the description that has this likelihood and these layers.
+    pub fn oldest_version(&self) -> u32 {
+        let mut layers = self.encoder.iter().chain(&self.decoder);
+        let new = layers.any(|layer| matches!(layer, Layer::Elu | Layer::Softplus));
+        if new || self.likelihood != Likelihood::Bernoulli {
+            2
+        } else {
+            1
+        }
+    }
+
     /// Checks every field that needs no tensor.
-    fn validate(&self) -> Result<()> {
-        self.dims()?;
+    pub(crate) fn validate(&self) -> Result<()> {
+        let dims = self.dims()?;
+        if self.version < self.oldest_version() {
+            return Err(Error::new(format!(
+                "the model's description has version {}, but a likelihood or a layer of version {}",
+                self.version,
+                self.oldest_version()
+            )));
+        }
+        self.likelihood.validate()?;
+        if dims * self.likelihood.parameters() > MAX_DIM {
+            return Err(Error::new(format!(
+                "{dims} dimensions of {} parameters each; the limit is {MAX_DIM} in all",
+                self.likelihood.parameters()
+            )));
+        }
         let Latent {
             dim,
             bin_precision,

@@ -19,9 +19,22 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
     h.text("bbans model");
     h.number(u64::from(*version));
     h.numbers(data_shape);
-    h.text(match likelihood {
-        Likelihood::Bernoulli => "bernoulli",
-    });
+    match *likelihood {
+        Likelihood::Bernoulli => h.text("bernoulli"),
+        Likelihood::BetaBinomial { levels } => {
+            h.text("beta_binomial");
+            h.number(levels as u64);
+        }
+        Likelihood::Categorical { levels } => {
+            h.text("categorical");
+            h.number(levels as u64);
+        }
+        Likelihood::DiscretizedLogistic { levels, components } => {
+            h.text("discretized_logistic");
+            h.number(levels as u64);
+            h.number(components as u64);
+        }
+    }
     h.number(latent.dim as u64);
     h.number(u64::from(latent.bin_precision));
     latent
@@ -41,6 +54,8 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
                 Layer::Tanh => h.text("tanh"),
                 Layer::Sigmoid => h.text("sigmoid"),
                 Layer::Exp => h.text("exp"),
+                Layer::Elu => h.text("elu"),
+                Layer::Softplus => h.text("softplus"),
             }
         }
     }

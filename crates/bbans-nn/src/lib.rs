@@ -10,11 +10,13 @@ mod dense;
 pub mod description;
 mod error;
 mod fingerprint;
+pub mod import;
 pub mod math;
 mod model_file;
 mod network;
 pub mod simd;
 mod sparse;
+mod tables;
 mod vae;
 
 pub use dense::Dense;

@@ -71,6 +71,31 @@ pub fn relu(x: f32) -> f32 {
     if x > 0.0 { x } else { 0.0 }
 }
 
+/// `x > 0 ? x : e^x - 1`.
+#[inline(always)]
+pub fn elu(x: f32) -> f32 {
+    if x > 0.0 { x } else { exp(x) - 1.0 }
+}
+
+/// `ln(1 + e^x) = max(x, 0) + ln(1 + e)` with `e = e^-|x|`, where
+/// `ln(1 + e) = 2 artanh(s)`, `s = e / (2 + e) <= 1/3`, by its series up to `s^17`.
+#[inline(always)]
+pub fn softplus(x: f32) -> f32 {
+    let e = exp(-x.abs());
+    let s = e / (2.0 + e);
+    let t = s * s;
+    let mut p = 2.0 / 17.0;
+    p = p * t + 2.0 / 15.0;
+    p = p * t + 2.0 / 13.0;
+    p = p * t + 2.0 / 11.0;
+    p = p * t + 2.0 / 9.0;
+    p = p * t + 2.0 / 7.0;
+    p = p * t + 2.0 / 5.0;
+    p = p * t + 2.0 / 3.0;
+    p = p * t + 2.0;
+    relu(x) + p * s
+}
+
 /// The mass, of `2^24`, of a 1 whose probability is `sigmoid(logit)`: 1 to `2^24 - 1`.
 ///
 /// With `e = e^-|logit|` the less likely symbol has `m = max(1, floor(e / (1 + e) * 2^24 + 1/2))`;
@@ -79,13 +104,27 @@ pub fn relu(x: f32) -> f32 {
 pub fn bernoulli_mass(logit: f32) -> u32 {
     let e = exp(-logit.abs());
     let v = e / (1.0 + e) * 16_777_216.0 + 0.5;
-    // v, at most 2^23, towards zero: rounded to the nearest integer, less one if that is above.
+    let m = floor_small(v);
+    let m = if m > 1 { m } else { 1 };
+    if logit < 0.0 { m } else { (1 << 24) - m }
+}
+
+/// `v`, from 0 to `2^24`, towards zero, in a form that vectorises.
+#[inline(always)]
+pub(crate) fn floor(v: f32) -> u32 {
+    // From 2^23 on, v is an integer, and its low bits count from there.
+    let large = (v.to_bits().wrapping_sub(TWO_23.to_bits())).wrapping_add(1 << 23);
+    let small = floor_small(if v < TWO_23 { v } else { 0.0 });
+    if v < TWO_23 { small } else { large }
+}
+
+/// `v`, from 0 to `2^23`, towards zero: rounded to the nearest integer, less one if that is above.
+#[inline(always)]
+fn floor_small(v: f32) -> u32 {
     let nearest = (v + TWO_23) - TWO_23;
     let floor = if nearest > v { nearest - 1.0 } else { nearest };
     // The low bits of an f32 from 2^23 to 2^24 count from its lower end.
-    let m = (floor + TWO_23).to_bits() - TWO_23.to_bits();
-    let m = if m > 1 { m } else { 1 };
-    if logit < 0.0 { m } else { (1 << 24) - m }
+    (floor + TWO_23).to_bits() - TWO_23.to_bits()
 }
 
 #[cfg(test)]
@@ -123,11 +162,29 @@ mod tests {
                 (f64::from(silu(x)) - t * s).abs() <= 3e-7 * t.abs(),
                 "silu {x}"
             );
+            let plus = t.max(0.0) + libm::log1p(libm::exp(-t.abs()));
+            assert!(
+                (f64::from(softplus(x)) - plus).abs() <= 3e-7 * plus.abs().max(1e-30),
+                "softplus {x}"
+            );
+            let exponential = if t > 0.0 { t } else { libm::expm1(t) };
+            assert!((f64::from(elu(x)) - exponential).abs() <= 2e-7 * t.abs().max(1.0));
             let mass = (s * 16_777_216.0).clamp(1.0, 16_777_215.0);
             assert!(
                 (f64::from(bernoulli_mass(x)) - mass).abs() < 3.0,
                 "mass {x}"
             );
+        }
+    }
+
+    #[test]
+    fn floor_is_that_of_the_integers() {
+        let near = [0.0, 8_388_607.0, 8_388_608.0, 8_388_609.0, 16_777_215.0];
+        let walk = (0..16_777_216).step_by(977).map(|v| v as f32);
+        for v in walk.chain(near) {
+            for v in [v, v + 0.25, v + 0.5, v + 0.996] {
+                assert_eq!(floor(v), v as u32, "{v}");
+            }
         }
     }
 
@@ -150,5 +207,12 @@ mod tests {
             hasher.update(&bernoulli_mass(x).to_le_bytes());
         }
         assert_eq!(hasher.finalize().to_hex()[..16], *"98d3e5bb92e5630a");
+        let mut hasher = blake3::Hasher::new();
+        for x in values() {
+            for y in [elu(x), softplus(x)] {
+                hasher.update(&y.to_bits().to_le_bytes());
+            }
+        }
+        assert_eq!(hasher.finalize().to_hex()[..16], *"0ddafee0b7ba1b58");
     }
 }

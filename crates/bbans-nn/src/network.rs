@@ -33,6 +33,8 @@ enum Activation {
     Tanh,
     Sigmoid,
     Exp,
+    Elu,
+    Softplus,
 }
 
 impl Network {
@@ -56,6 +58,8 @@ impl Network {
                 Layer::Tanh => Step::Map(Activation::Tanh),
                 Layer::Sigmoid => Step::Map(Activation::Sigmoid),
                 Layer::Exp => Step::Map(Activation::Exp),
+                Layer::Elu => Step::Map(Activation::Elu),
+                Layer::Softplus => Step::Map(Activation::Softplus),
             });
         }
         if width != outputs {
@@ -220,6 +224,8 @@ impl WithSimd for Map<'_> {
             Activation::Tanh => self.values.iter_mut().for_each(|v| *v = math::tanh(*v)),
             Activation::Sigmoid => self.values.iter_mut().for_each(|v| *v = math::sigmoid(*v)),
             Activation::Exp => self.values.iter_mut().for_each(|v| *v = math::exp(*v)),
+            Activation::Elu => self.values.iter_mut().for_each(|v| *v = math::elu(*v)),
+            Activation::Softplus => self.values.iter_mut().for_each(|v| *v = math::softplus(*v)),
         }
     }
 }

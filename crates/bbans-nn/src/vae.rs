@@ -56,7 +56,6 @@ impl Vae {
         let description = file.description.clone();
         let dims = description.dims()?;
         let latent = description.latent.dim;
-        let Likelihood::Bernoulli = description.likelihood;
         let bins = 1usize << description.latent.bin_precision;
         let edges = file.tensor(EDGES, &[bins - 1])?.values.clone();
         if !edges.is_sorted() {
@@ -66,7 +65,12 @@ impl Vae {
             fingerprint: fingerprint(file),
             dims,
             encoder: Network::new(&description.encoder, file, dims, 2 * latent)?,
-            decoder: Network::new(&description.decoder, file, latent, dims)?,
+            decoder: Network::new(
+                &description.decoder,
+                file,
+                latent,
+                dims * description.likelihood.parameters(),
+            )?,
             edges,
             centres: file.tensor(CENTRES, &[bins])?.values.clone(),
             path: Path::detect(),
@@ -168,11 +172,17 @@ impl Vae {
         }
     }
 
-    /// Logits of the observed dimensions, `[dims, lanes]`, for latents `[latents, lanes]`.
+    /// The distribution of the observed dimensions.
+    pub fn likelihood(&self) -> Likelihood {
+        self.description.likelihood
+    }
+
+    /// Parameters of the observed dimensions, `[dims * parameters, lanes]`, for latents
+    /// `[latents, lanes]`: for a Bernoulli likelihood the logits.
     ///
     /// # Errors
     /// If the height is another, or the network's result is infinite or NaN.
-    pub fn logits(&self, z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+    pub fn parameters(&self, z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         self.decoder.forward(self.path, z)
     }
 
@@ -186,6 +196,7 @@ impl Vae {
             hidden: self.decoder.forward_hidden(self.path, z.view())?,
             path: self.path,
             dims: self.dims,
+            likelihood: self.likelihood(),
             logits: RefCell::default(),
         })
     }
@@ -198,6 +209,7 @@ pub struct Decoded<'a> {
     hidden: Hidden<'a>,
     path: Path,
     dims: usize,
+    likelihood: Likelihood,
     /// Space for those at hand.
     logits: RefCell<Vec<f32>>,
 }
@@ -208,11 +220,31 @@ impl Decoded<'_> {
         (self.dims, self.hidden.lanes())
     }
 
+    /// The distribution of the observed dimensions.
+    pub fn likelihood(&self) -> Likelihood {
+        self.likelihood
+    }
+
+    /// Parameters of some observed dimensions into `out`, `[dims.len(), parameters, lanes]`.
+    ///
+    /// # Errors
+    /// As [`Decoded::bernoulli_masses`].
+    pub fn parameters(&self, dims: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        let each = self.likelihood.parameters();
+        out.resize(dims.len() * each * self.hidden.lanes(), 0.0);
+        self.hidden.outputs(dims.start * each..dims.end * each, out)
+    }
+
+    /// The tables of one dimension from its parameters: [`Likelihood::starts`].
+    pub fn starts(&self, parameters: &[f32], starts: &mut [u32]) {
+        self.likelihood.starts(self.path, parameters, starts);
+    }
+
     /// Masses, of `2^24`, of a 1 in some observed dimensions, into `masses`: row-major
     /// `[dims.len(), lanes]`, as a coder takes them. Fastest from a multiple of 32 on.
     ///
     /// # Errors
-    /// If a size does not fit, or the network's result is infinite or NaN.
+    /// If a size does not fit, the likelihood is another, or the network's result is infinite or NaN.
     #[inline(always)]
     pub fn bernoulli_masses<T: Copy>(
         &self,

@@ -1,6 +1,6 @@
 //! The autoencoder in candle: the layers of a [`Description`], its parameters, its ELBO.
 
-use bbans_nn::description::{DESCRIPTION_VERSION, Latent};
+use bbans_nn::description::Latent;
 use bbans_nn::{Description, Layer, Likelihood, ModelFile};
 use candle_core::{Device, Tensor, Var};
 use rand_chacha::ChaCha8Rng;
@@ -52,7 +52,7 @@ impl Network {
         let decoder_sizes = [&[*latent], decoder_hidden.as_slice(), &[dims]].concat();
         let mut network = Self {
             description: Description {
-                version: DESCRIPTION_VERSION,
+                version: 1,
                 name: name.to_owned(),
                 data_shape: shape.to_vec(),
                 likelihood: Likelihood::Bernoulli,
@@ -168,6 +168,8 @@ impl Network {
                 Layer::Tanh => x.tanh()?,
                 Layer::Sigmoid => (x.neg()?.exp()? + 1.0)?.recip()?,
                 Layer::Exp => x.exp()?,
+                Layer::Elu => x.elu(1.0)?,
+                Layer::Softplus => (x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?,
             });
         }
         Ok(outputs)

@@ -1,0 +1,165 @@
+//! The tensors of a safetensors file, of any floating-point type.
+
+use std::collections::BTreeSet;
+
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use crate::description::MAX_DIM;
+use crate::error::{Error, Result};
+use crate::import::arch::{BatchNorm, LinearLayer};
+use crate::import::linear::{Affine, Linear};
+
+/// The tensors, and which of them were asked for.
+pub(super) struct Weights<'a> {
+    file: SafeTensors<'a>,
+    used: BTreeSet<String>,
+}
+
+impl<'a> Weights<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| {
+            Error::new(format!(
+                "not a safetensors file ({e}); write one with safetensors.torch.save_file"
+            ))
+        })?;
+        Ok(Self {
+            file,
+            used: BTreeSet::new(),
+        })
+    }
+
+    /// Names of the tensors that nobody asked for.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.file.names().iter().map(ToString::to_string).collect();
+        names.retain(|name| !self.used.contains(name));
+        names.sort();
+        names
+    }
+
+    /// A layer of `inputs` inputs and, where that is known, `outputs` outputs.
+    pub(super) fn linear(
+        &mut self,
+        layer: &LinearLayer,
+        inputs: usize,
+        outputs: Option<usize>,
+    ) -> Result<Linear> {
+        let name = format!("{}.weight", layer.linear);
+        let shape = self.shape(&name)?;
+        let found = match (shape.as_slice(), layer.transposed) {
+            (&[_, outputs], true) | (&[outputs, _], false) => Some(outputs),
+            _ => None,
+        };
+        let outputs = outputs.or(found).unwrap_or_default();
+        if outputs == 0 || outputs > MAX_DIM {
+            return Err(Error::new(format!(
+                "tensor {name} has shape {shape:?}; expected [outputs, inputs]"
+            )));
+        }
+        let expected = if layer.transposed {
+            [inputs, outputs]
+        } else {
+            [outputs, inputs]
+        };
+        let values = self.tensor(&name, &expected)?;
+        let weight = if layer.transposed {
+            values
+        } else {
+            let rows = 0..inputs;
+            rows.flat_map(|i| (0..outputs).map(move |o| (o, i)))
+                .map(|(o, i)| values[o * inputs + i])
+                .collect()
+        };
+        let bias = if layer.bias {
+            self.tensor(&format!("{}.bias", layer.linear), &[outputs])?
+        } else {
+            vec![0.0; outputs]
+        };
+        Ok(Linear::new(weight, bias))
+    }
+
+    /// Batch norm in evaluation mode: `(x - running_mean) / sqrt(running_var + eps) * weight + bias`
+    /// (Ioffe & Szegedy 2015).
+    pub(super) fn batch_norm(&mut self, layer: &BatchNorm, width: usize) -> Result<Affine> {
+        let name = &layer.batch_norm;
+        let mut tensor = |part: &str| self.tensor(&format!("{name}.{part}"), &[width]);
+        let (mean, variance) = (tensor("running_mean")?, tensor("running_var")?);
+        let (weight, bias) = if layer.affine {
+            (tensor("weight")?, tensor("bias")?)
+        } else {
+            (vec![1.0; width], vec![0.0; width])
+        };
+        if let Some(v) = variance.iter().find(|&&v| v + layer.eps <= 0.0) {
+            return Err(Error::new(format!(
+                "tensor {name}.running_var has the value {v}; expected a variance"
+            )));
+        }
+        let scale: Vec<f64> = weight
+            .iter()
+            .zip(&variance)
+            .map(|(w, v)| w / (v + layer.eps).sqrt())
+            .collect();
+        let shift = bias
+            .iter()
+            .zip(mean.iter().zip(&scale))
+            .map(|(b, (m, s))| b - m * s)
+            .collect();
+        Ok(Affine { scale, shift })
+    }
+
+    fn shape(&self, name: &str) -> Result<Vec<usize>> {
+        let view = self.file.tensor(name).map_err(|_| {
+            let mut names: Vec<_> = self.file.names().iter().map(ToString::to_string).collect();
+            names.sort();
+            names.truncate(40);
+            Error::new(format!(
+                "the weights have no tensor {name}; there are: {}",
+                names.join(", ")
+            ))
+        })?;
+        Ok(view.shape().to_vec())
+    }
+
+    /// The values of a tensor that must have this shape.
+    fn tensor(&mut self, name: &str, expected: &[usize]) -> Result<Vec<f64>> {
+        let shape = self.shape(name)?;
+        if shape != expected {
+            return Err(Error::new(format!(
+                "tensor {name} has shape {shape:?}; expected {expected:?}"
+            )));
+        }
+        let view = self
+            .file
+            .tensor(name)
+            .map_err(|e| Error::new(format!("tensor {name}: {e}")))?;
+        let data = view.data();
+        let values: Vec<f64> = match view.dtype() {
+            Dtype::F64 => of(data, f64::from_le_bytes),
+            Dtype::F32 => of(data, |b| f64::from(f32::from_le_bytes(b))),
+            Dtype::F16 => of(data, |b| half::f16::from_le_bytes(b).to_f64()),
+            Dtype::BF16 => of(data, |b| half::bf16::from_le_bytes(b).to_f64()),
+            other => {
+                return Err(Error::new(format!(
+                    "tensor {name} has type {other:?}; expected F64, F32, F16 or BF16"
+                )));
+            }
+        };
+        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+            return Err(Error::new(format!(
+                "tensor {name}: value {i} is {}; weights must be finite",
+                values[i]
+            )));
+        }
+        self.used.insert(name.to_owned());
+        Ok(values)
+    }
+}
+
+/// Numbers of `N` bytes each.
+fn of<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&chunk| value(chunk))
+        .collect()
+}
