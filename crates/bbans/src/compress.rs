@@ -133,12 +133,31 @@ pub fn compress(
 
 fn encode(model: &impl FileModel, rows: Rows, lanes: usize) -> Result<(Block, Vec<u8>)> {
     let Rows { count, mut bytes } = rows;
-    let scale = binary_symbols(&mut bytes)?;
+    let scale = symbols(model, &mut bytes)?;
     let data = Array2::from_shape_vec((count, model.dims()), bytes);
     let data = data.map_err(Error::invalid_argument)?;
     let block = block::encode(model, ArrayView2::from(&data), lanes)?;
     let bytes = StoredBlock::to_bytes(&block, scale);
     Ok((block, bytes))
+}
+
+/// Turns bytes into the symbols of a model, in place; returns the scale, what a symbol is multiplied
+/// by to give its byte again.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::InvalidArgument`] if the model has no symbol for a byte.
+pub fn symbols(model: &impl FileModel, bytes: &mut [u8]) -> Result<u8> {
+    let levels = model.levels();
+    if levels == 2 {
+        return binary_symbols(bytes);
+    }
+    match bytes.iter().find(|&&b| usize::from(b) >= levels) {
+        None => Ok(1),
+        Some(b) => Err(Error::invalid_argument(format!(
+            "the data have the value {b}, the model {} is for values below {levels}",
+            model.name()
+        ))),
+    }
 }
 
 /// Turns bytes of two values, 0 and another, into 0 and 1; returns the other.

@@ -14,6 +14,12 @@ pub trait FileModel: LatentModel<X = u8> + Sync {
 
     /// Shape of one datum; its product is [`LatentModel::dims`].
     fn shape(&self) -> &[usize];
+
+    /// Number of symbols of an observed dimension, `0..levels`. With 2, the default, a block's bytes
+    /// may be 0 and one other; with more they are the symbols.
+    fn levels(&self) -> usize {
+        2
+    }
 }
 
 /// Checks that data of `source` have the model's shape. A source that knows only the number of

@@ -38,7 +38,7 @@ pub use bbans_format::data;
 pub use bbans_format::{DataReader, DataWriter, Source};
 pub use bbans_nn as nn;
 
-pub use compress::{Options, Report, binary_symbols, compress};
+pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress};
 pub use elbo::{Elbo, elbo, elbo_with};
 pub use file_model::{FileModel, check_fits};

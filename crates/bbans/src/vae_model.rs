@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use bbans_core::distributions::{Bernoulli, Bins, GaussianBin, gaussian_bins, uniform_bins};
+use bbans_core::distributions::{
+    Bernoulli, Bins, GaussianBin, Tables, Tabulated, gaussian_bins, uniform_bins,
+};
 use bbans_core::{Codec, Columns, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
-use bbans_nn::{Decoded, Posterior, Vae};
+use bbans_nn::{Decoded, Likelihood, Posterior, Vae};
 use ndarray::Array2;
 
 use crate::file_model::FileModel;
 
 /// A variational autoencoder: `p(z)` uniform over bins of equal mass, `q(z|x)` a diagonal Gaussian
-/// over them, `p(x|z)` Bernoulli.
+/// over them, `p(x|z)` Bernoulli or another that the model file names.
 #[derive(Debug, Clone)]
 pub struct VaeModel {
     vae: Vae,
@@ -89,7 +91,10 @@ impl LatentModel for VaeModel {
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
         let decoded = self.vae.decode(z.view()).map_err(Error::model)?;
-        Ok(self.on_path(Independent(Pixels(decoded))))
+        Ok(self.on_path(match self.vae.likelihood() {
+            Likelihood::Bernoulli => Pixels::Binary(Independent(Bits(decoded))),
+            _ => Pixels::Grey(Tabulated(Levels(decoded))),
+        }))
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
@@ -106,10 +111,61 @@ impl VaeModel {
     }
 }
 
-/// Bernoulli distributions that the decoder network computes while they are coded.
-struct Pixels<'a>(Decoded<'a>);
+/// The likelihood of either kind.
+enum Pixels<'a> {
+    Binary(Independent<Bits<'a>>),
+    Grey(Tabulated<Levels<'a>>),
+}
 
-impl Columns for Pixels<'_> {
+impl Codec for Pixels<'_> {
+    type Symbol = Array2<u8>;
+
+    #[inline(always)]
+    fn push(&self, message: &mut Message, symbol: &Array2<u8>) -> Result<()> {
+        match self {
+            Self::Binary(codec) => codec.push(message, symbol),
+            Self::Grey(codec) => codec.push(message, symbol),
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&self, message: &mut Message) -> Result<Array2<u8>> {
+        match self {
+            Self::Binary(codec) => codec.pop(message),
+            Self::Grey(codec) => codec.pop(message),
+        }
+    }
+}
+
+/// Tables of masses that follow from what the decoder network computes while they are coded.
+struct Levels<'a>(Decoded<'a>);
+
+impl Tables for Levels<'_> {
+    fn dim(&self) -> (usize, usize) {
+        self.0.dim()
+    }
+
+    fn parameters(&self) -> usize {
+        self.0.likelihood().parameters()
+    }
+
+    fn levels(&self) -> usize {
+        self.0.likelihood().levels()
+    }
+
+    fn prepare(&self, dims: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        self.0.parameters(dims, out).map_err(Error::model)
+    }
+
+    fn starts(&self, parameters: &[f32], starts: &mut [u32]) {
+        self.0.starts(parameters, starts);
+    }
+}
+
+/// Bernoulli distributions that the decoder network computes while they are coded.
+struct Bits<'a>(Decoded<'a>);
+
+impl Columns for Bits<'_> {
     type Distribution = Bernoulli;
 
     fn dim(&self) -> (usize, usize) {
@@ -164,5 +220,9 @@ impl FileModel for VaeModel {
 
     fn shape(&self) -> &[usize] {
         &self.vae.description().data_shape
+    }
+
+    fn levels(&self) -> usize {
+        self.vae.likelihood().levels()
     }
 }

@@ -7,6 +7,7 @@ mod completions;
 mod compress;
 mod data;
 mod decompress;
+mod import;
 mod inspect;
 mod models;
 mod sample;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Bench(bench::Args),
     Compare(compare::Args),
     Train(train::Args),
+    Import(import::Args),
     Sample(sample::Args),
     Binarize(binarize::Args),
     Models(models::Args),
@@ -44,6 +46,7 @@ impl Command {
             Self::Bench(args) => bench::handler::run(&args),
             Self::Compare(args) => compare::handler::run(&args),
             Self::Train(args) => train::handler::run(&args),
+            Self::Import(args) => import::handler::run(&args),
             Self::Sample(args) => sample::handler::run(&args),
             Self::Binarize(args) => binarize::handler::run(&args),
             Self::Models(args) => models::handler::run(&args),

@@ -93,7 +93,7 @@ fn subject(args: &Args, model: &VaeModel) -> Result<Subject> {
     if content.starts_with(b"\x89PNG") {
         content = data.to_idx()?;
     }
-    bbans::binary_symbols(&mut data.bytes).with_context(|| name.clone())?;
+    bbans::symbols(model, &mut data.bytes).with_context(|| name.clone())?;
     Ok(Subject {
         name,
         content: Arc::new(content),

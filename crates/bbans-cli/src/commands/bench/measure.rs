@@ -51,17 +51,15 @@ pub(super) fn code(model: &VaeModel, content: &Arc<Vec<u8>>, options: Options) -
     })
 }
 
-/// The mean of the bound over the data, in bits per dimension, and its standard error by the draws
-/// of the latents, from the spread of up to [`GROUPS`] groups of samples.
+/// The mean of the bound over the data, in bits per dimension.
 pub(super) struct Bound {
     pub(super) bits_per_dim: f64,
     pub(super) kl_bits_per_dim: f64,
-    /// NaN, in JSON null, for a single sample, which has no spread.
+    /// The importance-weighted bound.
+    pub(super) importance_bits_per_dim: f64,
+    /// By the draws of the latents; NaN, in JSON null, for a single sample, which has no spread.
     pub(super) standard_error: f64,
 }
-
-/// Groups of samples, each with a seed of its own, from whose spread the error is told.
-const GROUPS: u64 = 4;
 
 pub(super) fn bound(
     model: &VaeModel,
@@ -72,31 +70,14 @@ pub(super) fn bound(
 ) -> Result<Bound> {
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
     let values = view.len() as f64;
-    let groups = GROUPS.min(samples as u64);
-    let mut means = Vec::new();
-    let mut kl_bits = 0.0;
-    for group in 0..groups {
-        let size =
-            samples / groups as usize + usize::from((group as usize) < samples % groups as usize);
-        let group_seed = seed.wrapping_mul(GROUPS).wrapping_add(group);
-        let bounds = elbo_on_threads(model, view, size, group_seed, threads)?;
-        kl_bits = bounds.iter().map(|b| b.kl_bits).sum();
-        means.push((
-            bounds.iter().map(Elbo::bits).sum::<f64>() / values,
-            size as f64,
-        ));
-    }
-    let weight: f64 = means.iter().map(|(_, w)| w).sum();
-    let mean = means.iter().map(|(m, w)| m * w).sum::<f64>() / weight;
-    let variance = means
-        .iter()
-        .map(|(m, w)| w * (m - mean).powi(2))
-        .sum::<f64>()
-        / weight;
+    let bounds = elbo_on_threads(model, view, samples, seed, threads)?;
+    let mean = |bits: fn(&Elbo) -> f64| bounds.iter().map(bits).sum::<f64>() / values;
+    let variance: f64 = bounds.iter().map(|b| b.standard_error_bits.powi(2)).sum();
     Ok(Bound {
-        bits_per_dim: mean,
-        kl_bits_per_dim: kl_bits / values,
-        standard_error: (variance / (means.len() as f64 - 1.0)).sqrt(),
+        bits_per_dim: mean(Elbo::bits),
+        kl_bits_per_dim: mean(|b| b.kl_bits),
+        importance_bits_per_dim: mean(|b| b.importance_bits),
+        standard_error: variance.sqrt() / values,
     })
 }
 

@@ -1,0 +1,25 @@
+//! `bbans import`.
+
+pub(crate) mod handler;
+
+use std::path::PathBuf;
+
+/// Turn the weights of a PyTorch model into a model file, without a line of Rust
+///
+/// ARCH.json lists the layers with the names of their tensors; docs/import.md shows how to write
+/// it. Batch norm and the scaling of the data are folded into the linear layers once, and stored.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Weights: a safetensors file, as safetensors.torch.save_file(model.state_dict(), ..) writes
+    #[arg(value_name = "WEIGHTS")]
+    pub(crate) weights: PathBuf,
+    /// The layers and the names of their tensors
+    #[arg(long, value_name = "ARCH.json")]
+    pub(crate) arch: PathBuf,
+    /// Model file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Overwrite the model file if it exists
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
