@@ -242,7 +242,7 @@ fn bernoulli_nats(logits: ArrayView1<'_, f32>, x: ArrayView1<'_, u8>) -> f64 {
 }
 
 /// A standard normal draw (Box & Muller 1958; one of the two).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let u = (f64::from(rng.next_u32()) + 1.0) / 4_294_967_296.0;
     let angle = f64::from(rng.next_u32()) / 4_294_967_296.0 * std::f64::consts::TAU;
     (-2.0 * u.ln()).sqrt() * angle.cos()

@@ -24,6 +24,7 @@ mod elbo;
 mod file_model;
 mod pipeline;
 mod sample;
+pub mod synthetic;
 mod vae_model;
 
 pub use bbans_core::block;

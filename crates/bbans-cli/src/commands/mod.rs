@@ -10,6 +10,7 @@ mod decompress;
 mod import;
 mod inspect;
 mod models;
+mod notebook;
 mod sample;
 mod test;
 mod train;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Sample(sample::Args),
     Binarize(binarize::Args),
     Models(models::Args),
+    Notebook(notebook::Args),
     Data(data::Args),
     Completions(completions::Args),
 }
@@ -50,6 +52,7 @@ impl Command {
             Self::Sample(args) => sample::handler::run(&args),
             Self::Binarize(args) => binarize::handler::run(&args),
             Self::Models(args) => models::handler::run(&args),
+            Self::Notebook(args) => notebook::handler::run(&args),
             Self::Data(args) => data::handler::run(&args),
             Self::Completions(args) => completions::handler::run(&args),
         }

@@ -4,15 +4,16 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Cursor, Write};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bbans::{DataReader, Elbo, Options, Report, VaeModel};
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 
+use crate::support::chain::chain;
 use crate::support::memory;
 use crate::support::rows::DataSet;
+use crate::support::threads::on_threads;
 
 /// What the coding of a data set gave.
 pub(super) struct Coded {
@@ -70,7 +71,9 @@ pub(super) fn bound(
 ) -> Result<Bound> {
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
     let values = view.len() as f64;
-    let bounds = elbo_on_threads(model, view, samples, seed, threads)?;
+    let bounds = on_threads(view, threads, |first, rows| {
+        Ok(bbans::elbo(model, rows, samples, seed, first as u64)?)
+    })?;
     let mean = |bits: fn(&Elbo) -> f64| bounds.iter().map(bits).sum::<f64>() / values;
     let variance: f64 = bounds.iter().map(|b| b.standard_error_bits.powi(2)).sum();
     Ok(Bound {
@@ -81,33 +84,15 @@ pub(super) fn bound(
     })
 }
 
-fn elbo_on_threads(
+/// Net bits of each datum, coded one after another on one lane of a message for each thread; decoded
+/// and compared.
+pub(super) fn per_datum(
     model: &VaeModel,
-    data: ArrayView2<'_, u8>,
-    samples: usize,
-    seed: u64,
+    data: &DataSet,
     threads: NonZeroUsize,
-) -> Result<Vec<Elbo>> {
-    let part = data.nrows().div_ceil(threads.get()).max(1);
-    let parts: Vec<_> = data.axis_chunks_iter(Axis(0), part).collect();
-    let results: Vec<_> = thread::scope(|scope| {
-        let start = |(i, rows)| {
-            scope.spawn(move || bbans::elbo(model, rows, samples, seed, (i * part) as u64))
-        };
-        let handles: Vec<_> = parts.into_iter().enumerate().map(start).collect();
-        handles
-            .into_iter()
-            .map(thread::ScopedJoinHandle::join)
-            .collect()
-    });
-    let mut all = Vec::with_capacity(data.nrows());
-    for result in results {
-        match result {
-            Ok(bounds) => all.extend(bounds?),
-            Err(_) => bail!("a thread stopped unexpectedly"),
-        }
-    }
-    Ok(all)
+) -> Result<Vec<f64>> {
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    on_threads(view, threads, |_, rows| Ok(chain(model, rows)?.net_bits))
 }
 
 /// Shared bytes as a slice, for a cursor.

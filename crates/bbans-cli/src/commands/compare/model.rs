@@ -1,11 +1,10 @@
 //! `bbans compare model`.
 
 use std::io::{self, Write};
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use bbans::{BitsBack, Codec, Elbo, ErrorKind, FileModel, LatentModel, Message, VaeModel, block};
+use bbans::{Codec, Elbo, FileModel, LatentModel, VaeModel, block};
 use bbans_twopart::estimators::{NAMES, estimate};
 use bbans_twopart::{Code, Pair, Shared, check_empty, empty_message, message_bits};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -16,8 +15,10 @@ use serde_json::{Value, json};
 use super::ModelArgs;
 use super::codes::{Codes, Group, pairs};
 use super::plots;
+use crate::support::chain::chain;
 use crate::support::output::Output;
 use crate::support::rows::DataSet;
+use crate::support::threads::on_threads;
 use crate::support::{data, input, memory, models};
 
 /// Samples of z for each image in the estimators of KL.
@@ -85,8 +86,12 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
     let csv = csv.transpose()?;
     let codes = Codes::new(&model, args.budget)?;
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
-    let mut images = on_threads(args, &model, &codes, view)?;
-    let chain = chain(&model, view, &mut images)?;
+    let mut images = send_all(args, &model, &codes, view)?;
+    let chain = chain(&model, view)?;
+    let bits = chain.net_bits.iter().zip(&chain.gross_bits);
+    for (image, (&net, &gross)) in images.iter_mut().zip(bits) {
+        (image.net, image.chain) = (net, gross);
+    }
 
     if let Some(mut out) = csv {
         write_csv(&mut out, &codes, &images)?;
@@ -102,7 +107,7 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         dims: data.dims(),
         codes: &codes,
         images: &images,
-        chain_bits: chain,
+        chain_bits: chain.stored_bits,
         seconds: start.elapsed().as_secs_f64(),
     };
     let mut out = io::stdout().lock();
@@ -132,46 +137,26 @@ fn read(args: &ModelArgs, model: &VaeModel) -> Result<(String, DataSet)> {
     if data.count() == 0 {
         bail!("{name}: no data; there is nothing to compare");
     }
-    bbans::binary_symbols(&mut data.bytes).with_context(|| name.clone())?;
+    bbans::symbols(model, &mut data.bytes).with_context(|| name.clone())?;
     Ok((name, data))
 }
 
 /// All images by all two-part codes; the numbers of the messages do not depend on the threads.
-fn on_threads(
+fn send_all(
     args: &ModelArgs,
     model: &VaeModel,
     codes: &Codes,
     data: ArrayView2<'_, u8>,
 ) -> Result<Vec<Image>> {
-    let part = data.nrows().div_ceil(args.threads.get().get()).max(1);
-    let parts: Vec<_> = data.axis_chunks_iter(Axis(0), part).collect();
-    let results: Vec<_> = thread::scope(|scope| {
-        let start = |(i, rows): (usize, ArrayView2<'_, u8>)| {
-            let rows = rows.to_owned();
-            scope.spawn(move || -> Result<Vec<Image>> {
-                let one = |(j, row): (usize, ArrayView2<'_, u8>)| {
-                    image(args, model, codes, &row.to_owned(), (i * part + j) as u64)
-                };
-                rows.axis_chunks_iter(Axis(0), 1)
-                    .enumerate()
-                    .map(one)
-                    .collect()
-            })
+    on_threads(data, args.threads.get(), |first, rows| {
+        let one = |(j, row): (usize, ArrayView2<'_, u8>)| {
+            image(args, model, codes, &row.to_owned(), (first + j) as u64)
         };
-        let handles: Vec<_> = parts.into_iter().enumerate().map(start).collect();
-        handles
-            .into_iter()
-            .map(thread::ScopedJoinHandle::join)
+        rows.axis_chunks_iter(Axis(0), 1)
+            .enumerate()
+            .map(one)
             .collect()
-    });
-    let mut images = Vec::with_capacity(data.nrows());
-    for result in results {
-        match result {
-            Ok(part) => images.extend(part?),
-            Err(_) => bail!("a thread stopped unexpectedly"),
-        }
-    }
-    Ok(images)
+    })
 }
 
 fn image(
@@ -277,38 +262,6 @@ impl Datum<'_> {
             candidates,
             seconds: start.elapsed().as_secs_f64(),
         })
-    }
-}
-
-/// All images on one message, one lane; returns its bits when it is stored.
-fn chain(model: &VaeModel, data: ArrayView2<'_, u8>, images: &mut [Image]) -> Result<f64> {
-    let codec = BitsBack { model, lanes: 1 };
-    let mut words = (model.posterior_bits() / 32.0) as usize + 2;
-    'start: loop {
-        let mut message = Message::with_initial_words(words);
-        message.grow(1)?;
-        for (row, image) in data.axis_chunks_iter(Axis(0), 1).zip(images.iter_mut()) {
-            let before = message.bits();
-            match codec.push(&mut message, &row.to_owned()) {
-                Ok(()) => {}
-                Err(e) if e.kind() == ErrorKind::InsufficientData && words < 1 << 24 => {
-                    words *= 2;
-                    continue 'start;
-                }
-                Err(e) => return Err(e.into()),
-            }
-            image.net = message.bits() - before;
-            image.chain = 32.0 * (message.tail().len() + 2) as f64;
-        }
-        let stored = message.into_words()?;
-        let bits = 32.0 * stored.len() as f64;
-        let mut message = Message::from_words(stored, 1)?;
-        for row in data.axis_chunks_iter(Axis(0), 1).rev() {
-            if codec.pop(&mut message)? != row {
-                bail!("the chain does not decode; this is a bug, please report it");
-            }
-        }
-        return Ok(bits);
     }
 }
 

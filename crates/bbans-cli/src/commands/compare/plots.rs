@@ -1,135 +1,13 @@
-//! Plots of `bbans compare`: SVG and PNG.
+//! Plots of `bbans compare`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use bbans_twopart::BlockFigures;
-use plotters::coord::Shift;
-use plotters::prelude::*;
-use plotters::style::register_font;
+use plotters::prelude::SeriesLabelPosition;
 
 use super::model::Image;
-
-type Points = Vec<(f64, f64)>;
-
-/// A plot: named points, or lines through them.
-struct Plot<'a> {
-    name: &'a str,
-    title: &'a str,
-    x: &'a str,
-    y: &'a str,
-    points: Vec<(String, Points)>,
-    lines: Vec<(String, Points)>,
-    /// Where no points are.
-    legend: SeriesLabelPosition,
-}
-
-/// Width and height in pixels.
-const SIZE: (u32, u32) = (900, 600);
-
-/// Colours that most readers can tell apart (Okabe & Ito 2008).
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(120, 120, 120),
-    RGBColor(0, 0, 0),
-];
-
-impl Plot<'_> {
-    fn write(&self, folder: &Path) -> Result<()> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        // Once a process; a second time it says that it is there already.
-        let _ = register_font(
-            "sans-serif",
-            FontStyle::Normal,
-            epaint_default_fonts::UBUNTU_LIGHT,
-        );
-        let failed = |e| anyhow!("cannot draw {}: {e}", self.name);
-        let mut svg = String::new();
-        self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area())
-            .map_err(failed)?;
-        let path = folder.join(format!("{}.svg", self.name));
-        fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
-        let path = folder.join(format!("{}.png", self.name));
-        self.draw(&BitMapBackend::new(&path, SIZE).into_drawing_area())
-            .map_err(failed)
-            .with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    fn draw<B>(
-        &self,
-        area: &DrawingArea<B, Shift>,
-    ) -> std::result::Result<(), Box<dyn std::error::Error>>
-    where
-        B: DrawingBackend,
-        B::ErrorType: 'static,
-    {
-        let all = || {
-            let series = self.points.iter().chain(&self.lines);
-            series.flat_map(|(_, points)| points.iter().copied())
-        };
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(area)
-            .caption(self.title, ("sans-serif", 20))
-            .margin(12)
-            .x_label_area_size(45)
-            .y_label_area_size(65)
-            .build_cartesian_2d(range(all().map(|p| p.0)), range(all().map(|p| p.1)))?;
-        chart
-            .configure_mesh()
-            .x_desc(self.x)
-            .y_desc(self.y)
-            .light_line_style(WHITE)
-            .draw()?;
-        for (i, (name, points)) in self.points.iter().enumerate() {
-            let colour = COLOURS[i % COLOURS.len()];
-            let dot = |&point: &(f64, f64)| Circle::new(point, 2, colour.filled());
-            chart
-                .draw_series(points.iter().map(dot))?
-                .label(name.as_str())
-                .legend(move |(x, y)| Circle::new((x + 10, y), 3, colour.filled()));
-        }
-        for (i, (name, points)) in self.lines.iter().enumerate() {
-            // Black, and then the others.
-            let colour = COLOURS[(COLOURS.len() - 1 + i) % COLOURS.len()];
-            chart
-                .draw_series(LineSeries::new(
-                    points.iter().copied(),
-                    colour.stroke_width(2),
-                ))?
-                .label(name.as_str())
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour));
-        }
-        chart
-            .configure_series_labels()
-            .position(self.legend.clone())
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK)
-            .draw()?;
-        area.present()?;
-        Ok(())
-    }
-}
-
-/// A little more than the values; numbers alone.
-fn range(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
-    let (low, high) = values
-        .filter(|v| v.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-            (low.min(v), high.max(v))
-        });
-    if low > high {
-        return 0.0..1.0;
-    }
-    let margin = 0.04 * (high - low).max(1e-3);
-    low - margin..high + margin
-}
+use crate::support::plot::{Plot, Points, range};
 
 /// Actual bits, overheads, the chain, and the price of rejection sampling.
 pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]) -> Result<()> {

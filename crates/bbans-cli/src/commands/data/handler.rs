@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Args;
 use super::sets::{MNIST_FILES, Published};
-use crate::support::{data, progress};
+use crate::support::{data, hex, progress};
 
 /// No published file is larger.
 const MAX_BYTES: u64 = 1 << 28;
@@ -152,9 +152,5 @@ fn digest(path: &Path) -> Result<String> {
     };
     let mut hasher = Sha256::new();
     io::copy(&mut contents, &mut hasher)?;
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect())
+    Ok(hex(&hasher.finalize()))
 }

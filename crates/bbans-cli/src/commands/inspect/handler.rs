@@ -10,7 +10,7 @@ use bbans_models::MODELS;
 use serde_json::{Value, json};
 
 use super::Args;
-use crate::support::input;
+use crate::support::{hex, input};
 
 /// Blocks that the table shows; all are in the JSON.
 const SHOWN: usize = 20;
@@ -49,10 +49,6 @@ fn built_in(header: &Header) -> Option<&'static str> {
     let same =
         |bytes| VaeModel::from_bytes(bytes).is_ok_and(|m| m.fingerprint() == header.fingerprint);
     MODELS.iter().find(|m| same(m.bytes)).map(|m| m.name)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn sizes(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result<(u64, u64, u64)> {

@@ -7,8 +7,8 @@ use bbans::{FileModel, LatentModel, VaeModel};
 use bbans_models::MODELS;
 
 use super::Args;
-use crate::support::models;
 use crate::support::output::Output;
+use crate::support::{hex, models};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     match (&args.name, &args.output) {
@@ -53,12 +53,7 @@ fn show(name: &str) -> Result<()> {
     if let Some(embedded) = MODELS.iter().find(|m| m.name == name) {
         writeln!(out, "{}", embedded.card)?;
     }
-    let fingerprint: String = model
-        .fingerprint()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    writeln!(out, "fingerprint: {fingerprint}")?;
+    writeln!(out, "fingerprint: {}", hex(&model.fingerprint()))?;
     writeln!(out, "dims: {}", model.dims())?;
     writeln!(
         out,

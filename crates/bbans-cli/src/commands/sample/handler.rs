@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use bbans::{FileModel, LatentModel};
+use bbans::FileModel;
 
 use super::Args;
 use crate::support::output::{Output, check_free};
+use crate::support::picture::Picture;
 use crate::support::rows::DataSet;
 use crate::support::{input, models};
 
@@ -18,6 +19,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         check_free(&args.output, args.force)?;
     }
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
+    if model.levels() > 2 && args.output.extension().is_some_and(|e| e == "amat") {
+        bail!(
+            "samples of {} are grey, .amat holds 0 and 1; write .idx or .png",
+            model.name()
+        );
+    }
     let count = args.count as usize;
     let mut bytes = Vec::new();
     for (step, start) in (0..count).step_by(LANES).enumerate() {
@@ -34,40 +41,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let mut out = Output::create(&args.output, args.force)?;
     if args.output.extension().is_some_and(|e| e == "png") {
-        write_grid(&data, model.dims(), &mut out)?;
+        let white = model.levels().saturating_sub(1).min(255) as u8;
+        let picture = Picture::tiled(&data)?.brightened(white);
+        out.write_all(&picture.to_png()?)?;
     } else {
         data.write(&args.output, &mut out)?;
     }
     out.commit()
-}
-
-/// The images side by side, about as many in a row as there are rows, white on black.
-fn write_grid(data: &DataSet, dims: usize, out: &mut impl Write) -> Result<()> {
-    let &[height, width] = data.shape.as_slice() else {
-        bail!(
-            "data of shape {:?} are no images; write .amat or .idx",
-            data.shape
-        );
-    };
-    let columns = (data.count() as f64).sqrt().ceil() as usize;
-    let rows = data.count().div_ceil(columns);
-    let (total_width, total_height) = (columns * width, rows * height);
-    let mut pixels = vec![0u8; total_width * total_height];
-    for (i, image) in data.bytes.chunks_exact(dims).enumerate() {
-        let corner = i / columns * height * total_width + i % columns * width;
-        for (y, row) in image.chunks_exact(width).enumerate() {
-            let start = corner + y * total_width;
-            pixels[start..start + width].copy_from_slice(row);
-        }
-    }
-    pixels.iter_mut().for_each(|p| *p *= 255);
-    let mut encoder = png::Encoder::new(
-        out,
-        u32::try_from(total_width)?,
-        u32::try_from(total_height)?,
-    );
-    encoder.set_color(png::ColorType::Grayscale);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&pixels)?;
-    Ok(writer.finish()?)
 }

@@ -3,29 +3,33 @@
 use std::fs;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bbans::VaeModel;
+use bbans::{FileModel, VaeModel};
 use bbans_train::{Config, Dataset, Progress, Trainer, Values};
 use indicatif::ProgressBar;
+use serde_json::json;
 
 use super::Args;
 use crate::support::output::{Output, check_free};
 use crate::support::rows::DataSet;
-use crate::support::{input, progress};
+use crate::support::{hex, input, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     if input::is_dash(&args.output) {
         bail!("a model is written to a file; name one with -o");
     }
     check_free(&args.output, args.force)?;
+    let notebook = args.notebook.open()?;
+    let start = Instant::now();
     let limit = match args.max_minutes {
         Some(m) if !(m > 0.0 && m < 1e6) => bail!("--max-minutes {m}: expected a positive number"),
         minutes => minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
     };
     let data = training_data(args)?;
     let dims = data.dims();
+    let digest = blake3::hash(data.bytes()).to_hex().to_string();
     let mut checkpoint = args.output.clone().into_os_string();
     checkpoint.push(".checkpoint");
     let checkpoint = std::path::PathBuf::from(checkpoint);
@@ -52,13 +56,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
     let outcome = outcome?;
     let bytes = outcome.model.to_bytes()?;
-    VaeModel::from_bytes(&bytes).context("the trained model cannot be used")?;
+    let model = VaeModel::from_bytes(&bytes).context("the trained model cannot be used")?;
     out.write_all(&bytes)?;
     out.commit()?;
     if outcome.complete {
         fs::remove_file(&checkpoint).ok();
     } else {
         eprintln!("stopped before the last epoch; the same command with -f goes on");
+    }
+    if let Some(notebook) = notebook {
+        let config = config(args)?;
+        notebook.append(
+            "train",
+            json!({
+                "model": name(args)?,
+                "fingerprint": hex(&model.fingerprint()),
+                "data": {"name": args.data.display().to_string(), "blake3": digest},
+                "preset": args.preset,
+                "seed": config.seed,
+                "epochs": trainer.epochs_done(),
+                "complete": outcome.complete,
+                "validation_nats": outcome.validation_nats,
+                "validation_bits_per_dim": bits_per_dim(outcome.validation_nats, dims),
+                "seconds": start.elapsed().as_secs_f64(),
+            }),
+        )?;
     }
     eprintln!(
         "{}: validation -ELBO {:.3} nats, {:.4} bits/dim",

@@ -4,6 +4,8 @@ pub(crate) mod handler;
 
 use std::path::PathBuf;
 
+use crate::support::notebook::NotebookArgs;
+
 /// Train a model on one's own data, binary and of one shape
 ///
 /// A checkpoint lies beside the output (FILE.checkpoint) after every epoch: the same command goes on
@@ -37,4 +39,6 @@ pub(crate) struct Args {
     /// Overwrite the output
     #[arg(short, long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) notebook: NotebookArgs,
 }

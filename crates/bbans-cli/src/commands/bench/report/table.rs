@@ -1,0 +1,149 @@
+//! The figures on the terminal.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::super::rivals::Outcome;
+use super::{Bench, ModelFigures, ranking};
+
+/// Prints everything that was measured.
+pub(in super::super) fn print(out: &mut impl Write, bench: &Bench<'_>) -> Result<()> {
+    let data = &bench.data.data;
+    writeln!(
+        out,
+        "data     {}: {} of {}, shape {:?}",
+        bench.data.name,
+        data.count(),
+        bench.data.of,
+        data.shape
+    )?;
+    for m in &bench.models {
+        model(out, bench, m)?;
+    }
+    if bench.rivals.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:>4}  {:<46} {:>8} {:>10} {:>9} {:>9}",
+        "rank",
+        "of one file each, decoded and compared",
+        "bits/dim",
+        "bytes",
+        "encode s",
+        "decode s"
+    )?;
+    for (i, r) in ranking(bench).iter().enumerate() {
+        writeln!(
+            out,
+            "{:>4}  {:<46} {:>8.5} {:>10} {:>9.3} {:>9.3}",
+            i + 1,
+            r.name,
+            bench.bits_per_dim(r.bytes),
+            r.bytes,
+            r.encode_seconds,
+            r.decode_seconds
+        )?;
+    }
+    for r in &bench.rivals {
+        match &r.outcome {
+            Outcome::Measured { .. } | Outcome::NotApplicable => {}
+            Outcome::NotInstalled(install) => {
+                writeln!(out, "   -  {:<46} not installed: {install}", r.name)?;
+            }
+            Outcome::Failed(why) => writeln!(out, "   -  {:<46} failed: {why}", r.name)?,
+        }
+    }
+    Ok(())
+}
+
+fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()> {
+    let r = &m.coded.report;
+    let overhead = m.overhead();
+    let over = |bits: f64| 100.0 * (bits / m.bound.bits_per_dim - 1.0);
+    let bytes = |bits: f64| (bits * bench.values() / 8.0).round() as u64;
+    let (gross, net) = (r.gross_bits_per_dim(), r.net_bits_per_dim());
+    writeln!(out, "\nmodel    {}, {} bytes", m.name, m.model_bytes)?;
+    writeln!(
+        out,
+        "{:<30} {:>9} {:>9}  over the bound",
+        "", "bits/dim", "bytes"
+    )?;
+    writeln!(
+        out,
+        "{:<30} {gross:>9.5} {:>9}  {:+.2}%",
+        "gross: the whole file",
+        r.file_bytes,
+        over(gross)
+    )?;
+    writeln!(
+        out,
+        "{:<30} {net:>9.5} {:>9}  {:+.2}%",
+        "net: growth of the message",
+        bytes(net),
+        over(net)
+    )?;
+    let samples = bench.args.samples;
+    let error = if m.bound.standard_error.is_nan() {
+        "one sample: no standard error".to_owned()
+    } else {
+        format!("standard error {:.5}", m.bound.standard_error)
+    };
+    writeln!(
+        out,
+        "{:<30} {:>9.5} {:>9}  {error}",
+        format!("bound: -ELBO, {samples} samples"),
+        m.bound.bits_per_dim,
+        bytes(m.bound.bits_per_dim)
+    )?;
+    let weighted = m.bound.importance_bits_per_dim;
+    writeln!(
+        out,
+        "{:<30} {weighted:>9.5} {:>9}  {:+.2}%",
+        "importance-weighted, the same",
+        bytes(weighted),
+        over(weighted)
+    )?;
+    writeln!(
+        out,
+        "overhead {:+.0} bytes = headers and checksums {}, initial bits {}, heads {:.0}, precision \
+         and draws {:+.0}",
+        r.file_bytes as f64 - overhead.net_bytes + overhead.precision_bytes,
+        overhead.header_bytes,
+        overhead.initial_bytes,
+        overhead.head_bytes,
+        overhead.precision_bytes
+    )?;
+    let memory = m.peak_memory.map_or(String::new(), |bytes| {
+        format!("; peak memory {} MB", bytes.div_ceil(1_000_000))
+    });
+    writeln!(
+        out,
+        "speed    encode {:.0}/s, {:.1} MB/s; decode {:.0}/s, {:.1} MB/s ({} threads, {} lanes, \
+         {}){memory}",
+        r.count as f64 / m.coded.encode_seconds,
+        bench.megabytes(m.coded.encode_seconds),
+        r.count as f64 / m.coded.decode_seconds,
+        bench.megabytes(m.coded.decode_seconds),
+        bench.args.threads.get(),
+        bench.args.lanes,
+        m.simd
+    )?;
+    if let Some((rival, _)) = bench.best_rival() {
+        match bench.break_even(m) {
+            Some(count) => writeln!(
+                out,
+                "rivals   with the model's own bytes smaller than the best, {rival}, from {count} \
+                 data on"
+            )?,
+            None => writeln!(out, "rivals   the best, {rival}, is smaller")?,
+        }
+    }
+    writeln!(
+        out,
+        "verified the file was decoded; all {} bytes equal",
+        bench.data.content.len()
+    )?;
+    Ok(())
+}
