@@ -3,6 +3,8 @@
 mod arithmetic;
 mod damage;
 mod golden;
+mod grey;
+mod import;
 mod message;
 mod rate;
 mod reference;

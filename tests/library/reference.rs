@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use bbans::VaeModel;
+
 use crate::support::golden;
 use crate::{decompress, support};
 
@@ -13,14 +15,20 @@ fn a_decoder_written_from_the_docs_restores_the_golden_files() {
         support::skipped("it needs python3");
         return;
     }
-    let model = support::tiny_model();
+    let list = |folder: &str| std::fs::read_dir(golden().join(folder)).unwrap();
+    let mut pairs: Vec<_> = list("v1")
+        .map(|entry| (golden().join("tiny.safetensors"), entry.unwrap().path()))
+        .collect();
+    let grey = list("grey").map(|entry| entry.unwrap().path());
+    let grey = grey.filter(|path| path.extension().is_some_and(|e| e == "bbans"));
+    pairs.extend(grey.map(|path| (path.with_extension("safetensors"), path)));
     let mut files = 0;
-    for entry in std::fs::read_dir(golden().join("v1")).unwrap() {
-        let path = entry.unwrap().path();
+    for (model_path, path) in pairs {
+        let model = VaeModel::from_bytes(&std::fs::read(&model_path).unwrap()).unwrap();
         let expected = decompress(&model, &std::fs::read(&path).unwrap(), 1).unwrap();
         let output = Command::new("python3")
             .arg(&script)
-            .arg(golden().join("tiny.safetensors"))
+            .arg(&model_path)
             .arg(&path)
             .output()
             .unwrap();
@@ -32,5 +40,5 @@ fn a_decoder_written_from_the_docs_restores_the_golden_files() {
         assert!(output.stdout == expected, "{}", path.display());
         files += 1;
     }
-    assert!(files >= 6);
+    assert!(files >= 10);
 }

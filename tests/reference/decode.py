@@ -82,7 +82,86 @@ def mass(x):
     return m if x < 0 else (1 << 24) - m
 
 
-OPS = {"relu": lambda x: x if x > 0 else 0.0, "silu": lambda x: f32(x * sigmoid(x)), "tanh": tanh,
+def elu(x):
+    return x if x > 0 else f32(exp(x) - 1)
+
+
+LN_2P = [f32(2 / i) for i in range(17, 0, -2)]
+
+
+def softplus(x):
+    e = exp(-abs(x))
+    s = f32(e / f32(2 + e))
+    t, p = f32(s * s), LN_2P[0]
+    for c in LN_2P[1:]:
+        p = f32(f32(p * t) + c)
+    return f32((x if x > 0 else 0.0) + f32(p * s))
+
+
+def clamp(x, low, high):
+    return max(min(x, high), low)
+
+
+def categorical(p, levels):
+    top, c = max(p), [0.0]
+    for v in p:
+        c.append(f32(c[-1] + exp(f32(v - top))))
+    return c
+
+
+def beta_binomial(p, levels):
+    a, b = (exp(clamp(v, -20.0, 20.0)) for v in p)
+    w, total, c, scaled, gone = 1.0, 0.0, [0.0], 0, 0
+    for k in range(levels):
+        total = f32(total + w)
+        c.append(total)
+        up = f32((levels - 1 - k) * f32(k + a))
+        down = f32((k + 1) * f32(levels - 2 - k + b))
+        w = f32(w * f32(up / down))
+        if w > 2.0**60:
+            w, total, gone, scaled = f32(w * 2.0**-60), f32(total * 2.0**-60), scaled, k + 1
+        if not w > 2.0**-100:
+            w = 0.0
+    return [0.0 if k <= gone else f32(v * 2.0**-60) if k <= scaled else v for k, v in enumerate(c)]
+
+
+def logistics(p, levels, n):
+    logits, means, scales = (p[:n], p[n:2 * n], p[2 * n:]) if n > 1 else ([0.0], p[:1], p[1:])
+    top, c = max(logits), [0.0] * (levels + 1)
+    for logit, mean, scale in zip(logits, means, scales):
+        weight, rate = exp(f32(logit - top)), exp(-clamp(scale, -10.0, 20.0))
+        for k in range(1, levels + 1):
+            below = 1.0 if k == levels else sigmoid(f32(f32(k - 0.5 - mean) * rate))
+            c[k] = f32(c[k] + f32(weight * below))
+    for k in range(1, levels + 1):
+        c[k] = max(c[k], c[k - 1])
+    return c
+
+
+def starts(kind, options, p):
+    """Starts of the symbols of one dimension, and 2^24."""
+    levels = options["levels"]
+    tables = {"categorical": categorical, "beta_binomial": beta_binomial,
+              "discretized_logistic": lambda p, n: logistics(p, n, options["components"])}
+    c = tables[kind](p, levels)
+    spare = float((1 << 24) - levels)
+    scale = f32(spare / c[levels])
+    return [k + int(min(f32(c[k] * scale), spare)) for k in range(levels)] + [1 << 24]
+
+
+def table_of_mass(m):
+    """A Bernoulli symbol: 1 comes first."""
+    return lambda q: (1, 0, m) if q < m else (0, m, (1 << 24) - m)
+
+
+def table_of_starts(s):
+    def locate(q):
+        k = max(k for k in range(len(s) - 1) if s[k] <= q)
+        return k, s[k], s[k + 1] - s[k]
+    return locate
+
+
+OPS = {"elu": elu, "softplus": softplus, "relu": lambda x: x if x > 0 else 0.0, "silu": lambda x: f32(x * sigmoid(x)), "tanh": tanh,
        "sigmoid": sigmoid, "exp": exp}
 
 
@@ -91,7 +170,7 @@ class Model:
         size = struct.unpack("<Q", data[:8])[0]
         header = json.loads(data[8:8 + size])
         d = self.description = json.loads(header.pop("__metadata__")["bbans"])
-        need(d["version"] == 1 and d["likelihood"] == "bernoulli", "another kind of model")
+        need(d["version"] in (1, 2), "another kind of model")
         self.tensors = {}
         for name, t in header.items():
             start, end = t["data_offsets"]
@@ -115,7 +194,12 @@ class Model:
         return x
 
     def likelihood(self, z):
-        return [mass(v) for v in self.run(self.description["decoder"], [self.centres[b] for b in z])]
+        y = self.run(self.description["decoder"], [self.centres[b] for b in z])
+        if self.description["likelihood"] == "bernoulli":
+            return [table_of_mass(mass(v)) for v in y]
+        (kind, options), = self.description["likelihood"].items()
+        each = len(y) // self.dims
+        return [table_of_starts(starts(kind, options, y[d * each:(d + 1) * each])) for d in range(self.dims)]
 
     def posterior(self, x):
         y = self.run(self.description["encoder"], [float(v) for v in x])
@@ -206,11 +290,10 @@ def decode_block(model, lanes, count, initial, growth, words):
         for k in range(model.latents):
             for i in range(w):
                 z[i][k] = message.pop_uniform(i, model.precision)
-        ones, x = [model.likelihood(row) for row in z], [[0] * model.dims for _ in range(w)]
+        tables, x = [model.likelihood(row) for row in z], [[0] * model.dims for _ in range(w)]
         for d in range(model.dims):
             for i in range(w):
-                m = ones[i][d]
-                x[i][d] = message.pop(i, lambda q: (1, 0, m) if q < m else (0, m, (1 << 24) - m))
+                x[i][d] = message.pop(i, tables[i][d])
         posteriors = [model.posterior(row) for row in x]
         for k in reversed(range(model.latents)):
             for i in reversed(range(w)):

@@ -39,8 +39,45 @@ pub fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
 }
 
-/// A model of random weights with every kind of layer.
+/// A model of random weights with every kind of layer of the first version.
 pub fn tiny_model_file(name: &str, seed: u64) -> ModelFile {
+    model_file(name, seed, Likelihood::Bernoulli)
+}
+
+/// Models of every likelihood of more levels, with every kind of layer of the second version.
+pub fn grey_model_files() -> Vec<ModelFile> {
+    let levels = 256;
+    [
+        ("beta-binomial", Likelihood::BetaBinomial { levels }),
+        ("categorical", Likelihood::Categorical { levels: 7 }),
+        (
+            "logistic",
+            Likelihood::DiscretizedLogistic {
+                levels,
+                components: 1,
+            },
+        ),
+        (
+            "logistics",
+            Likelihood::DiscretizedLogistic {
+                levels: 20,
+                components: 3,
+            },
+        ),
+    ]
+    .into_iter()
+    .map(|(name, likelihood)| model_file(name, 11, likelihood))
+    .collect()
+}
+
+/// `count` data with values below `levels`.
+pub fn grey_data(count: usize, levels: usize, seed: u64) -> Array2<u8> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    Array2::from_shape_fn((count, 30), |_| (rng.next_u32() as usize % levels) as u8)
+}
+
+fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
+    let binary = likelihood == Likelihood::Bernoulli;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut tensors = BTreeMap::new();
     let mut dense = |name: &str, inputs: usize, outputs: usize| {
@@ -68,19 +105,23 @@ pub fn tiny_model_file(name: &str, seed: u64) -> ModelFile {
     ];
     let decoder = vec![
         dense("decoder.0", 3, 8),
-        Layer::Silu,
+        if binary { Layer::Silu } else { Layer::Elu },
         dense("decoder.1", 8, 5),
-        Layer::Sigmoid,
+        if binary {
+            Layer::Sigmoid
+        } else {
+            Layer::Softplus
+        },
         dense("decoder.2", 5, 4),
         Layer::Exp,
-        dense("decoder.3", 4, 30),
+        dense("decoder.3", 4, 30 * likelihood.parameters()),
     ];
     bins::insert_standard_normal(&mut tensors, 6).unwrap();
     let description = Description {
-        version: 1,
+        version: if binary { 1 } else { 2 },
         name: name.to_owned(),
         data_shape: TINY_SHAPE.to_vec(),
-        likelihood: Likelihood::Bernoulli,
+        likelihood,
         latent: Latent {
             dim: 3,
             bin_precision: 6,

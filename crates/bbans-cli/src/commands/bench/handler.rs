@@ -23,11 +23,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // What is wrong with the options is said before any work.
     let expectations = args.expect.as_deref().map(Expectations::read).transpose()?;
     let models = load(args)?;
-    let subject = Subject::read(args, &models[0].1)?;
+    let mut subject = Subject::read(args, &models[0].1)?;
     let symbols: Vec<_> = models
         .iter()
         .map(|(_, model, _)| subject.symbols(model))
         .collect::<Result<_>>()?;
+    subject.shape_as(&models[0].1);
     let csv_file = args
         .csv
         .as_deref()

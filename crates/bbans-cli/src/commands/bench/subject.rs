@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use bbans::{DataReader, FileModel, VaeModel};
+use bbans::{DataReader, FileModel, LatentModel, VaeModel};
 use flate2::read::MultiGzDecoder;
 
 use super::Args;
@@ -85,6 +85,13 @@ impl Subject {
         let mut data = self.data.clone();
         bbans::symbols(model, &mut data.bytes).with_context(|| self.name.clone())?;
         Ok(data)
+    }
+
+    /// Gives data that came flat, as .amat text does, the shape that a model knows them by.
+    pub(super) fn shape_as(&mut self, model: &VaeModel) {
+        if self.data.shape.len() == 1 && self.data.dims() == model.dims() {
+            self.data.shape = model.shape().to_vec();
+        }
     }
 
     /// The data for rivals, and their number of levels: 2 if there are two values, 0 and another.
