@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod compare;
 mod data;
+mod import;
 mod png_files;
 mod round_trip;
 mod signals;

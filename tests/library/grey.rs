@@ -75,7 +75,15 @@ fn any_number_of_lanes_and_of_blocks_restores_the_data() {
 
 #[test]
 fn net_bits_of_data_from_the_model_are_the_bound() {
-    for model in models() {
+    for mut file in grey_model_files() {
+        // Bytes as they are, or wide posteriors, would drive latents out of the prior's bins, which the
+        // bound does not know of.
+        file.description.latent.log_sigma = [-3.0, -0.7];
+        let first = file.tensors.get_mut("encoder.0.weight").unwrap();
+        first.values.iter_mut().for_each(|w| *w /= 256.0);
+        file.description.latent.bin_precision = 12;
+        bbans::nn::bins::insert_standard_normal(&mut file.tensors, 12).unwrap();
+        let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
         let data = bbans::sample(&model, 2000, 1, 0).unwrap();
         let bounds = bbans::elbo(&model, data.view(), 16, 1, 0).unwrap();
         let bound: f64 = bounds.iter().map(bbans::Elbo::bits).sum();
@@ -83,8 +91,8 @@ fn net_bits_of_data_from_the_model_are_the_bound() {
         assert!(weighted < bound, "the importance-weighted bound is tighter");
         let coded = block::encode(&model, data.view(), 32).unwrap();
         let over = coded.net_bits / bound - 1.0;
-        // 64 bins are coarse for these posteriors; the published networks are held to half a percent.
-        assert!(over.abs() < 0.02, "{}: {over}", model.name());
+        // The draws of the latents are worth a few thousandths.
+        assert!(over.abs() < 0.006, "{}: {over}", model.name());
     }
 }
 

@@ -75,28 +75,31 @@ impl Expectations {
         json!(self.expect)
     }
 
-    /// Holds the expectations against the figures.
+    /// Whether all are of models that are measured.
     ///
     /// # Errors
-    /// If one is of a model that was not measured.
-    pub(super) fn check(&self, document: &Value) -> Result<Verdicts> {
-        let models = document["models"].as_array().map_or(&[][..], Vec::as_slice);
-        let mut verdicts = Vec::new();
-        for e in &self.expect {
-            let its = |m: &&Value| e.model.as_ref().is_none_or(|name| m["model"] == **name);
-            let mut any = false;
-            for model in models.iter().filter(its) {
-                any = true;
-                verdicts.push(e.verdict(model));
-            }
-            if !any {
+    /// If one is not.
+    pub(super) fn check_models(&self, names: &[&str]) -> Result<()> {
+        for model in self.expect.iter().filter_map(|e| e.model.as_deref()) {
+            if !names.contains(&model) {
                 bail!(
-                    "an expectation of the model {}, which was not measured",
-                    e.model.as_deref().unwrap_or_default()
+                    "an expectation of the model {model}, which is not measured; expected one of {}",
+                    names.join(", ")
                 );
             }
         }
-        Ok(Verdicts(verdicts))
+        Ok(())
+    }
+
+    /// Holds the expectations against the figures.
+    pub(super) fn check(&self, document: &Value) -> Verdicts {
+        let models = document["models"].as_array().map_or(&[][..], Vec::as_slice);
+        let its = |e: &Expectation, m: &Value| e.model.as_ref().is_none_or(|n| m["model"] == **n);
+        let each = self.expect.iter().flat_map(|e| {
+            let models = models.iter().filter(move |m| its(e, m));
+            models.map(move |m| e.verdict(m))
+        });
+        Verdicts(each.collect())
     }
 }
 

@@ -34,6 +34,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .as_deref()
         .map(|path| Output::create(path, args.force));
     let csv_file = csv_file.transpose()?;
+    if let Some(expectations) = &expectations {
+        let names: Vec<&str> = models.iter().map(|(_, model, _)| model.name()).collect();
+        expectations.check_models(&names)?;
+    }
     if let (Some(expectations), Some(notebook)) = (&expectations, &notebook) {
         notebook.append("expectation", json!({ "expected": expectations.to_json() }))?;
     }
@@ -80,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
 
     let document = figures::to_json(&bench);
-    let verdicts = expectations.map(|e| e.check(&document)).transpose()?;
+    let verdicts = expectations.map(|e| e.check(&document));
     if let Some(mut out) = csv_file {
         csv::write(&mut out, &bench)?;
         out.commit()?;

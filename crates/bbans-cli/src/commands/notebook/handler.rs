@@ -196,13 +196,14 @@ fn plot(records: &[(usize, Value)], figure: &str, folder: &Path, filter: &Filter
             }
         })
         .collect();
-    let lines: Vec<(String, Points)> = lines.into_iter().collect();
+    // A figure that was found once is a point.
+    let (points, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(_, p)| p.len() == 1);
     Plot {
         name: &name,
         title: &format!("{figure} over time"),
         x: "record of the notebook",
         y: figure,
-        points: lines.clone(),
+        points,
         lines,
         legend: SeriesLabelPosition::UpperRight,
     }

@@ -1,0 +1,116 @@
+//! Weights of other frameworks, and grey data, through the program.
+
+use crate::Folder;
+use crate::support::{TINY_SHAPE, golden, grey_data, idx, npy, tiny_model_file};
+
+/// The encoder and decoder of the small model, with their tensors' own names.
+const ARCH: &str = r#"{
+    "name": "mine", "data": {"shape": [6, 5]}, "latent": {"dim": 3},
+    "encoder": {
+        "layers": [
+            {"linear": "encoder.0", "transposed": true}, "relu",
+            {"linear": "encoder.1", "transposed": true}, "tanh"
+        ],
+        "mean_and_log_sigma": [{"linear": "encoder.2", "transposed": true}]
+    },
+    "decoder": [
+        {"linear": "decoder.0", "transposed": true}, "silu",
+        {"linear": "decoder.1", "transposed": true}, "sigmoid",
+        {"linear": "decoder.2", "transposed": true}, "exp",
+        {"linear": "decoder.3", "transposed": true}
+    ],
+    "likelihood": {"kind": "bernoulli", "outputs": "logits"}
+}"#;
+
+#[test]
+fn an_imported_model_compresses() {
+    let folder = Folder::new();
+    folder.write("w.safetensors", tiny_model_file("w", 7).to_bytes().unwrap());
+    folder.write("arch.json", ARCH);
+    let told = folder
+        .ok("import w.safetensors --arch arch.json -o m.safetensors")
+        .stderr;
+    assert!(
+        told.contains("unused tensors: latent.centres, latent.edges"),
+        "{told}"
+    );
+    let data = crate::support::tiny_data(100, 1);
+    folder.write("x", idx(&data, &TINY_SHAPE, 1));
+    folder.ok("compress x -m m.safetensors");
+    folder.ok("decompress x.bbans -o y -m m.safetensors");
+    assert_eq!(folder.read("x"), folder.read("y"));
+    folder.fails(
+        "import w.safetensors --arch arch.json -o m.safetensors",
+        &["m.safetensors exists"],
+    );
+}
+
+#[test]
+fn what_cannot_be_imported_leaves_nothing() {
+    let folder = Folder::new();
+    folder.write("w.safetensors", tiny_model_file("w", 7).to_bytes().unwrap());
+    folder.write("arch.json", ARCH);
+    let import =
+        |weights: &str, arch: &str| format!("import {weights} --arch {arch} -o m.safetensors");
+    folder.write("layer.json", ARCH.replace("tanh", "tahn"));
+    folder.fails(
+        &import("w.safetensors", "layer.json"),
+        &["layer.json", "tahn", "softplus"],
+    );
+    folder.write("shape.json", ARCH.replace("[6, 5]", "[6, 6]"));
+    folder.fails(
+        &import("w.safetensors", "shape.json"),
+        &["w.safetensors", "encoder.0.weight", "[30, 9]", "[36, 9]"],
+    );
+    folder.write("key.json", ARCH.replace("\"latent\"", "\"latents\""));
+    folder.fails(
+        &import("w.safetensors", "key.json"),
+        &["key.json", "latents"],
+    );
+    folder.write("cut.safetensors", &folder.read("w.safetensors")[..500]);
+    folder.fails(
+        &import("cut.safetensors", "arch.json"),
+        &["not a safetensors file"],
+    );
+    folder.fails(&import("nowhere", "arch.json"), &["nowhere"]);
+    folder.fails(&import("w.safetensors", "nowhere.json"), &["nowhere.json"]);
+}
+
+#[test]
+fn grey_data_go_through_every_command() {
+    let folder = Folder::new();
+    let golden = golden().join("grey/beta-binomial.safetensors");
+    std::fs::copy(golden, folder.path("grey.safetensors")).unwrap();
+    let data = grey_data(90, 256, 8);
+    for (name, content) in [
+        ("x.idx", idx(&data, &TINY_SHAPE, 1)),
+        ("x.npy", npy(&data, &TINY_SHAPE)),
+    ] {
+        folder.write(name, content);
+        folder.ok(&format!("compress {name} -m grey.safetensors"));
+        folder.ok(&format!("test {name}.bbans -m grey.safetensors"));
+        folder.ok(&format!(
+            "decompress {name}.bbans -o y -f -m grey.safetensors"
+        ));
+        assert_eq!(folder.read(name), folder.read("y"), "{name}");
+    }
+    folder.ok("sample -m grey.safetensors -o s.png -n 9");
+    folder.ok("sample -m grey.safetensors -o s.idx -n 50");
+    folder.ok("compress s.idx -m grey.safetensors");
+    folder.fails(
+        "sample -m grey.safetensors -o s.amat -n 9",
+        &["grey", ".idx"],
+    );
+    let text = folder
+        .ok("bench --data s.idx -m grey.safetensors --rivals built-in --samples 2")
+        .stdout;
+    assert!(
+        String::from_utf8(text)
+            .unwrap()
+            .contains("one byte a value")
+    );
+    folder.fails(
+        "bench --data x.idx -m tiny.safetensors",
+        &["grey", "binarize"],
+    );
+}
