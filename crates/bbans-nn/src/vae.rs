@@ -189,7 +189,7 @@ impl Vae {
     /// The likelihood `p(x|z)` for bin numbers `[lanes, latents]`.
     ///
     /// # Errors
-    /// As [`Vae::latents_of_bins`] and [`Vae::logits`].
+    /// As [`Vae::latents_of_bins`] and [`Vae::parameters`].
     pub fn decode(&self, bins: ArrayView2<'_, u16>) -> Result<Decoded<'_>> {
         let z = self.latents_of_bins(bins)?;
         Ok(Decoded {

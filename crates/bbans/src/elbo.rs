@@ -80,12 +80,13 @@ pub fn elbo_with<N: FnMut() -> f64>(
                 *kl += 0.5 * (m * m + (2.0 * s).exp() - 1.0) - s;
             }
             let mut draw = noise(bounds.len() + i);
-            for sample in i * samples..(i + 1) * samples {
+            let its = i * samples..(i + 1) * samples;
+            for (sample, log_ratio) in its.clone().zip(&mut log_ratios[its]) {
                 let column = z.column_mut(sample);
                 for ((z, &m), &s) in column.into_iter().zip(mean).zip(log_sigma) {
                     let e = draw();
                     *z = m + s.exp() * e as f32;
-                    log_ratios[sample] += 0.5 * (f64::from(*z).powi(2) - e * e) - f64::from(s);
+                    *log_ratio += 0.5 * (f64::from(*z).powi(2) - e * e) - f64::from(s);
                 }
             }
         }
