@@ -121,6 +121,7 @@ fn several_models_are_ranked_with_the_rivals_and_reported() {
             .starts_with(b"\x89PNG")
     );
     folder.fails("bench --limit 40 --csv f.csv", &["f.csv exists"]);
+    folder.fails("bench --limit 40 --report r", &["r exists"]);
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl OutputFolder {
         let empty = fs::read_dir(path).map(|mut entries| entries.next().is_none());
         if path.exists() && !empty.unwrap_or(false) {
             bail!(
-                "{} exists and is no empty folder; name another with -o",
+                "{} exists and is no empty folder; name another one",
                 path.display()
             );
         }
@@ -223,6 +223,31 @@ impl OutputFolder {
         // It has gone from its temporary name: there is nothing to remove.
         let _ = self.folder.keep();
         Ok(())
+    }
+}
+
+/// A folder for temporary files, gone when it is dropped or a signal ends the program.
+pub(crate) struct Scratch(TempDir);
+
+impl Scratch {
+    /// A new one, where the system keeps such.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn new() -> Result<Self> {
+        let folder = tempfile::tempdir().context("no folder for temporary files")?;
+        remember(folder.path());
+        Ok(Self(folder))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        forget(self.0.path());
     }
 }
 

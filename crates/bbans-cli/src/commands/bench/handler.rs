@@ -12,7 +12,7 @@ use super::measure::{bound, code, per_datum};
 use super::report::{Bench, ModelFigures, csv, figures, folder, table};
 use super::subject::Subject;
 use super::{Args, rivals, truth};
-use crate::support::output::Output;
+use crate::support::output::{Output, OutputFolder};
 use crate::support::{machine, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -34,6 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .as_deref()
         .map(|path| Output::create(path, args.force));
     let csv_file = csv_file.transpose()?;
+    let report = args.report.as_deref().map(OutputFolder::create);
+    let report = report.transpose()?;
     if let Some(expectations) = &expectations {
         let names: Vec<&str> = models.iter().map(|(_, model, _)| model.name()).collect();
         expectations.check_models(&names)?;
@@ -89,8 +91,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         csv::write(&mut out, &bench)?;
         out.commit()?;
     }
-    if let Some(path) = &args.report {
-        folder::write(path, &bench, &document)?;
+    if let Some(out) = report {
+        folder::write(out.path(), &bench, &document)?;
+        out.commit()?;
     }
     if let Some(notebook) = &notebook {
         let mut record = document.clone();

@@ -6,12 +6,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bbans::{DataReader, Elbo, Options, Report, VaeModel};
 use ndarray::ArrayView2;
 
 use crate::support::chain::chain;
 use crate::support::memory;
+use crate::support::output::Scratch;
 use crate::support::rows::DataSet;
 use crate::support::threads::on_threads;
 
@@ -24,7 +25,7 @@ pub(super) struct Coded {
 
 /// Compresses the data file `content` to a file, decodes that, and compares every byte.
 pub(super) fn code(model: &VaeModel, content: &Arc<Vec<u8>>, options: Options) -> Result<Coded> {
-    let folder = tempfile::tempdir().context("no folder for temporary files")?;
+    let folder = Scratch::new()?;
     let path = folder.path().join("bench.bbans");
     let reader = DataReader::open(Cursor::new(Bytes(content.clone())), "bench.png")?;
     let mut file = BufWriter::new(File::create(&path)?);

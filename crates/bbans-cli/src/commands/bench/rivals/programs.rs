@@ -9,6 +9,7 @@ use png::Filter;
 
 use super::layout::pack;
 use super::{Kind, Laid, Rival, as_depth, is_stream, png as png_files};
+use crate::support::output::Scratch;
 
 /// The path of a program, if it is installed.
 fn find(program: &str) -> Option<PathBuf> {
@@ -42,10 +43,6 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
     bail!("{program} ended with {}: {last}", output.status);
 }
 
-fn folder() -> Result<tempfile::TempDir> {
-    tempfile::tempdir().context("no folder for temporary files")
-}
-
 /// JPEG XL, by libjxl.
 pub(super) struct JpegXl;
 
@@ -67,7 +64,7 @@ impl Rival for JpegXl {
     }
 
     fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
-        let folder = folder()?;
+        let folder = Scratch::new()?;
         fs::write(
             folder.path().join("i.png"),
             png_files::write(laid, Filter::Adaptive)?,
@@ -78,7 +75,7 @@ impl Rival for JpegXl {
     }
 
     fn decode(&self, file: &[u8], laid: &Laid) -> Result<Vec<u8>> {
-        let folder = folder()?;
+        let folder = Scratch::new()?;
         fs::write(folder.path().join("i.jxl"), file)?;
         run(folder.path(), "djxl", &["i.jxl", "o.png"])?;
         let pixels = png_files::read(&fs::read(folder.path().join("o.png"))?)?;
@@ -106,7 +103,7 @@ impl Rival for Jbig {
         let Kind::Image { width, height, .. } = laid.kind else {
             bail!("not an image");
         };
-        let folder = folder()?;
+        let folder = Scratch::new()?;
         let mut pbm = format!("P4\n{width} {height}\n").into_bytes();
         pbm.extend(pack(&laid.bytes, width as usize));
         fs::write(folder.path().join("i.pbm"), pbm)?;
@@ -123,7 +120,7 @@ impl Rival for Jbig {
         let Kind::Image { width, .. } = laid.kind else {
             bail!("not an image");
         };
-        let folder = folder()?;
+        let folder = Scratch::new()?;
         fs::write(folder.path().join("i.jbg"), file)?;
         run(folder.path(), "jbgtopbm", &["i.jbg", "o.pbm"])?;
         let pbm = fs::read(folder.path().join("o.pbm"))?;
@@ -153,7 +150,7 @@ impl Rival for Zpaq {
     }
 
     fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
-        let folder = folder()?;
+        let folder = Scratch::new()?;
         fs::write(folder.path().join("data"), &laid.bytes)?;
         let arguments = ["add", "o.zpaq", "data", "-m5", "-t1"];
         run(folder.path(), "zpaq", &arguments)?;
@@ -161,7 +158,7 @@ impl Rival for Zpaq {
     }
 
     fn decode(&self, file: &[u8], _: &Laid) -> Result<Vec<u8>> {
-        let folder = folder()?;
+        let folder = Scratch::new()?;
         fs::write(folder.path().join("i.zpaq"), file)?;
         run(folder.path(), "zpaq", &["extract", "i.zpaq", "-t1"])?;
         Ok(fs::read(folder.path().join("data"))?)
