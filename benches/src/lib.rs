@@ -71,6 +71,7 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
         },
         encoder,
         decoder,
+        head: Vec::new(),
         training: None,
     };
     let bytes = ModelFile {

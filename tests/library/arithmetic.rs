@@ -1,13 +1,13 @@
 //! Exactness: the same bytes on every SIMD path, thread count and batch; agreement with candle.
 
-use bbans::nn::ModelFile;
 use bbans::nn::simd::Path;
+use bbans::nn::{Layer, ModelFile};
 use bbans::{FileModel, LatentModel, VaeModel};
 use bbans_train::Network;
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, Axis};
 
-use crate::support::{TINY_SHAPE, idx, tiny_data, tiny_model, tiny_model_file};
+use crate::support::{TINY_SHAPE, causal_model_file, idx, tiny_data, tiny_model, tiny_model_file};
 use crate::{compress, decompress};
 
 fn small() -> VaeModel {
@@ -63,6 +63,7 @@ fn a_row_does_not_depend_on_the_other_rows() {
 fn layers_agree_with_candle() {
     for file in [
         tiny_model_file("tiny", 7),
+        causal_model_file("causal", 3),
         ModelFile::from_bytes(bbans_models::MODELS[0].bytes).unwrap(),
     ] {
         let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
@@ -98,7 +99,7 @@ fn tensor(x: &Array2<f32>) -> Tensor {
 
 fn compare(
     file: &ModelFile,
-    layers: &[bbans::nn::Layer],
+    layers: &[Layer],
     input: &Array2<f32>,
     exact: &[Array2<f32>],
     candle: &[Tensor],
@@ -114,13 +115,19 @@ fn compare(
         };
         for ((j, row), &ours) in exact[i].indexed_iter() {
             let scale = match layer {
-                bbans::nn::Layer::Dense { name } => {
+                Layer::Dense { name } | Layer::Cells { name, .. } => {
                     let w = &file.tensors[&format!("{name}.weight")];
                     let b = &file.tensors[&format!("{name}.bias")];
-                    let outputs = w.shape[1];
-                    let sum: f32 = before
+                    let &[inputs, outputs] = w.shape.as_slice() else {
+                        panic!("{name}: {:?}", w.shape)
+                    };
+                    let (cell, j) = (j / outputs, j % outputs);
+                    let its = before
                         .column(row)
-                        .iter()
+                        .into_iter()
+                        .skip(cell * inputs)
+                        .take(inputs);
+                    let sum: f32 = its
                         .enumerate()
                         .map(|(k, x)| (x * w.values[k * outputs + j]).abs())
                         .sum();
@@ -142,7 +149,14 @@ fn compare(
 #[test]
 fn the_elbo_agrees_with_candle() {
     let file = ModelFile::from_bytes(bbans_models::MODELS[0].bytes).unwrap();
-    let (model, network) = (small(), Network::from_model_file(&file).unwrap());
+    for file in [file, causal_model_file("causal", 3)] {
+        elbo_agrees_with_candle(&file);
+    }
+}
+
+fn elbo_agrees_with_candle(file: &ModelFile) {
+    let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
+    let network = Network::from_model_file(file).unwrap();
     let x = bbans::sample(&model, 50, 3, 0).unwrap();
     for (i, row) in x.axis_chunks_iter(Axis(0), 1).enumerate() {
         let ours = bbans::elbo_with(&model, row, 1, |_| || 0.0).unwrap()[0];
@@ -163,5 +177,5 @@ fn the_elbo_agrees_with_candle() {
         );
     }
     assert_eq!(model.dims(), x.ncols());
-    assert_eq!(model.name(), "mnist-binary-small");
+    assert_eq!(model.name(), file.description.name);
 }

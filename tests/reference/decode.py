@@ -3,6 +3,7 @@
 Slow and plain, with nothing but Python's standard library, for IDX, .amat and .npy files. It leaves out the two
 BLAKE3 digests, which the standard library does not have.
 """
+import itertools
 import json
 import math
 import struct
@@ -170,7 +171,7 @@ class Model:
         size = struct.unpack("<Q", data[:8])[0]
         header = json.loads(data[8:8 + size])
         d = self.description = json.loads(header.pop("__metadata__")["bbans"])
-        need(d["version"] in (1, 2), "another kind of model")
+        need(d["version"] in (1, 2, 3), "another kind of model")
         self.tensors = {}
         for name, t in header.items():
             start, end = t["data_offsets"]
@@ -182,24 +183,47 @@ class Model:
 
     def run(self, layers, x):
         for layer in layers:
-            if layer["op"] != "dense":
+            if layer["op"] in OPS:
                 x = [OPS[layer["op"]](v) for v in x]
-                continue
-            (inputs, outputs), w = self.tensors[layer["name"] + ".weight"]
-            y = list(self.tensors[layer["name"] + ".bias"][1])
-            for k in range(inputs):
-                for j in range(outputs):
-                    y[j] = f32(y[j] + f32(x[k] * w[k * outputs + j]))
-            x = y
+            elif layer["op"] == "tiles":
+                rows, columns, height, width = (layer[k] for k in ("rows", "columns", "height", "width"))
+                channels, y = len(x) // (rows * columns * height * width), []
+                for r, i, c, j in itertools.product(range(rows), range(height), range(columns), range(width)):
+                    at = (((r * columns + c) * height + i) * width + j) * channels
+                    y += x[at:at + channels]
+                x = y
+            else:
+                count = layer.get("count", 1)
+                size = len(x) // count
+                x = [v for i in range(count) for v in self.dense(layer["name"], x[i * size:(i + 1) * size])]
         return x
 
+    def dense(self, name, x):
+        (inputs, outputs), w = self.tensors[name + ".weight"]
+        y = list(self.tensors[name + ".bias"][1])
+        for k in range(inputs):
+            for j in range(outputs):
+                y[j] = f32(y[j] + f32(x[k] * w[k * outputs + j]))
+        return y
+
     def likelihood(self, z):
+        """The table of dimension d, given the symbols before it."""
         y = self.run(self.description["decoder"], [self.centres[b] for b in z])
-        if self.description["likelihood"] == "bernoulli":
-            return [table_of_mass(mass(v)) for v in y]
-        (kind, options), = self.description["likelihood"].items()
         each = len(y) // self.dims
-        return [table_of_starts(starts(kind, options, y[d * each:(d + 1) * each])) for d in range(self.dims)]
+        if self.description["likelihood"] == "bernoulli":
+            return lambda d, x: table_of_mass(mass(y[d]))
+        (kind, options), = self.description["likelihood"].items()
+        if kind == "causal_bernoulli":
+            return lambda d, x: table_of_mass(mass(self.causal(options, d, y[d * each:(d + 1) * each], x)))
+        return lambda d, x: table_of_starts(starts(kind, options, y[d * each:(d + 1) * each]))
+
+    def causal(self, options, d, channels, x):
+        (height, width), above, side = self.description["data_shape"], options["above"], options["side"]
+        row, column = divmod(d, width)
+        window = [(row + i, column + j) for i in range(-above, 0) for j in range(-side, side + 1)]
+        window += [(row, column + j) for j in range(-side, 0)]
+        near = [float(x[r * width + c]) if r >= 0 and 0 <= c < width else 0.0 for r, c in window]
+        return self.run(self.description["head"], channels + near)[0]
 
     def posterior(self, x):
         y = self.run(self.description["encoder"], [float(v) for v in x])
@@ -293,7 +317,7 @@ def decode_block(model, lanes, count, initial, growth, words):
         tables, x = [model.likelihood(row) for row in z], [[0] * model.dims for _ in range(w)]
         for d in range(model.dims):
             for i in range(w):
-                x[i][d] = message.pop(i, tables[i][d])
+                x[i][d] = message.pop(i, tables[i](d, x[i]))
         posteriors = [model.posterior(row) for row in x]
         for k in reversed(range(model.latents)):
             for i in reversed(range(w)):

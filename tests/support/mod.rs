@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bbans::VaeModel;
 use bbans::nn::description::Latent;
-use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, bins};
+use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, Window, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -67,7 +67,55 @@ pub fn grey_model_files() -> Vec<ModelFile> {
     ]
     .into_iter()
     .map(|(name, likelihood)| model_file(name, 11, likelihood))
+    .chain([causal_model_file("causal", 11)])
     .collect()
+}
+
+/// A model whose decoder is autoregressive in a small window: images of 6 rows and 5 columns, in
+/// cells of 2 by 5 pixels.
+pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
+    let window = Window {
+        channels: 2,
+        above: 2,
+        side: 1,
+    };
+    let mut file = model_file(name, seed, Likelihood::CausalBernoulli(window));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed + 1);
+    let mut add = |name: &str, inputs: usize, outputs: usize| {
+        for (part, shape) in [("weight", vec![inputs, outputs]), ("bias", vec![outputs])] {
+            let count = shape.iter().product();
+            let draw = |_| 4.0 * (rng.next_u32() as f32 / u32::MAX as f32 - 0.5);
+            let values = (0..count).map(draw).collect();
+            let tensor = Tensor::new(shape, values).unwrap();
+            file.tensors.insert(format!("{name}.{part}"), tensor);
+        }
+        name.to_owned()
+    };
+    let cells = add("decoder.3", 4, 20);
+    let head = [add("head.0", window.inputs(), 6), add("head.1", 6, 1)];
+    let description = &mut file.description;
+    description.version = 3;
+    description.decoder.pop();
+    description.decoder.pop();
+    let features = add("decoder.2", 5, 12);
+    description.decoder.pop();
+    description.decoder.extend([
+        Layer::Dense { name: features },
+        Layer::Relu,
+        Layer::Cells {
+            name: cells,
+            count: 3,
+        },
+        Layer::Tiles {
+            rows: 3,
+            columns: 1,
+            height: 2,
+            width: 5,
+        },
+    ]);
+    let [first, second] = head.map(|name| Layer::Dense { name });
+    description.head = vec![first, Layer::Silu, second];
+    file
 }
 
 /// `count` data with values below `levels`.
@@ -129,6 +177,7 @@ fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
         },
         encoder,
         decoder,
+        head: Vec::new(),
         training: None,
     };
     ModelFile {

@@ -10,13 +10,17 @@ use crate::tables::MAX_LEVELS;
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
-pub const DESCRIPTION_VERSION: u32 = 2;
+pub const DESCRIPTION_VERSION: u32 = 3;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
 /// It keeps every size computed from a description far from overflow.
 pub const MAX_DIM: usize = 1 << 24;
 
+/// Most channels of a pixel.
+const MAX_CHANNELS: usize = 1024;
+/// Most rows above a pixel, and columns aside.
+const MAX_WINDOW: usize = 16;
 /// Most components of a mixture.
 const MAX_COMPONENTS: usize = 64;
 
@@ -24,7 +28,7 @@ const MAX_COMPONENTS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// 1, or 2 for a likelihood or a layer that version 1 does not have.
+    /// 1, or 2 or 3 for a likelihood or a layer that the versions before do not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
@@ -38,6 +42,9 @@ pub struct Description {
     pub encoder: Vec<Layer>,
     /// From `[latent]` to the parameters of the likelihood.
     pub decoder: Vec<Layer>,
+    /// For a causal likelihood: from a pixel's channels and neighbours to its parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub head: Vec<Layer>,
     /// How the model was made. The codec does not read it, and the fingerprint leaves it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<serde_json::Value>,
@@ -69,20 +76,54 @@ pub enum Likelihood {
         /// Number of logistic distributions that are mixed, 1 to 64.
         components: usize,
     },
+    /// One logit for each pixel of an image `[height, width]`, from the network
+    /// [`Description::head`] on the pixel's channels, which the decoder gives, and on its causal
+    /// neighbours: pixels that come before it, row by row. Pixels are 0 or 1; beyond the edge all
+    /// are 0. The idea is PixelCNN's (van den Oord, Kalchbrenner & Kavukcuoglu 2016) over latents
+    /// (PixelVAE, Gulrajani et al. 2017), with a window so small that decoding is fast.
+    CausalBernoulli(Window),
+}
+
+/// What a pixel's distribution sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Numbers that the decoder gives for each pixel.
+    pub channels: usize,
+    /// Rows above the pixel's.
+    pub above: usize,
+    /// Columns to either side of the pixel's; in its own row, to the left alone.
+    pub side: usize,
+}
+
+impl Window {
+    /// Rows and columns of the neighbours, relative to the pixel, in order: the rows from the top,
+    /// each from the left.
+    pub fn neighbours(self) -> impl Iterator<Item = (isize, isize)> + Clone {
+        // Bounded by validation.
+        let (above, side) = (self.above as isize, self.side as isize);
+        let rows = (-above..0).flat_map(move |y| (-side..=side).map(move |x| (y, x)));
+        rows.chain((-side..0).map(|x| (0, x)))
+    }
+
+    /// Inputs of the head: the channels, then the neighbours.
+    pub fn inputs(self) -> usize {
+        self.channels + self.above * (2 * self.side + 1) + self.side
+    }
 }
 
 impl Likelihood {
     /// Number of symbols of an observed dimension: `0..levels`.
     pub fn levels(self) -> usize {
         match self {
-            Self::Bernoulli => 2,
+            Self::Bernoulli | Self::CausalBernoulli(_) => 2,
             Self::BetaBinomial { levels }
             | Self::Categorical { levels }
             | Self::DiscretizedLogistic { levels, .. } => levels,
         }
     }
 
-    /// Number of parameters of an observed dimension.
+    /// Number of parameters of an observed dimension: what the decoder network gives for it.
     pub fn parameters(self) -> usize {
         match self {
             Self::Bernoulli => 1,
@@ -90,6 +131,7 @@ impl Likelihood {
             Self::Categorical { levels } => levels,
             Self::DiscretizedLogistic { components: 1, .. } => 2,
             Self::DiscretizedLogistic { components, .. } => 3 * components,
+            Self::CausalBernoulli(window) => window.channels,
         }
     }
 
@@ -107,6 +149,19 @@ impl Likelihood {
             {
                 Err(Error::new(format!(
                     "the likelihood mixes {components} components; expected 1 to {MAX_COMPONENTS}"
+                )))
+            }
+            Self::CausalBernoulli(Window {
+                channels,
+                above,
+                side,
+            }) if !(1..=MAX_CHANNELS).contains(&channels)
+                || above > MAX_WINDOW
+                || side > MAX_WINDOW =>
+            {
+                Err(Error::new(format!(
+                    "the likelihood sees {channels} channels, {above} rows above and {side} columns \
+                     aside; expected 1 to {MAX_CHANNELS}, and at most {MAX_WINDOW}"
                 )))
             }
             _ => Ok(()),
@@ -149,6 +204,26 @@ pub enum Layer {
     Elu,
     /// `ln(1 + e^x)`.
     Softplus,
+    /// The inputs are `count` parts, one after another; the same dense layer on each of them.
+    Cells {
+        /// Prefix of the two tensors' names.
+        name: String,
+        /// Number of parts.
+        count: usize,
+    },
+    /// Puts an image together of `rows` by `columns` cells, row by row, each of `height` by `width`
+    /// pixels, row by row, of as many channels as there are: the pixels' channels, row by row of the
+    /// whole image.
+    Tiles {
+        /// Rows of cells.
+        rows: usize,
+        /// Columns of cells.
+        columns: usize,
+        /// Rows of pixels in a cell.
+        height: usize,
+        /// Columns of pixels in a cell.
+        width: usize,
+    },
 }
 
 impl Description {
@@ -195,13 +270,18 @@ impl Description {
 
     /// The oldest version of the description that has this likelihood and these layers.
     pub fn oldest_version(&self) -> u32 {
-        let mut layers = self.encoder.iter().chain(&self.decoder);
-        let new = layers.any(|layer| matches!(layer, Layer::Elu | Layer::Softplus));
-        if new || self.likelihood != Likelihood::Bernoulli {
-            2
-        } else {
-            1
-        }
+        let layers = self.encoder.iter().chain(&self.decoder).chain(&self.head);
+        let of_layers = layers.map(|layer| match layer {
+            Layer::Cells { .. } | Layer::Tiles { .. } => 3,
+            Layer::Elu | Layer::Softplus => 2,
+            _ => 1,
+        });
+        let of_likelihood = match self.likelihood {
+            Likelihood::Bernoulli => 1,
+            Likelihood::CausalBernoulli(_) => 3,
+            _ => 2,
+        };
+        of_layers.fold(of_likelihood, u32::max)
     }
 
     /// Checks every field that needs no tensor.
@@ -215,6 +295,12 @@ impl Description {
             )));
         }
         self.likelihood.validate()?;
+        let causal = matches!(self.likelihood, Likelihood::CausalBernoulli(_));
+        if causal && self.data_shape.len() != 2 || causal == self.head.is_empty() {
+            return Err(Error::new(
+                "a causal likelihood, and it alone, is of images [height, width] and has a head",
+            ));
+        }
         if dims * self.likelihood.parameters() > MAX_DIM {
             return Err(Error::new(format!(
                 "{dims} dimensions of {} parameters each; the limit is {MAX_DIM} in all",

@@ -1,6 +1,6 @@
 //! What a compressed file knows its model by.
 
-use crate::description::{Description, Layer, Likelihood};
+use crate::description::{Description, Layer, Likelihood, Window};
 use crate::model_file::ModelFile;
 
 /// BLAKE3 over every field of the description that the codec reads and over the tensors, in a
@@ -14,6 +14,7 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
         latent,
         encoder,
         decoder,
+        head,
         ..
     } = &file.description;
     h.text("bbans model");
@@ -34,6 +35,14 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
             h.number(levels as u64);
             h.number(components as u64);
         }
+        Likelihood::CausalBernoulli(Window {
+            channels,
+            above,
+            side,
+        }) => {
+            h.text("causal_bernoulli");
+            h.numbers(&[channels, above, side]);
+        }
     }
     h.number(latent.dim as u64);
     h.number(u64::from(latent.bin_precision));
@@ -41,9 +50,12 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
         .log_sigma
         .iter()
         .for_each(|v| h.number(u64::from(v.to_bits())));
-    for layers in [encoder, decoder] {
+    let networks = [encoder, decoder, head];
+    // A model without a head is as in the versions that had none.
+    let count = if head.is_empty() { 2 } else { 3 };
+    for layers in &networks[..count] {
         h.number(layers.len() as u64);
-        for layer in layers {
+        for layer in layers.iter() {
             match layer {
                 Layer::Dense { name } => {
                     h.text("dense");
@@ -56,6 +68,20 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
                 Layer::Exp => h.text("exp"),
                 Layer::Elu => h.text("elu"),
                 Layer::Softplus => h.text("softplus"),
+                Layer::Cells { name, count } => {
+                    h.text("cells");
+                    h.text(name);
+                    h.number(*count as u64);
+                }
+                Layer::Tiles {
+                    rows,
+                    columns,
+                    height,
+                    width,
+                } => {
+                    h.text("tiles");
+                    h.numbers(&[*rows, *columns, *height, *width]);
+                }
             }
         }
     }

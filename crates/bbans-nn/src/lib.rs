@@ -6,6 +6,7 @@
 //! docs/format.md writes the arithmetic down.
 
 pub mod bins;
+mod causal;
 mod dense;
 pub mod description;
 mod error;
@@ -19,8 +20,9 @@ mod sparse;
 mod tables;
 mod vae;
 
+pub use causal::{Channels, Images};
 pub use dense::Dense;
-pub use description::{Description, Layer, Likelihood};
+pub use description::{Description, Layer, Likelihood, Window};
 pub use error::{Error, Result};
 pub use model_file::{ModelFile, Tensor};
 pub use network::Network;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::description::Description;
@@ -9,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// Key of the description in the metadata of the safetensors file.
 const METADATA_KEY: &str = "bbans";
+/// Version of the description from which on tensors may be of 16-bit floats.
+const HALF_SINCE: u32 = 3;
 
 /// A tensor of a model: finite `f32` values, row-major, without negative zeros.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,12 +57,37 @@ impl Tensor {
     }
 }
 
+impl Tensor {
+    /// The nearest tensor of 16-bit floats.
+    ///
+    /// # Errors
+    /// If a value is too large for one.
+    pub fn halved(self) -> Result<Self> {
+        let values = self.values.iter().map(|&v| f16::from_f32(v).to_f32());
+        Self::new(self.shape, values.collect())
+    }
+
+    /// Type and bytes in a file; 16-bit floats if they are allowed and exact.
+    fn stored(&self, half: bool) -> (Dtype, Vec<u8>) {
+        let exact = |&v: &f32| f16::from_f32(v).to_f32() == v;
+        if half && self.values.iter().all(exact) {
+            let bytes = self
+                .values
+                .iter()
+                .flat_map(|&v| f16::from_f32(v).to_le_bytes());
+            return (Dtype::F16, bytes.collect());
+        }
+        let bytes = self.values.iter().flat_map(|v| v.to_le_bytes());
+        (Dtype::F32, bytes.collect())
+    }
+}
+
 impl ModelFile {
     /// Parses the bytes of a model file.
     ///
     /// # Errors
-    /// If the bytes are not safetensors, carry no description, or hold a tensor that is not `f32`
-    /// or not finite.
+    /// If the bytes are not safetensors, carry no description, or hold a tensor that is not of a type
+    /// that its version has, or not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let bad = |e: safetensors::SafeTensorError| {
             Error::new(format!(
@@ -81,8 +109,8 @@ impl ModelFile {
         let file = SafeTensors::deserialize(bytes).map_err(bad)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
-            let tensor =
-                read_tensor(&view).map_err(|e| Error::new(format!("tensor {name}: {e}")))?;
+            let tensor = read_tensor(&view, description.version >= HALF_SINCE)
+                .map_err(|e| Error::new(format!("tensor {name}: {e}")))?;
             tensors.insert(name.to_owned(), tensor);
         }
         Ok(Self {
@@ -91,25 +119,24 @@ impl ModelFile {
         })
     }
 
-    /// The bytes of the model file. The same model gives the same bytes.
+    /// The bytes of the model file. The same model gives the same bytes. From version 3 of the
+    /// description on, tensors whose values all are 16-bit floats are written so.
     ///
     /// # Errors
     /// If the description cannot be written as JSON or a shape does not fit its values.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_string(&self.description)
             .map_err(|e| Error::new(format!("the description cannot be written: {e}")))?;
-        let bytes: Vec<(&String, &Tensor, Vec<u8>)> = (self.tensors.iter())
+        let half = self.description.version >= HALF_SINCE;
+        let bytes: Vec<(&String, &Tensor, Dtype, Vec<u8>)> = (self.tensors.iter())
             .map(|(name, t)| {
-                (
-                    name,
-                    t,
-                    t.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                )
+                let (dtype, bytes) = t.stored(half);
+                (name, t, dtype, bytes)
             })
             .collect();
         let views = bytes
             .iter()
-            .map(|(name, t, b)| Ok((*name, TensorView::new(Dtype::F32, t.shape.clone(), b)?)))
+            .map(|(name, t, dtype, b)| Ok((*name, TensorView::new(*dtype, t.shape.clone(), b)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
         views
@@ -137,13 +164,24 @@ impl ModelFile {
     }
 }
 
-fn read_tensor(view: &TensorView<'_>) -> Result<Tensor> {
-    if view.dtype() != Dtype::F32 {
-        return Err(Error::new(format!("type {:?}; expected F32", view.dtype())));
-    }
-    let values = view
-        .data()
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    Tensor::new(view.shape().to_vec(), values.collect())
+fn read_tensor(view: &TensorView<'_>, half: bool) -> Result<Tensor> {
+    let data = view.data();
+    let values = match view.dtype() {
+        Dtype::F32 => {
+            let (values, _) = data.as_chunks();
+            values.iter().map(|&b| f32::from_le_bytes(b)).collect()
+        }
+        Dtype::F16 if half => {
+            let (values, _) = data.as_chunks();
+            values
+                .iter()
+                .map(|&b| f16::from_le_bytes(b).to_f32())
+                .collect()
+        }
+        other => {
+            let expected = if half { "F32 or F16" } else { "F32" };
+            return Err(Error::new(format!("type {other:?}; expected {expected}")));
+        }
+    };
+    Tensor::new(view.shape().to_vec(), values)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 use pulp::{Simd, WithSimd};
 
 use crate::dense::Dense;
@@ -24,6 +24,19 @@ pub struct Network {
 enum Step {
     Dense(Dense),
     Map(Activation),
+    /// The same layer on that many parts of the inputs.
+    Cells(Dense, usize),
+    Tiles(Tiles),
+}
+
+/// Cells of pixels that are put together to an image.
+#[derive(Debug, Clone, Copy)]
+struct Tiles {
+    rows: usize,
+    columns: usize,
+    height: usize,
+    width: usize,
+    channels: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +65,32 @@ impl Network {
                     let dense = read_dense(file, name, width)?;
                     width = dense.outputs();
                     Step::Dense(dense)
+                }
+                Layer::Cells { name, count } => {
+                    let dense = read_dense(file, name, parts(width, *count, name)?)?;
+                    width = dense.outputs().saturating_mul(*count);
+                    if width > MAX_DIM {
+                        return Err(Error::new(format!(
+                            "layer {name} has {width} outputs; the limit is {MAX_DIM}"
+                        )));
+                    }
+                    Step::Cells(dense, *count)
+                }
+                &Layer::Tiles {
+                    rows,
+                    columns,
+                    height,
+                    width: columns_of_cell,
+                } => {
+                    let sizes = [rows, columns, height, columns_of_cell];
+                    let pixels = sizes.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+                    Step::Tiles(Tiles {
+                        rows,
+                        columns,
+                        height,
+                        width: columns_of_cell,
+                        channels: parts(width, pixels.unwrap_or(0), "tiles")?,
+                    })
                 }
                 Layer::Relu => Step::Map(Activation::Relu),
                 Layer::Silu => Step::Map(Activation::Silu),
@@ -175,6 +214,8 @@ fn apply(steps: &[Step], path: Path, mut y: Array2<f32>) -> Result<Array2<f32>> 
     for step in steps {
         match step {
             Step::Dense(dense) => y = dense.forward(path, y.view())?,
+            Step::Cells(dense, count) => y = on_cells(dense, *count, path, &y)?,
+            Step::Tiles(tiles) => y = tiles.put_together(&y),
             Step::Map(activation) => {
                 if let Some(values) = y.as_slice_mut() {
                     path.run(Map {
@@ -186,6 +227,54 @@ fn apply(steps: &[Step], path: Path, mut y: Array2<f32>) -> Result<Array2<f32>> 
         }
     }
     Ok(y)
+}
+
+fn on_cells(dense: &Dense, count: usize, path: Path, x: &Array2<f32>) -> Result<Array2<f32>> {
+    let (inputs, lanes) = (x.nrows() / count, x.ncols());
+    let outputs = dense.outputs();
+    let mut y = Array2::zeros((outputs * count, lanes));
+    let parts = y.as_slice_mut().unwrap_or_default();
+    for (i, part) in parts.chunks_exact_mut((outputs * lanes).max(1)).enumerate() {
+        let cell = x.slice_axis(Axis(0), Slice::from(i * inputs..(i + 1) * inputs));
+        dense.forward_outputs(path, cell, 0..outputs, part)?;
+    }
+    Ok(y)
+}
+
+impl Tiles {
+    /// `[cells, pixels of a cell, channels, lanes]` to `[pixels, channels, lanes]`.
+    fn put_together(&self, x: &Array2<f32>) -> Array2<f32> {
+        let Self {
+            rows,
+            columns,
+            height,
+            width,
+            channels,
+        } = *self;
+        let mut y = Array2::zeros(x.dim());
+        let run = width * channels * x.ncols();
+        if let (Some(from), Some(to), 1..) = (x.as_slice(), y.as_slice_mut(), run) {
+            // Rows of a cell are runs of the image's rows.
+            for (i, line) in from.chunks_exact(run).enumerate() {
+                let (cell, line_of_cell) = (i / height, i % height);
+                let row = cell / columns * height + line_of_cell;
+                let at = row * columns + cell % columns;
+                to[at * run..(at + 1) * run].copy_from_slice(line);
+            }
+        }
+        debug_assert_eq!(x.nrows(), rows * columns * height * width * channels);
+        y
+    }
+}
+
+/// Size of each of `count` parts of a layer's inputs.
+fn parts(inputs: usize, count: usize, name: &str) -> Result<usize> {
+    if count == 0 || !inputs.is_multiple_of(count) {
+        return Err(Error::new(format!(
+            "layer {name} takes {count} parts of its inputs, of which there are {inputs}"
+        )));
+    }
+    Ok(inputs / count)
 }
 
 fn read_dense(file: &ModelFile, name: &str, inputs: usize) -> Result<Dense> {

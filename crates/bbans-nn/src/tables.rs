@@ -55,7 +55,7 @@ fn tables(likelihood: Likelihood, parameters: &[f32], starts: &mut [u32]) {
             row
         };
         match likelihood {
-            Likelihood::Bernoulli => categorical(
+            Likelihood::Bernoulli | Likelihood::CausalBernoulli(_) => categorical(
                 2,
                 |k| if k == 0 { [0.0; WIDTH] } else { row(0) },
                 &mut cumulative,

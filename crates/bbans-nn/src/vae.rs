@@ -7,6 +7,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis, Zip};
 
 use crate::bins::{CENTRES, EDGES};
+use crate::causal::Channels;
 use crate::description::{Description, Likelihood};
 use crate::error::{Error, Result};
 use crate::fingerprint::fingerprint;
@@ -23,6 +24,8 @@ pub struct Vae {
     dims: usize,
     encoder: Network,
     decoder: Network,
+    /// Of a causal likelihood.
+    head: Option<Network>,
     edges: Vec<f32>,
     centres: Vec<f32>,
     path: Path,
@@ -71,6 +74,12 @@ impl Vae {
                 latent,
                 dims * description.likelihood.parameters(),
             )?,
+            head: match description.likelihood {
+                Likelihood::CausalBernoulli(window) => {
+                    Some(Network::new(&description.head, file, window.inputs(), 1)?)
+                }
+                _ => None,
+            },
             edges,
             centres: file.tensor(CENTRES, &[bins])?.values.clone(),
             path: Path::detect(),
@@ -184,6 +193,29 @@ impl Vae {
     /// If the height is another, or the network's result is infinite or NaN.
     pub fn parameters(&self, z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         self.decoder.forward(self.path, z)
+    }
+
+    /// What a causal likelihood depends on, for latents `[latents, lanes]`; `None` if the likelihood is
+    /// another.
+    ///
+    /// # Errors
+    /// As [`Vae::parameters`].
+    pub fn channels(&self, z: ArrayView2<'_, f32>) -> Result<Option<Channels<'_>>> {
+        let (Some(head), Likelihood::CausalBernoulli(window)) = (&self.head, self.likelihood())
+        else {
+            return Ok(None);
+        };
+        let &[height, width] = self.description.data_shape.as_slice() else {
+            return Err(Error::new("a causal likelihood of data that are no images"));
+        };
+        Ok(Some(Channels {
+            head,
+            path: self.path,
+            window,
+            height,
+            width,
+            values: self.parameters(z)?,
+        }))
     }
 
     /// The likelihood `p(x|z)` for bin numbers `[lanes, latents]`.

@@ -6,9 +6,10 @@ use candle_core::{Device, Tensor, Var};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
+use crate::head::{Geometry, causal_nats};
 use crate::loss::bernoulli_nats;
 use crate::noise::fill_normal;
-use crate::preset::Architecture;
+use crate::preset::{Architecture, Pixels};
 
 /// Range of the posterior's log standard deviation.
 const LOG_SIGMA: [f32; 2] = [-8.0, 4.0];
@@ -47,9 +48,14 @@ impl Network {
             latent,
             decoder_hidden,
             bin_precision,
+            pixels,
         } = architecture;
         let encoder_sizes = [&[dims], encoder_hidden.as_slice(), &[2 * latent]].concat();
-        let decoder_sizes = [&[*latent], decoder_hidden.as_slice(), &[dims]].concat();
+        let features = match pixels {
+            Some(p) => p.cells[0] * p.cells[1] * p.cell_features,
+            None => dims,
+        };
+        let decoder_sizes = [&[*latent], decoder_hidden.as_slice(), &[features]].concat();
         let mut network = Self {
             description: Description {
                 version: 1,
@@ -63,6 +69,7 @@ impl Network {
                 },
                 encoder: layers("encoder", encoder_sizes.len() - 1),
                 decoder: layers("decoder", decoder_sizes.len() - 1),
+                head: Vec::new(),
                 training: None,
             },
             vars: Vec::new(),
@@ -75,7 +82,73 @@ impl Network {
                 network.add(&format!("{part}.{i}"), &weight, &bias)?;
             }
         }
+        if let Some(pixels) = pixels {
+            network.add_pixels(pixels, shape, rng)?;
+        }
+        let description = &mut network.description;
+        description.version = description.oldest_version();
         Ok(network)
+    }
+
+    /// From features of cells to pixels, and the head.
+    fn add_pixels(&mut self, pixels: &Pixels, shape: &[usize], rng: &mut ChaCha8Rng) -> Result<()> {
+        let Pixels {
+            cells: [rows, columns],
+            cell_features,
+            window,
+            head_hidden,
+        } = pixels;
+        let &[height, width] = shape else {
+            return Err(Error::new(format!(
+                "data of shape {shape:?}; this preset is for images [height, width]"
+            )));
+        };
+        if *rows == 0 || *columns == 0 || height % rows != 0 || width % columns != 0 {
+            return Err(Error::new(format!(
+                "images of {height} by {width} pixels cannot be cut into {rows} by {columns} cells; \
+                 this preset needs other sizes"
+            )));
+        }
+        let (cell_height, cell_width) = (height / rows, width / columns);
+        let name = format!("decoder.{}", 1 + self.description.decoder.len() / 2);
+        let mut add = |name: &str, inputs: usize, outputs: usize| -> Result<()> {
+            let weight = glorot(inputs, outputs, rng)?;
+            let bias = Tensor::zeros(outputs, candle_core::DType::F32, &Device::Cpu)?;
+            self.add(name, &weight, &bias)
+        };
+        add(
+            &name,
+            *cell_features,
+            cell_height * cell_width * window.channels,
+        )?;
+        let head_sizes = [&[window.inputs()], head_hidden.as_slice(), &[1]].concat();
+        for (i, pair) in head_sizes.windows(2).enumerate() {
+            add(&format!("head.{i}"), pair[0], pair[1])?;
+        }
+        let description = &mut self.description;
+        description.likelihood = Likelihood::CausalBernoulli(*window);
+        description.decoder.extend([
+            Layer::Relu,
+            Layer::Cells {
+                name,
+                count: rows * columns,
+            },
+            Layer::Tiles {
+                rows: *rows,
+                columns: *columns,
+                height: cell_height,
+                width: cell_width,
+            },
+        ]);
+        for i in 0..head_sizes.len() - 1 {
+            if i > 0 {
+                description.head.push(Layer::Silu);
+            }
+            description.head.push(Layer::Dense {
+                name: format!("head.{i}"),
+            });
+        }
+        Ok(())
     }
 
     /// The network of a model file.
@@ -93,8 +166,9 @@ impl Network {
             .encoder
             .iter()
             .chain(&file.description.decoder)
+            .chain(&file.description.head)
         {
-            let Layer::Dense { name } = layer else {
+            let (Layer::Dense { name } | Layer::Cells { name, .. }) = layer else {
                 continue;
             };
             let tensor = |suffix: &str| -> Result<Tensor> {
@@ -148,9 +222,15 @@ impl Network {
     /// # Errors
     /// If the shape does not fit.
     pub fn decoder_layers(&self, z: &Tensor) -> Result<Vec<Tensor>> {
-        let dense = |l: &&Layer| matches!(l, Layer::Dense { .. });
-        let first = 2 * self.description.encoder.iter().filter(dense).count();
-        self.run(&self.description.decoder, first, z)
+        self.run(&self.description.decoder, self.first_var(1), z)
+    }
+
+    /// Number of the first variable of the decoder, 1, or of the head, 2.
+    fn first_var(&self, part: usize) -> usize {
+        let parts = [&self.description.encoder, &self.description.decoder];
+        let has_weights = |l: &&Layer| matches!(l, Layer::Dense { .. } | Layer::Cells { .. });
+        let layers = parts[..part].iter().flat_map(|layers| layers.iter());
+        2 * layers.filter(has_weights).count()
     }
 
     fn run(&self, layers: &[Layer], first_var: usize, input: &Tensor) -> Result<Vec<Tensor>> {
@@ -163,6 +243,28 @@ impl Network {
                     Some([w, b]) => x.matmul(w)?.broadcast_add(b)?,
                     _ => return Err(Error::new(format!("layer {name} has no parameters"))),
                 },
+                Layer::Cells { name, count } => match vars.next() {
+                    Some([w, b]) => {
+                        let (n, width) = x.dims2()?;
+                        let cells = x.reshape((n * count, width / count))?;
+                        let y = cells.matmul(w)?.broadcast_add(b)?;
+                        y.reshape((n, ()))?
+                    }
+                    _ => return Err(Error::new(format!("layer {name} has no parameters"))),
+                },
+                &Layer::Tiles {
+                    rows,
+                    columns,
+                    height,
+                    width,
+                } => {
+                    let (n, features) = x.dims2()?;
+                    let channels = features / (rows * columns * height * width);
+                    let split = x.reshape(&[n, rows, columns, height, width, channels][..])?;
+                    split
+                        .permute([0, 1, 3, 2, 4, 5].as_slice())?
+                        .reshape((n, ()))?
+                }
                 Layer::Relu => x.relu()?,
                 Layer::Silu => x.silu()?,
                 Layer::Tanh => x.tanh()?,
@@ -189,10 +291,42 @@ impl Network {
         let log_sigma = parameters.narrow(1, latent, latent)?;
         let sigma = log_sigma.exp()?;
         let z = (&mu + (&sigma * epsilon)?)?;
-        let logits = last(self.decoder_layers(&z)?)?;
+        let reconstruction = self.reconstruction(&z, x)?;
         let squares = ((mu.sqr()? + sigma.sqr()?)? - 1.0)?;
         let kl = ((squares * 0.5)? - log_sigma)?.sum_all()?;
-        Ok((kl, bernoulli_nats(&logits, x)?))
+        Ok((kl, reconstruction))
+    }
+
+    /// `-log p(x|z)` in nats, summed over the data.
+    fn reconstruction(&self, z: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let Likelihood::CausalBernoulli(window) = self.description.likelihood else {
+            let logits = last(self.decoder_layers(z)?)?;
+            return Ok(bernoulli_nats(&logits, x)?);
+        };
+        // The tiles are put together by looking up where they are.
+        let decoder = self.description.decoder.as_slice();
+        let (tiles, decoder) = match decoder.split_last() {
+            Some((tiles @ Layer::Tiles { .. }, rest)) => (Some(tiles), rest),
+            _ => (None, decoder),
+        };
+        let channels = last(self.run(decoder, self.first_var(1), z)?)?;
+        let head = &self.vars[self.first_var(2)..];
+        let hidden: Vec<usize> = head[..head.len() - 2]
+            .chunks_exact(2)
+            .map(|layer| Ok(layer[1].dims1()?))
+            .collect::<Result<_>>()?;
+        let flat: Vec<Tensor> = head
+            .iter()
+            .map(|v| Ok(v.flatten_all()?))
+            .collect::<Result<_>>()?;
+        let geometry = Geometry::new(window, &self.description.data_shape, tiles, &hidden);
+        let x = x.flatten_all()?.to_vec1::<f32>()?;
+        Ok(causal_nats(
+            &geometry,
+            x,
+            &channels,
+            &Tensor::cat(&flat, 0)?,
+        )?)
     }
 
     /// The negative ELBO of data, row-major `[n, dims]` of 0.0 and 1.0, with one sample of `z`

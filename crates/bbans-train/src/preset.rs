@@ -1,5 +1,6 @@
 //! Named configurations.
 
+use bbans_nn::Window;
 use serde::{Deserialize, Serialize};
 
 /// Sizes of the networks.
@@ -13,6 +14,23 @@ pub struct Architecture {
     pub decoder_hidden: Vec<usize>,
     /// The prior of a latent is cut into `2^bin_precision` bins of equal mass.
     pub bin_precision: u32,
+    /// A decoder that is autoregressive in a small neighbourhood; without it pixels are independent
+    /// given the latents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<Pixels>,
+}
+
+/// From the decoder's last hidden layer to the pixels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pixels {
+    /// Rows and columns of cells that the image is cut into.
+    pub cells: [usize; 2],
+    /// Features of a cell, from which a layer that all cells share makes its pixels' channels.
+    pub cell_features: usize,
+    /// What a pixel's distribution sees.
+    pub window: Window,
+    /// Units of the hidden layers of the head.
+    pub head_hidden: Vec<usize>,
 }
 
 /// Everything that decides what a run computes, besides the data.
@@ -39,18 +57,19 @@ pub struct Config {
 }
 
 /// Names of the presets, for [`Config::preset`].
-pub const PRESETS: &[&str] = &["small"];
+pub const PRESETS: &[&str] = &["small", "balanced"];
 
 impl Config {
     /// The configuration of that name, if there is one.
     pub fn preset(name: &str) -> Option<Self> {
-        (name == "small").then(|| Self {
+        let small = Self {
             preset: name.to_owned(),
             architecture: Architecture {
                 encoder_hidden: vec![200, 200],
                 latent: 40,
                 decoder_hidden: vec![200, 200],
                 bin_precision: 10,
+                pixels: None,
             },
             epochs: 400,
             batch: 200,
@@ -59,6 +78,32 @@ impl Config {
             average_decay: 0.999,
             held_out_part: 6,
             seed: 1,
-        })
+        };
+        match name {
+            "small" => Some(small),
+            "balanced" => Some(Self {
+                architecture: Architecture {
+                    encoder_hidden: vec![512, 512],
+                    latent: 32,
+                    decoder_hidden: vec![512],
+                    bin_precision: 10,
+                    pixels: Some(Pixels {
+                        cells: [7, 7],
+                        cell_features: 64,
+                        window: Window {
+                            channels: 24,
+                            above: 4,
+                            side: 4,
+                        },
+                        head_hidden: vec![48, 32],
+                    }),
+                },
+                epochs: 26,
+                batch: 128,
+                kl_warmup_epochs: 8,
+                ..small
+            }),
+            _ => None,
+        }
     }
 }

@@ -290,10 +290,14 @@ impl Trainer {
             .zip(self.network.vars())
             .zip(&self.best)
         {
-            tensors.insert(
-                name.clone(),
-                ModelTensor::new(var.dims().to_vec(), values.clone())?,
-            );
+            let tensor = ModelTensor::new(var.dims().to_vec(), values.clone())?;
+            // Half the size, at a cost far below the noise of training.
+            let tensor = if description.version >= 3 {
+                tensor.halved()?
+            } else {
+                tensor
+            };
+            tensors.insert(name.clone(), tensor);
         }
         bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
         Ok(ModelFile {

@@ -1,7 +1,7 @@
 //! The evidence lower bound: what a file should cost.
 
 use bbans_core::{Error, Result};
-use bbans_nn::Likelihood;
+use bbans_nn::{Channels, Likelihood};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -90,13 +90,16 @@ pub fn elbo_with<N: FnMut() -> f64>(
                 }
             }
         }
-        let parameters = vae.parameters(z.view()).map_err(Error::model)?;
-        let nats: Vec<f64> = parameters
-            .columns()
-            .into_iter()
-            .enumerate()
-            .map(|(sample, p)| likelihood.nats(p, rows.row(sample / samples)))
-            .collect();
+        let nats: Vec<f64> = match vae.channels(z.view()).map_err(Error::model)? {
+            Some(channels) => causal_nats(&channels, rows, samples)?,
+            None => {
+                let parameters = vae.parameters(z.view()).map_err(Error::model)?;
+                let columns = parameters.columns().into_iter().enumerate();
+                columns
+                    .map(|(sample, p)| likelihood.nats(p, rows.row(sample / samples)))
+                    .collect()
+            }
+        };
         let each = nats.chunks(samples).zip(log_ratios.chunks(samples));
         for ((nats, log_ratios), kl_nats) in each.zip(kl_nats) {
             bounds.push(bound(kl_nats, nats, log_ratios));
@@ -162,7 +165,10 @@ impl Nats {
     fn of_one(&self, p: &[f64], x: usize) -> f64 {
         let levels = self.likelihood.levels();
         match self.likelihood {
-            Likelihood::Bernoulli => (1.0 + (if x == 1 { -p[0] } else { p[0] }).exp()).ln(),
+            // Of a causal one the logit is the head's.
+            Likelihood::Bernoulli | Likelihood::CausalBernoulli(_) => {
+                (1.0 + (if x == 1 { -p[0] } else { p[0] }).exp()).ln()
+            }
             Likelihood::BetaBinomial { .. } => {
                 let n = levels - 1;
                 let [alpha, beta] = [p[0], p[1]].map(|v| v.clamp(-20.0, 20.0).exp());
@@ -223,6 +229,25 @@ fn log_rising(a: f64, n: usize) -> f64 {
 fn stirling(z: f64) -> f64 {
     let r = 1.0 / z;
     (z - 0.5) * z.ln() - z + r * (1.0 / 12.0 - r * r * (1.0 / 360.0 - r * r / 1260.0))
+}
+
+/// `-log p(x)` of images, each with `samples` lanes one after another.
+fn causal_nats(channels: &Channels<'_>, x: ArrayView2<'_, u8>, samples: usize) -> Result<Vec<f64>> {
+    let (pixels, lanes) = channels.dim();
+    let bit = |lane: usize, pixel: usize| x[(lane / samples, pixel)];
+    let mut images = channels.images();
+    for pixel in 0..pixels {
+        images.set(pixel, (0..lanes).map(|lane| bit(lane, pixel)));
+    }
+    let mut nats = vec![0.0; lanes];
+    for pixel in 0..pixels {
+        let logits = images.logits(pixel).map_err(Error::model)?;
+        for (lane, (nats, &l)) in nats.iter_mut().zip(&logits).enumerate() {
+            let l = f64::from(l);
+            *nats += l.max(0.0) - l * f64::from(bit(lane, pixel)) + (-l.abs()).exp().ln_1p();
+        }
+    }
+    Ok(nats)
 }
 
 /// `-log p(x)` of bits given their logits: `max(l, 0) - l x + log(1 + e^-|l|)` each.

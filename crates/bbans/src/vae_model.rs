@@ -7,7 +7,7 @@ use bbans_core::distributions::{
 };
 use bbans_core::{Codec, Columns, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
-use bbans_nn::{Decoded, Likelihood, Posterior, Vae};
+use bbans_nn::{Channels, Decoded, Likelihood, Posterior, Vae};
 use ndarray::Array2;
 
 use crate::file_model::FileModel;
@@ -90,6 +90,12 @@ impl LatentModel for VaeModel {
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+        if let Likelihood::CausalBernoulli(_) = self.vae.likelihood() {
+            let z = self.vae.latents_of_bins(z.view()).map_err(Error::model)?;
+            let channels = self.vae.channels(z.view()).map_err(Error::model)?;
+            let channels = channels.ok_or_else(|| Error::model("a model without its head"))?;
+            return Ok(self.on_path(Pixels::Causal(channels)));
+        }
         let decoded = self.vae.decode(z.view()).map_err(Error::model)?;
         Ok(self.on_path(match self.vae.likelihood() {
             Likelihood::Bernoulli => Pixels::Binary(Independent(Bits(decoded))),
@@ -111,10 +117,11 @@ impl VaeModel {
     }
 }
 
-/// The likelihood of either kind.
+/// The likelihood of any kind.
 enum Pixels<'a> {
     Binary(Independent<Bits<'a>>),
     Grey(Tabulated<Levels<'a>>),
+    Causal(Channels<'a>),
 }
 
 impl Codec for Pixels<'_> {
@@ -125,6 +132,7 @@ impl Codec for Pixels<'_> {
         match self {
             Self::Binary(codec) => codec.push(message, symbol),
             Self::Grey(codec) => codec.push(message, symbol),
+            Self::Causal(channels) => push_causal(channels, message, symbol),
         }
     }
 
@@ -133,8 +141,57 @@ impl Codec for Pixels<'_> {
         match self {
             Self::Binary(codec) => codec.pop(message),
             Self::Grey(codec) => codec.pop(message),
+            Self::Causal(channels) => pop_causal(channels, message),
         }
     }
+}
+
+/// Pushes images `[lanes, pixels]`, the last pixel first: all that come before it are known.
+#[inline(always)]
+fn push_causal(channels: &Channels<'_>, message: &mut Message, x: &Array2<u8>) -> Result<()> {
+    let (pixels, lanes) = channels.dim();
+    if x.dim() != (lanes, pixels) {
+        return Err(Error::invalid_argument(format!(
+            "images of [lanes, pixels] = {:?} for a codec of {:?}",
+            x.dim(),
+            (lanes, pixels)
+        )));
+    }
+    let mut images = channels.images();
+    for (pixel, column) in x.columns().into_iter().enumerate() {
+        images.set(pixel, column.iter().copied());
+    }
+    let (mut masses, mut column) = (Vec::new(), vec![0; lanes]);
+    for pixel in (0..pixels).rev() {
+        images
+            .masses(pixel, &mut masses, Bernoulli::new)
+            .map_err(Error::model)?;
+        for (to, &bit) in column.iter_mut().zip(x.column(pixel)) {
+            *to = bit;
+        }
+        message.push_column(&masses, &column)?;
+    }
+    Ok(())
+}
+
+/// Pops images `[lanes, pixels]`, pixel by pixel.
+#[inline(always)]
+fn pop_causal(channels: &Channels<'_>, message: &mut Message) -> Result<Array2<u8>> {
+    let (pixels, lanes) = channels.dim();
+    let mut x = Array2::zeros((lanes, pixels));
+    let mut images = channels.images();
+    let (mut masses, mut column) = (Vec::new(), vec![0; lanes]);
+    for pixel in 0..pixels {
+        images
+            .masses(pixel, &mut masses, Bernoulli::new)
+            .map_err(Error::model)?;
+        message.pop_column(&masses, &mut column)?;
+        images.set(pixel, column.iter().copied());
+        for (to, &bit) in x.column_mut(pixel).iter_mut().zip(&column) {
+            *to = bit;
+        }
+    }
+    Ok(x)
 }
 
 /// Tables of masses that follow from what the decoder network computes while they are coded.

@@ -118,6 +118,7 @@ pub fn import(weights: &[u8], arch: &Arch) -> Result<Imported> {
         },
         encoder,
         decoder,
+        head: Vec::new(),
         training: None,
     };
     description.version = description.oldest_version();
