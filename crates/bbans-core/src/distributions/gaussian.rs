@@ -104,13 +104,26 @@ pub fn gaussian_bins<'a>(
             mean,
             inverse_sigma,
         });
-    Ok(Independent(columns))
+    // A transposed view keeps its order through all this; the coder needs rows.
+    if columns.is_standard_layout() {
+        return Ok(Independent(columns));
+    }
+    Ok(Independent(columns.as_standard_layout().into_owned()))
 }
 
 /// Bins that are tried one after another from a guess on, before a search of all.
 const STEPS: usize = 24;
 
 impl GaussianBin<'_> {
+    pub(super) fn bins(&self) -> &Bins {
+        self.bins
+    }
+
+    /// Mass below a bin, or below all if there are no more.
+    pub(super) fn mass_below(&self, bin: usize) -> u32 {
+        self.below(self.bins.edges[bin.min(MAX_BINS)])
+    }
+
     /// Mass below an edge.
     #[inline(always)]
     fn below(&self, edge: f32) -> u32 {

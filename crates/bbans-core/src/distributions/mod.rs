@@ -2,6 +2,7 @@
 
 mod bernoulli;
 mod categorical;
+mod conditional;
 mod gaussian;
 mod normal_cdf;
 mod normal_table;
@@ -10,6 +11,7 @@ mod uniform;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
+pub use conditional::{ConditionalBin, conditional_bins};
 pub use gaussian::{Bins, GaussianBin, gaussian_bins};
 pub use normal_cdf::normal_cdf;
 pub use tables::{Tables, Tabulated};
