@@ -16,6 +16,9 @@ use crate::model_file::ModelFile;
 use crate::network::{Hidden, Network};
 use crate::simd::Path;
 
+/// Most channels of all pixels and lanes: a gigabyte of them.
+const MAX_CHANNELS: usize = 1 << 28;
+
 /// A model with one layer of Gaussian latents.
 #[derive(Debug, Clone)]
 pub struct Vae {
@@ -208,6 +211,16 @@ impl Vae {
         let &[height, width] = self.description.data_shape.as_slice() else {
             return Err(Error::new("a causal likelihood of data that are no images"));
         };
+        let values = (self.dims * window.channels).saturating_mul(z.ncols());
+        if values > MAX_CHANNELS {
+            return Err(Error::new(format!(
+                "{} lanes of {} pixels with {} channels; the limit is {MAX_CHANNELS} numbers: use \
+                 fewer lanes",
+                z.ncols(),
+                self.dims,
+                window.channels
+            )));
+        }
         Ok(Some(Channels {
             head,
             path: self.path,

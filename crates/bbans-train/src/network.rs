@@ -52,7 +52,7 @@ impl Network {
         } = architecture;
         let encoder_sizes = [&[dims], encoder_hidden.as_slice(), &[2 * latent]].concat();
         let features = match pixels {
-            Some(p) => p.cells[0] * p.cells[1] * p.cell_features,
+            Some(p) => dims / (p.cell[0] * p.cell[1]).max(1) * p.cell_features,
             None => dims,
         };
         let decoder_sizes = [&[*latent], decoder_hidden.as_slice(), &[features]].concat();
@@ -93,7 +93,7 @@ impl Network {
     /// From features of cells to pixels, and the head.
     fn add_pixels(&mut self, pixels: &Pixels, shape: &[usize], rng: &mut ChaCha8Rng) -> Result<()> {
         let Pixels {
-            cells: [rows, columns],
+            cell: [cell_height, cell_width],
             cell_features,
             window,
             head_hidden,
@@ -103,13 +103,14 @@ impl Network {
                 "data of shape {shape:?}; this preset is for images [height, width]"
             )));
         };
-        if *rows == 0 || *columns == 0 || height % rows != 0 || width % columns != 0 {
+        let (cell_height, cell_width) = (*cell_height, *cell_width);
+        if !height.is_multiple_of(cell_height) || !width.is_multiple_of(cell_width) {
             return Err(Error::new(format!(
-                "images of {height} by {width} pixels cannot be cut into {rows} by {columns} cells; \
-                 this preset needs other sizes"
+                "images of {height} by {width} pixels; this preset cuts them into cells of \
+                 {cell_height} by {cell_width} pixels and needs multiples of these"
             )));
         }
-        let (cell_height, cell_width) = (height / rows, width / columns);
+        let (rows, columns) = (height / cell_height, width / cell_width);
         let name = format!("decoder.{}", 1 + self.description.decoder.len() / 2);
         let mut add = |name: &str, inputs: usize, outputs: usize| -> Result<()> {
             let weight = glorot(inputs, outputs, rng)?;
@@ -134,8 +135,8 @@ impl Network {
                 count: rows * columns,
             },
             Layer::Tiles {
-                rows: *rows,
-                columns: *columns,
+                rows,
+                columns,
                 height: cell_height,
                 width: cell_width,
             },

@@ -23,8 +23,8 @@ pub struct Architecture {
 /// From the decoder's last hidden layer to the pixels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pixels {
-    /// Rows and columns of cells that the image is cut into.
-    pub cells: [usize; 2],
+    /// Rows and columns of pixels in a cell; the image is cut into such.
+    pub cell: [usize; 2],
     /// Features of a cell, from which a layer that all cells share makes its pixels' channels.
     pub cell_features: usize,
     /// What a pixel's distribution sees.
@@ -88,7 +88,7 @@ impl Config {
                     decoder_hidden: vec![512],
                     bin_precision: 10,
                     pixels: Some(Pixels {
-                        cells: [7, 7],
+                        cell: [4, 4],
                         cell_features: 64,
                         window: Window {
                             channels: 24,

@@ -253,14 +253,11 @@ fn least_words<M: LatentModel<X = u8>>(model: &M, data: &Array2<u8>) -> Result<(
         let mut message = Message::with_initial_words(words);
         message.grow(1)?;
         let before = message.clone();
-        let rows = data.axis_chunks_iter(Axis(0), 1);
-        match rows
-            .map(|row| codec.push(&mut message, &row.to_owned()))
-            .collect()
-        {
+        let mut rows = data.axis_chunks_iter(Axis(0), 1);
+        match rows.try_for_each(|row| codec.push(&mut message, &row.to_owned())) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::InsufficientData => continue,
-            Err::<(), _>(e) => return Err(e),
+            Err(e) => return Err(e),
         }
         let net = message.bits() - before.bits();
         for row in data.axis_chunks_iter(Axis(0), 1).rev() {
