@@ -43,7 +43,7 @@ impl Channels<'_> {
         Images {
             channels: self,
             padded: vec![0.0; (self.height + above) * (self.width + 2 * side) * lanes],
-            input: Array2::zeros((self.window.inputs(), lanes)),
+            input: Array2::zeros((self.window.channels + self.window.count(), lanes)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::tables::MAX_LEVELS;
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
-pub const DESCRIPTION_VERSION: u32 = 3;
+pub const DESCRIPTION_VERSION: u32 = 4;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
@@ -23,12 +23,14 @@ const MAX_CHANNELS: usize = 1024;
 const MAX_WINDOW: usize = 16;
 /// Most components of a mixture.
 const MAX_COMPONENTS: usize = 64;
+/// Most numbers that stand for a level.
+const MAX_EMBEDDING: usize = 64;
 
 /// A variational autoencoder with one layer of Gaussian latents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// 1, or 2 or 3 for a likelihood or a layer that the versions before do not have.
+    /// 1, or 2 to 4 for a likelihood or a layer that the versions before do not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
@@ -82,7 +84,22 @@ pub enum Likelihood {
     /// are 0. The idea is PixelCNN's (van den Oord, Kalchbrenner & Kavukcuoglu 2016) over latents
     /// (PixelVAE, Gulrajani et al. 2017), with a window so small that decoding is fast.
     CausalBernoulli(Window),
+    /// The same of grey images: one logit for a pixel above 0, then a logit for each of the other
+    /// levels, 1 to `levels - 1`, which is coded only if the pixel is above 0 (a hurdle, Cragg 1971).
+    /// For each neighbour the head takes `embedding` numbers, the row of its level in the tensor
+    /// [`EMBEDDING`].
+    CausalCategorical {
+        /// What a pixel sees.
+        window: Window,
+        /// Number of symbols, 3 to 256.
+        levels: usize,
+        /// Numbers that stand for a level.
+        embedding: usize,
+    },
 }
+
+/// The numbers that stand for the levels of a causal categorical likelihood, `[levels, embedding]`.
+pub const EMBEDDING: &str = "head.embedding";
 
 /// What a pixel's distribution sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,9 +123,9 @@ impl Window {
         rows.chain((-side..0).map(|x| (0, x)))
     }
 
-    /// Inputs of the head: the channels, then the neighbours.
-    pub fn inputs(self) -> usize {
-        self.channels + self.above * (2 * self.side + 1) + self.side
+    /// Number of neighbours.
+    pub fn count(self) -> usize {
+        self.above * (2 * self.side + 1) + self.side
     }
 }
 
@@ -119,7 +136,8 @@ impl Likelihood {
             Self::Bernoulli | Self::CausalBernoulli(_) => 2,
             Self::BetaBinomial { levels }
             | Self::Categorical { levels }
-            | Self::DiscretizedLogistic { levels, .. } => levels,
+            | Self::DiscretizedLogistic { levels, .. }
+            | Self::CausalCategorical { levels, .. } => levels,
         }
     }
 
@@ -131,8 +149,31 @@ impl Likelihood {
             Self::Categorical { levels } => levels,
             Self::DiscretizedLogistic { components: 1, .. } => 2,
             Self::DiscretizedLogistic { components, .. } => 3 * components,
-            Self::CausalBernoulli(window) => window.channels,
+            Self::CausalBernoulli(window) | Self::CausalCategorical { window, .. } => {
+                window.channels
+            }
         }
+    }
+
+    /// Of a causal likelihood, what a pixel sees.
+    pub fn window(self) -> Option<Window> {
+        match self {
+            Self::CausalBernoulli(window) | Self::CausalCategorical { window, .. } => Some(window),
+            _ => None,
+        }
+    }
+
+    /// Of a causal likelihood, the inputs of its head, the channels and what stands for the
+    /// neighbours, and its outputs, the logits.
+    pub fn head(self) -> Option<[usize; 2]> {
+        let (embedding, outputs) = match self {
+            Self::CausalCategorical {
+                embedding, levels, ..
+            } => (embedding, levels),
+            _ => (1, 1),
+        };
+        let window = self.window()?;
+        Some([window.channels + window.count() * embedding, outputs])
     }
 
     /// Checks its numbers.
@@ -147,11 +188,22 @@ impl Likelihood {
             Self::DiscretizedLogistic { components, .. }
                 if !(1..=MAX_COMPONENTS).contains(&components) =>
             {
-                Err(Error::new(format!(
+                return Err(Error::new(format!(
                     "the likelihood mixes {components} components; expected 1 to {MAX_COMPONENTS}"
-                )))
+                )));
             }
-            Self::CausalBernoulli(Window {
+            Self::CausalCategorical { embedding, .. }
+                if !(1..=MAX_EMBEDDING).contains(&embedding) || levels < 3 =>
+            {
+                return Err(Error::new(format!(
+                    "the likelihood has {levels} levels and {embedding} numbers for each; expected 3 to \
+                     {MAX_LEVELS}, and 1 to {MAX_EMBEDDING}"
+                )));
+            }
+            _ => {}
+        }
+        match self.window() {
+            Some(Window {
                 channels,
                 above,
                 side,
@@ -224,6 +276,14 @@ pub enum Layer {
         /// Columns of pixels in a cell.
         width: usize,
     },
+    /// In a head: the outputs of the layer before it for the neighbours in this window, in the order of
+    /// [`Window::neighbours`], and then for the pixel itself. Beyond the image's edge they are 0.
+    Neighbours {
+        /// Rows above the pixel's.
+        above: usize,
+        /// Columns to either side of the pixel's; in its own row, to the left alone.
+        side: usize,
+    },
 }
 
 impl Description {
@@ -272,12 +332,14 @@ impl Description {
     pub fn oldest_version(&self) -> u32 {
         let layers = self.encoder.iter().chain(&self.decoder).chain(&self.head);
         let of_layers = layers.map(|layer| match layer {
+            Layer::Neighbours { .. } => 4,
             Layer::Cells { .. } | Layer::Tiles { .. } => 3,
             Layer::Elu | Layer::Softplus => 2,
             _ => 1,
         });
         let of_likelihood = match self.likelihood {
             Likelihood::Bernoulli => 1,
+            Likelihood::CausalCategorical { .. } => 4,
             Likelihood::CausalBernoulli(_) => 3,
             _ => 2,
         };
@@ -295,7 +357,7 @@ impl Description {
             )));
         }
         self.likelihood.validate()?;
-        let causal = matches!(self.likelihood, Likelihood::CausalBernoulli(_));
+        let causal = self.likelihood.window().is_some();
         if causal && self.data_shape.len() != 2 || causal == self.head.is_empty() {
             return Err(Error::new(
                 "a causal likelihood, and it alone, is of images [height, width] and has a head",

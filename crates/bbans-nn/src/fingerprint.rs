@@ -43,6 +43,19 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
             h.text("causal_bernoulli");
             h.numbers(&[channels, above, side]);
         }
+        Likelihood::CausalCategorical {
+            window:
+                Window {
+                    channels,
+                    above,
+                    side,
+                },
+            levels,
+            embedding,
+        } => {
+            h.text("causal_categorical");
+            h.numbers(&[channels, above, side, levels, embedding]);
+        }
     }
     h.number(latent.dim as u64);
     h.number(u64::from(latent.bin_precision));
@@ -81,6 +94,10 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
                 } => {
                     h.text("tiles");
                     h.numbers(&[*rows, *columns, *height, *width]);
+                }
+                Layer::Neighbours { above, side } => {
+                    h.text("neighbours");
+                    h.numbers(&[*above, *side]);
                 }
             }
         }

@@ -92,6 +92,11 @@ impl Network {
                         channels: parts(width, pixels.unwrap_or(0), "tiles")?,
                     })
                 }
+                Layer::Neighbours { .. } => {
+                    return Err(Error::new(
+                        "neighbours are between the layers of a head, and nowhere else",
+                    ));
+                }
                 Layer::Relu => Step::Map(Activation::Relu),
                 Layer::Silu => Step::Map(Activation::Silu),
                 Layer::Tanh => Step::Map(Activation::Tanh),

@@ -64,6 +64,10 @@ fn tables(likelihood: Likelihood, parameters: &[f32], starts: &mut [u32]) {
                 beta_binomial(levels, row(0), row(1), &mut cumulative)
             }
             Likelihood::Categorical { .. } => categorical(levels, row, &mut cumulative),
+            // Its values are categorical given that they are above 0: these are not its parameters.
+            Likelihood::CausalCategorical { .. } => {
+                categorical(levels, |_| [0.0; WIDTH], &mut cumulative);
+            }
             Likelihood::DiscretizedLogistic { components, .. } => {
                 logistic(levels, components, row, &mut cumulative);
             }

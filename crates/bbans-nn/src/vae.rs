@@ -77,11 +77,11 @@ impl Vae {
                 latent,
                 dims * description.likelihood.parameters(),
             )?,
-            head: match description.likelihood {
-                Likelihood::CausalBernoulli(window) => {
-                    Some(Network::new(&description.head, file, window.inputs(), 1)?)
+            head: match description.likelihood.head() {
+                Some([inputs, outputs]) => {
+                    Some(Network::new(&description.head, file, inputs, outputs)?)
                 }
-                _ => None,
+                None => None,
             },
             edges,
             centres: file.tensor(CENTRES, &[bins])?.values.clone(),

@@ -14,6 +14,8 @@ pub enum Values {
     /// 0 to 255; a pixel of value `v` is drawn anew as 1 with probability `v / 255` each time it
     /// is looked at (dynamic binarization, Salakhutdinov & Murray 2008).
     Grey,
+    /// 0 to 255, as they are.
+    Levels,
 }
 
 /// Data of one shape.
@@ -101,14 +103,14 @@ impl Dataset {
         Ok((self, validation))
     }
 
-    /// Writes the data numbered `rows`, binarized, as 0.0 and 1.0.
+    /// Writes the data numbered `rows`, grey ones binarized, as numbers.
     pub(crate) fn batch(&self, rows: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32> {
         let mut out = Vec::with_capacity(rows.len() * self.dims);
         let mut random = vec![0u8; 2 * self.dims];
         for &row in rows {
             let pixels = &self.bytes[row * self.dims..][..self.dims];
             match self.values {
-                Values::Binary => out.extend(pixels.iter().map(|&v| f32::from(v))),
+                Values::Binary | Values::Levels => out.extend(pixels.iter().map(|&v| f32::from(v))),
                 Values::Grey => {
                     rng.fill_bytes(&mut random);
                     out.extend(pixels.iter().zip(random.chunks_exact(2)).map(|(&v, r)| {

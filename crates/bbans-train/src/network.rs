@@ -1,18 +1,20 @@
 //! The autoencoder in candle: the layers of a [`Description`], its parameters, its ELBO.
 
-use bbans_nn::description::Latent;
+use bbans_nn::description::{EMBEDDING, Latent};
 use bbans_nn::{Description, Layer, Likelihood, ModelFile};
 use candle_core::{Device, Tensor, Var};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
-use crate::head::{Geometry, causal_nats};
+use crate::head::{Plan, causal_nats};
 use crate::loss::bernoulli_nats;
 use crate::noise::fill_normal;
 use crate::preset::{Architecture, Pixels};
 
 /// Range of the posterior's log standard deviation.
 const LOG_SIGMA: [f32; 2] = [-8.0, 4.0];
+/// Number of symbols of a pixel of grey images.
+const LEVELS: usize = 256;
 
 /// The two parts of the negative ELBO, in nats, summed over data.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -29,6 +31,8 @@ pub struct Network {
     /// Weight and bias of each dense layer, encoder first.
     vars: Vec<Var>,
     names: Vec<String>,
+    /// Factor of the data on their way into the encoder.
+    scale: f32,
 }
 
 impl Network {
@@ -74,6 +78,7 @@ impl Network {
             },
             vars: Vec::new(),
             names: Vec::new(),
+            scale: 1.0,
         };
         for (part, sizes) in [("encoder", encoder_sizes), ("decoder", decoder_sizes)] {
             for (i, pair) in sizes.windows(2).enumerate() {
@@ -97,6 +102,7 @@ impl Network {
             cell_features,
             window,
             head_hidden,
+            embedding,
         } = pixels;
         let &[height, width] = shape else {
             return Err(Error::new(format!(
@@ -122,12 +128,38 @@ impl Network {
             *cell_features,
             cell_height * cell_width * window.channels,
         )?;
-        let head_sizes = [&[window.inputs()], head_hidden.as_slice(), &[1]].concat();
-        for (i, pair) in head_sizes.windows(2).enumerate() {
-            add(&format!("head.{i}"), pair[0], pair[1])?;
+        let likelihood = match *embedding {
+            None => Likelihood::CausalBernoulli(*window),
+            Some(embedding) => Likelihood::CausalCategorical {
+                window: *window,
+                levels: LEVELS,
+                embedding,
+            },
+        };
+        let [mut inputs, outputs] = likelihood.head().unwrap_or_default();
+        let mut head = Vec::new();
+        for (i, layer) in head_hidden.iter().enumerate() {
+            let name = format!("head.{i}");
+            if let Some([above, side]) = layer.neighbours {
+                head.push(Layer::Neighbours { above, side });
+                inputs *= above * (2 * side + 1) + side + 1;
+            }
+            add(&name, inputs, layer.units)?;
+            head.extend([Layer::Dense { name }, Layer::Silu]);
+            inputs = layer.units;
+        }
+        let last = format!("head.{}", head_hidden.len());
+        add(&last, inputs, outputs)?;
+        head.push(Layer::Dense { name: last });
+        if let Likelihood::CausalCategorical { embedding, .. } = likelihood {
+            self.scale = 1.0 / (LEVELS - 1) as f32;
+            self.vars
+                .push(Var::from_tensor(&embedded(embedding, rng)?)?);
+            self.names.push(EMBEDDING.to_owned());
         }
         let description = &mut self.description;
-        description.likelihood = Likelihood::CausalBernoulli(*window);
+        description.likelihood = likelihood;
+        description.head = head;
         description.decoder.extend([
             Layer::Relu,
             Layer::Cells {
@@ -141,14 +173,6 @@ impl Network {
                 width: cell_width,
             },
         ]);
-        for i in 0..head_sizes.len() - 1 {
-            if i > 0 {
-                description.head.push(Layer::Silu);
-            }
-            description.head.push(Layer::Dense {
-                name: format!("head.{i}"),
-            });
-        }
         Ok(())
     }
 
@@ -161,6 +185,16 @@ impl Network {
             description: file.description.clone(),
             vars: Vec::new(),
             names: Vec::new(),
+            scale: 1.0,
+        };
+        let tensor = |name: &str| -> Result<Tensor> {
+            let found = file.tensors.get(name);
+            let t = found.ok_or_else(|| Error::new(format!("the model has no tensor {name}")))?;
+            Ok(Tensor::from_slice(
+                &t.values,
+                t.shape.as_slice(),
+                &Device::Cpu,
+            )?)
         };
         for layer in file
             .description
@@ -172,18 +206,13 @@ impl Network {
             let (Layer::Dense { name } | Layer::Cells { name, .. }) = layer else {
                 continue;
             };
-            let tensor = |suffix: &str| -> Result<Tensor> {
-                let full = format!("{name}.{suffix}");
-                let found = file.tensors.get(&full);
-                let t =
-                    found.ok_or_else(|| Error::new(format!("the model has no tensor {full}")))?;
-                Ok(Tensor::from_slice(
-                    &t.values,
-                    t.shape.as_slice(),
-                    &Device::Cpu,
-                )?)
-            };
-            network.add(name, &tensor("weight")?, &tensor("bias")?)?;
+            let [weight, bias] =
+                ["weight", "bias"].map(|suffix| tensor(&format!("{name}.{suffix}")));
+            network.add(name, &weight?, &bias?)?;
+        }
+        if let Likelihood::CausalCategorical { .. } = file.description.likelihood {
+            network.vars.push(Var::from_tensor(&tensor(EMBEDDING)?)?);
+            network.names.push(EMBEDDING.to_owned());
         }
         Ok(network)
     }
@@ -207,6 +236,16 @@ impl Network {
 
     pub(crate) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Name of the first layer's weight.
+    pub(crate) fn first_weight(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// Factor of the data on their way into the encoder, which a model file has in its first weight.
+    pub(crate) fn scale(&self) -> f32 {
+        self.scale
     }
 
     /// Output of every layer of the encoder on `x`, `[n, dims]`, in order; the last is
@@ -240,6 +279,9 @@ impl Network {
         for layer in layers {
             let x = outputs.last().unwrap_or(input);
             outputs.push(match layer {
+                Layer::Neighbours { .. } => {
+                    return Err(Error::new("neighbours outside of a head"));
+                }
                 Layer::Dense { name } => match vars.next() {
                     Some([w, b]) => x.matmul(w)?.broadcast_add(b)?,
                     _ => return Err(Error::new(format!("layer {name} has no parameters"))),
@@ -286,47 +328,57 @@ impl Network {
     /// # Errors
     /// If a shape does not fit.
     pub fn terms(&self, x: &Tensor, epsilon: &Tensor) -> Result<(Tensor, Tensor)> {
-        let parameters = last(self.encoder_layers(x)?)?;
+        self.terms_of(x, epsilon, true)
+    }
+
+    fn terms_of(
+        &self,
+        x: &Tensor,
+        epsilon: &Tensor,
+        differentiable: bool,
+    ) -> Result<(Tensor, Tensor)> {
+        let scaled = x.affine(f64::from(self.scale), 0.0)?;
+        let parameters = last(self.encoder_layers(&scaled)?)?;
         let latent = self.description.latent.dim;
         let mu = parameters.narrow(1, 0, latent)?;
         let log_sigma = parameters.narrow(1, latent, latent)?;
         let sigma = log_sigma.exp()?;
         let z = (&mu + (&sigma * epsilon)?)?;
-        let reconstruction = self.reconstruction(&z, x)?;
+        let reconstruction = self.reconstruction(&z, x, differentiable)?;
         let squares = ((mu.sqr()? + sigma.sqr()?)? - 1.0)?;
         let kl = ((squares * 0.5)? - log_sigma)?.sum_all()?;
         Ok((kl, reconstruction))
     }
 
     /// `-log p(x|z)` in nats, summed over the data.
-    fn reconstruction(&self, z: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let Likelihood::CausalBernoulli(window) = self.description.likelihood else {
+    fn reconstruction(&self, z: &Tensor, x: &Tensor, differentiable: bool) -> Result<Tensor> {
+        let description = &self.description;
+        if description.likelihood.window().is_none() {
             let logits = last(self.decoder_layers(z)?)?;
             return Ok(bernoulli_nats(&logits, x)?);
+        }
+        // The cells are the head's work.
+        let (decoder, first) = match Plan::tiles(description) {
+            Some(_) => (description.decoder.len() - 2, self.first_var(2) - 2),
+            None => (description.decoder.len(), self.first_var(2)),
         };
-        // The tiles are put together by looking up where they are.
-        let decoder = self.description.decoder.as_slice();
-        let (tiles, decoder) = match decoder.split_last() {
-            Some((tiles @ Layer::Tiles { .. }, rest)) => (Some(tiles), rest),
-            _ => (None, decoder),
-        };
-        let channels = last(self.run(decoder, self.first_var(1), z)?)?;
-        let head = &self.vars[self.first_var(2)..];
-        let hidden: Vec<usize> = head[..head.len() - 2]
-            .chunks_exact(2)
-            .map(|layer| Ok(layer[1].dims1()?))
+        let decoder = &description.decoder[..decoder];
+        let features = last(self.run(decoder, self.first_var(1), z)?)?;
+        let weights = &self.vars[first..];
+        let layers = weights.chunks_exact(2).filter(|pair| pair[1].rank() == 1);
+        let sizes: Vec<[usize; 2]> = layers
+            .map(|pair| Ok(pair[0].dims2()?.into()))
             .collect::<Result<_>>()?;
-        let flat: Vec<Tensor> = head
+        let flat: Vec<Tensor> = weights
             .iter()
             .map(|v| Ok(v.flatten_all()?))
             .collect::<Result<_>>()?;
-        let geometry = Geometry::new(window, &self.description.data_shape, tiles, &hidden);
-        let x = x.flatten_all()?.to_vec1::<f32>()?;
         Ok(causal_nats(
-            &geometry,
-            x,
-            &channels,
+            &Plan::new(description, &sizes)?,
+            x.flatten_all()?.to_vec1()?,
+            &features,
             &Tensor::cat(&flat, 0)?,
+            differentiable,
         )?)
     }
 
@@ -340,7 +392,7 @@ impl Network {
         let mut total = Elbo::default();
         for chunk in x.chunks(1000 * dims) {
             let (x, epsilon) = self.batch(chunk.to_vec(), rng)?;
-            let (kl, reconstruction) = self.terms(&x, &epsilon)?;
+            let (kl, reconstruction) = self.terms_of(&x, &epsilon, false)?;
             total.kl_nats += f64::from(kl.to_scalar::<f32>()?);
             total.reconstruction_nats += f64::from(reconstruction.to_scalar::<f32>()?);
         }
@@ -377,6 +429,26 @@ fn last(outputs: Vec<Tensor>) -> Result<Tensor> {
         .into_iter()
         .next_back()
         .ok_or_else(|| Error::new("a network without layers"))
+}
+
+/// What stands for the levels at first: the level, whether it is 0, whether it is nearly the greatest,
+/// and noise.
+fn embedded(depth: usize, rng: &mut ChaCha8Rng) -> Result<Tensor> {
+    let noise = glorot(LEVELS, depth, rng)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    let value = |i: usize| {
+        let level = i / depth;
+        let known = match i % depth {
+            0 => level as f32 / (LEVELS - 1) as f32,
+            1 => f32::from(u8::from(level == 0)),
+            2 => f32::from(u8::from(level >= LEVELS - 4)),
+            _ => 0.0,
+        };
+        known + noise[i]
+    };
+    let values: Vec<f32> = (0..LEVELS * depth).map(value).collect();
+    Ok(Tensor::from_vec(values, (LEVELS, depth), &Device::Cpu)?)
 }
 
 fn glorot(inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) -> Result<Tensor> {

@@ -29,8 +29,21 @@ pub struct Pixels {
     pub cell_features: usize,
     /// What a pixel's distribution sees.
     pub window: Window,
-    /// Units of the hidden layers of the head.
-    pub head_hidden: Vec<usize>,
+    /// The hidden layers of the head.
+    pub head_hidden: Vec<HeadLayer>,
+    /// For grey images, how many numbers stand for a neighbour's level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<usize>,
+}
+
+/// A hidden layer of the head, on a pixel's features and those of its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadLayer {
+    /// Number of units.
+    pub units: usize,
+    /// Rows above and columns to the side whose features it takes besides the pixel's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbours: Option<[usize; 2]>,
 }
 
 /// Everything that decides what a run computes, besides the data.
@@ -57,11 +70,19 @@ pub struct Config {
 }
 
 /// Names of the presets, for [`Config::preset`].
-pub const PRESETS: &[&str] = &["small", "balanced"];
+pub const PRESETS: &[&str] = &["small", "balanced", "best", "gray"];
 
 impl Config {
     /// The configuration of that name, if there is one.
     pub fn preset(name: &str) -> Option<Self> {
+        let dense = |units| HeadLayer {
+            units,
+            neighbours: None,
+        };
+        let causal = |units, above, side| HeadLayer {
+            units,
+            neighbours: Some([above, side]),
+        };
         let small = Self {
             preset: name.to_owned(),
             architecture: Architecture {
@@ -95,12 +116,59 @@ impl Config {
                             above: 4,
                             side: 4,
                         },
-                        head_hidden: vec![48, 32],
+                        head_hidden: vec![dense(48), dense(32)],
+                        embedding: None,
                     }),
                 },
                 epochs: 26,
                 batch: 128,
                 kl_warmup_epochs: 8,
+                ..small
+            }),
+            "best" => Some(Self {
+                architecture: Architecture {
+                    encoder_hidden: vec![1024, 512],
+                    latent: 32,
+                    decoder_hidden: vec![512],
+                    bin_precision: 10,
+                    pixels: Some(Pixels {
+                        cell: [4, 4],
+                        cell_features: 64,
+                        window: Window {
+                            channels: 24,
+                            above: 4,
+                            side: 4,
+                        },
+                        head_hidden: vec![dense(48), dense(32), causal(32, 2, 2), causal(32, 1, 1)],
+                        embedding: None,
+                    }),
+                },
+                epochs: 26,
+                batch: 128,
+                kl_warmup_epochs: 8,
+                ..small
+            }),
+            "gray" => Some(Self {
+                architecture: Architecture {
+                    encoder_hidden: vec![512, 512],
+                    latent: 32,
+                    decoder_hidden: vec![512],
+                    bin_precision: 10,
+                    pixels: Some(Pixels {
+                        cell: [4, 4],
+                        cell_features: 64,
+                        window: Window {
+                            channels: 24,
+                            above: 3,
+                            side: 3,
+                        },
+                        head_hidden: vec![dense(64), causal(48, 2, 2), dense(48)],
+                        embedding: Some(4),
+                    }),
+                },
+                epochs: 16,
+                batch: 128,
+                kl_warmup_epochs: 5,
                 ..small
             }),
             _ => None,

@@ -272,6 +272,7 @@ impl Trainer {
             "data_values": match self.training.values() {
                 Values::Binary => "binary",
                 Values::Grey => "grey, binarized anew in every epoch",
+                Values::Levels => "grey",
             },
             "training_count": self.training.count(),
             "validation_count": self.validation.count(),
@@ -290,7 +291,12 @@ impl Trainer {
             .zip(self.network.vars())
             .zip(&self.best)
         {
-            let tensor = ModelTensor::new(var.dims().to_vec(), values.clone())?;
+            let mut tensor = ModelTensor::new(var.dims().to_vec(), values.clone())?;
+            // The codec's data are levels, the network's are parts of the greatest.
+            if name == self.network.first_weight() {
+                let scale = self.network.scale();
+                tensor.values.iter_mut().for_each(|w| *w *= scale);
+            }
             // Half the size, at a cost far below the noise of training.
             let tensor = if description.version >= 3 {
                 tensor.halved()?

@@ -166,7 +166,9 @@ impl Nats {
         let levels = self.likelihood.levels();
         match self.likelihood {
             // Of a causal one the logit is the head's.
-            Likelihood::Bernoulli | Likelihood::CausalBernoulli(_) => {
+            Likelihood::Bernoulli
+            | Likelihood::CausalBernoulli(_)
+            | Likelihood::CausalCategorical { .. } => {
                 (1.0 + (if x == 1 { -p[0] } else { p[0] }).exp()).ln()
             }
             Likelihood::BetaBinomial { .. } => {
