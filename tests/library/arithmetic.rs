@@ -7,7 +7,10 @@ use bbans_train::Network;
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, Axis};
 
-use crate::support::{TINY_SHAPE, causal_model_file, idx, tiny_data, tiny_model, tiny_model_file};
+use crate::support::{
+    TINY_SHAPE, causal_model_file, features_model_files, idx, tiny_data, tiny_model,
+    tiny_model_file,
+};
 use crate::{compress, decompress};
 
 fn small() -> VaeModel {
@@ -149,7 +152,11 @@ fn compare(
 #[test]
 fn the_elbo_agrees_with_candle() {
     let file = ModelFile::from_bytes(bbans_models::MODELS[0].bytes).unwrap();
-    for file in [file, causal_model_file("causal", 3)] {
+    let others = features_model_files().into_iter();
+    for file in [file, causal_model_file("causal", 3)]
+        .into_iter()
+        .chain(others)
+    {
         elbo_agrees_with_candle(&file);
     }
 }

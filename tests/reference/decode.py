@@ -3,6 +3,7 @@
 Slow and plain, with nothing but Python's standard library, for IDX, .amat and .npy files. It leaves out the two
 BLAKE3 digests, which the standard library does not have.
 """
+import collections
 import itertools
 import json
 import math
@@ -171,7 +172,7 @@ class Model:
         size = struct.unpack("<Q", data[:8])[0]
         header = json.loads(data[8:8 + size])
         d = self.description = json.loads(header.pop("__metadata__")["bbans"])
-        need(d["version"] in (1, 2, 3), "another kind of model")
+        need(d["version"] in (1, 2, 3, 4), "another kind of model")
         self.tensors = {}
         for name, t in header.items():
             start, end = t["data_offsets"]
@@ -207,23 +208,50 @@ class Model:
         return y
 
     def likelihood(self, z):
-        """The table of dimension d, given the symbols before it."""
+        """The table of dimension d, given the symbols before it; and that of the levels above 0 where these follow."""
         y = self.run(self.description["decoder"], [self.centres[b] for b in z])
         each = len(y) // self.dims
         if self.description["likelihood"] == "bernoulli":
-            return lambda d, x: table_of_mass(mass(y[d]))
+            return (lambda d, x: table_of_mass(mass(y[d]))), None
         (kind, options), = self.description["likelihood"].items()
-        if kind == "causal_bernoulli":
-            return lambda d, x: table_of_mass(mass(self.causal(options, d, y[d * each:(d + 1) * each], x)))
-        return lambda d, x: table_of_starts(starts(kind, options, y[d * each:(d + 1) * each]))
+        if not kind.startswith("causal"):
+            return (lambda d, x: table_of_starts(starts(kind, options, y[d * each:(d + 1) * each]))), None
+        # Features of all pixels so far, by stage and pixel; the last stage's are the logits.
+        kept = collections.defaultdict(dict)
 
-    def causal(self, options, d, channels, x):
-        (height, width), above, side = self.description["data_shape"], options["above"], options["side"]
+        def first(d, x):
+            return table_of_mass(mass(self.causal(options, d, y[d * each:(d + 1) * each], x, kept)[0]))
+
+        def above(d):
+            levels = options["levels"] - 1
+            locate = table_of_starts(starts("categorical", {"levels": levels}, kept["logits"][d][1:]))
+            return lambda q: (lambda k, start, size: (k + 1, start, size))(*locate(q))
+        return first, above if kind == "causal_categorical" else None
+
+    def causal(self, options, d, channels, x, kept):
+        height, width = self.description["data_shape"]
         row, column = divmod(d, width)
-        window = [(row + i, column + j) for i in range(-above, 0) for j in range(-side, side + 1)]
-        window += [(row, column + j) for j in range(-side, 0)]
-        near = [float(x[r * width + c]) if r >= 0 and 0 <= c < width else 0.0 for r, c in window]
-        return self.run(self.description["head"], channels + near)[0]
+
+        def near(window, of_pixel, beyond):
+            above, side = window["above"], window["side"]
+            places = [(row + i, column + j) for i in range(-above, 0) for j in range(-side, side + 1)]
+            places += [(row, column + j) for j in range(-side, 0)]
+            return [v for r, c in places for v in (of_pixel(r * width + c) if r >= 0 and 0 <= c < width else beyond)]
+
+        if "embedding" in options:
+            depth, table = options["embedding"], self.tensors["head.embedding"][1]
+            level = lambda k: list(table[k * depth:(k + 1) * depth])
+        else:
+            level = lambda k: [float(k)]
+        h = channels + near(options.get("window", options), lambda p: level(x[p]), level(0))
+        for stage, layer in enumerate(self.description["head"]):
+            if layer["op"] == "neighbours":
+                kept[stage][d] = h
+                h = near(layer, lambda p: kept[stage][p], [0.0] * len(h)) + h
+            else:
+                h = self.run([layer], h)
+        kept["logits"][d] = h
+        return h
 
     def posterior(self, x):
         y = self.run(self.description["encoder"], [float(v) for v in x])
@@ -317,7 +345,10 @@ def decode_block(model, lanes, count, initial, growth, words):
         tables, x = [model.likelihood(row) for row in z], [[0] * model.dims for _ in range(w)]
         for d in range(model.dims):
             for i in range(w):
-                x[i][d] = message.pop(i, tables[i](d, x[i]))
+                x[i][d] = message.pop(i, tables[i][0](d, x[i]))
+            for i in range(w):
+                if tables[i][1] and x[i][d] > 0:
+                    x[i][d] = message.pop(i, tables[i][1](d))
         posteriors = [model.posterior(row) for row in x]
         for k in reversed(range(model.latents)):
             for i in reversed(range(w)):

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bbans::VaeModel;
-use bbans::nn::description::Latent;
+use bbans::nn::description::{EMBEDDING, Latent};
 use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, Window, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -68,6 +68,66 @@ pub fn grey_model_files() -> Vec<ModelFile> {
     .into_iter()
     .map(|(name, likelihood)| model_file(name, 11, likelihood))
     .chain([causal_model_file("causal", 11)])
+    .chain(features_model_files())
+    .collect()
+}
+
+/// Models of bits and of levels whose heads see features of neighbours, of the fourth version.
+pub fn features_model_files() -> Vec<ModelFile> {
+    let window = Window {
+        channels: 2,
+        above: 1,
+        side: 2,
+    };
+    let levels = Likelihood::CausalCategorical {
+        window,
+        levels: 6,
+        embedding: 3,
+    };
+    [
+        ("causal-features", Likelihood::CausalBernoulli(window)),
+        ("causal-levels", levels),
+    ]
+    .into_iter()
+    .map(|(name, likelihood)| {
+        let mut file = causal_model_file(name, 13);
+        let mut rng = ChaCha8Rng::seed_from_u64(14);
+        let mut draw = |shape: Vec<usize>| {
+            let count = shape.iter().product();
+            let draw = |_| 3.0 * (rng.next_u32() as f32 / u32::MAX as f32 - 0.5);
+            Tensor::new(shape, (0..count).map(draw).collect()).unwrap()
+        };
+        file.tensors.retain(|name, _| !name.starts_with("head"));
+        let [inputs, outputs] = likelihood.head().unwrap();
+        // With neighbours in windows of 1 by 1, and of 2 above.
+        let sizes = [[inputs, 5], [5 * 5, 4], [3 * 4, 3], [3, outputs]];
+        let mut head = Vec::new();
+        for (i, [inputs, outputs]) in sizes.into_iter().enumerate() {
+            let name = format!("head.{i}");
+            file.tensors
+                .insert(format!("{name}.weight"), draw(vec![inputs, outputs]));
+            file.tensors
+                .insert(format!("{name}.bias"), draw(vec![outputs]));
+            match i {
+                0 => {}
+                1 => head.extend([Layer::Silu, Layer::Neighbours { above: 1, side: 1 }]),
+                2 => head.extend([Layer::Silu, Layer::Neighbours { above: 2, side: 0 }]),
+                _ => head.push(Layer::Silu),
+            }
+            head.push(Layer::Dense { name });
+        }
+        if let Likelihood::CausalCategorical {
+            levels, embedding, ..
+        } = likelihood
+        {
+            file.tensors
+                .insert(EMBEDDING.to_owned(), draw(vec![levels, embedding]));
+        }
+        file.description.version = 4;
+        file.description.likelihood = likelihood;
+        file.description.head = head;
+        file
+    })
     .collect()
 }
 
@@ -92,7 +152,10 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
         name.to_owned()
     };
     let cells = add("decoder.3", 4, 20);
-    let head = [add("head.0", window.inputs(), 6), add("head.1", 6, 1)];
+    let head = [
+        add("head.0", window.channels + window.count(), 6),
+        add("head.1", 6, 1),
+    ];
     let description = &mut file.description;
     description.version = 3;
     description.decoder.pop();

@@ -146,13 +146,41 @@ impl Dense {
         if let (Some(x), 1..) = (x.as_slice(), lanes) {
             path.run(Forward {
                 layer: self,
-                x,
+                parts: &[x],
                 lanes,
                 first: outputs.start,
                 out,
             });
         }
         check_finite(path, out)
+    }
+
+    /// The layer on inputs in several parts, one after another, each `[_, lanes]`; gives
+    /// `[outputs, lanes]`.
+    ///
+    /// # Errors
+    /// As [`Dense::forward`].
+    pub(crate) fn forward_parts(
+        &self,
+        path: Path,
+        parts: &[&[f32]],
+        lanes: usize,
+    ) -> Result<Array2<f32>> {
+        let inputs = parts.iter().map(|part| part.len()).sum::<usize>() / lanes.max(1);
+        self.check_inputs(inputs)?;
+        let mut y = Array2::zeros((self.outputs, lanes));
+        let out = y.as_slice_mut().unwrap_or_default();
+        if lanes > 0 {
+            path.run(Forward {
+                layer: self,
+                parts,
+                lanes,
+                first: 0,
+                out,
+            });
+        }
+        check_finite(path, out)?;
+        Ok(y)
     }
 
     pub(crate) fn check_inputs(&self, found: usize) -> Result<()> {
@@ -202,8 +230,8 @@ impl WithSimd for GreatestMagnitude<'_> {
 /// Outputs from `first` on, as many as `out` has room for.
 struct Forward<'a> {
     layer: &'a Dense,
-    /// `[inputs, lanes]`.
-    x: &'a [f32],
+    /// The inputs in parts, `[_, lanes]`.
+    parts: &'a [&'a [f32]],
     lanes: usize,
     first: usize,
     /// `[_, lanes]`.
@@ -217,7 +245,7 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             layer,
-            x,
+            parts,
             lanes,
             first,
             out,
@@ -225,15 +253,16 @@ impl WithSimd for Forward<'_> {
         let vector = S::F32_LANES;
         let whole = lanes.next_multiple_of(vector);
         if whole == lanes {
-            return forward(simd, layer, x, lanes, first, out);
+            return forward(simd, layer, parts, lanes, first, out);
         }
         // Lanes that make the last vector whole, and are left out of the result.
-        let mut wide = vec![0.0; x.len() / lanes * whole];
-        for (wide, x) in wide.chunks_exact_mut(whole).zip(x.chunks_exact(lanes)) {
+        let mut wide = vec![0.0; layer.inputs * whole];
+        let rows = parts.iter().flat_map(|part| part.chunks_exact(lanes));
+        for (wide, x) in wide.chunks_exact_mut(whole).zip(rows) {
             wide[..lanes].copy_from_slice(x);
         }
         let mut wide_out = vec![0.0; out.len() / lanes * whole];
-        forward(simd, layer, &wide, whole, first, &mut wide_out);
+        forward(simd, layer, &[&wide], whole, first, &mut wide_out);
         for (out, wide) in out
             .chunks_exact_mut(lanes)
             .zip(wide_out.chunks_exact(whole))
@@ -252,23 +281,27 @@ const RUN: usize = 256;
 fn forward<S: Simd>(
     simd: S,
     layer: &Dense,
-    x: &[f32],
+    parts: &[&[f32]],
     lanes: usize,
     first: usize,
     out: &mut [f32],
 ) {
-    let runs = layer.inputs.div_ceil(RUN);
-    let run = layer.inputs.div_ceil(runs);
     let end = first + out.len() / lanes;
     let mut start = first;
     while start < end {
         let (panel, column) = (start / PANEL, start % PANEL);
         let outputs = (PANEL - column).min(end - start);
         let sums = &mut out[(start - first) * lanes..][..outputs * lanes];
-        let weights = layer.panel(panel).chunks(run * PANEL);
+        let mut weights = layer.panel(panel);
         let mut bias = Some(&layer.bias(panel)[column..]);
-        for (x, weights) in x.chunks(run * lanes).zip(weights) {
-            add_run(simd, x, lanes, &weights[column..], bias.take(), sums);
+        for part in parts {
+            let inputs = part.len() / lanes;
+            let run = inputs.div_ceil(inputs.div_ceil(RUN).max(1)).max(1);
+            for x in part.chunks(run * lanes) {
+                let (these, rest) = weights.split_at(x.len() / lanes * PANEL);
+                add_run(simd, x, lanes, &these[column..], bias.take(), sums);
+                weights = rest;
+            }
         }
         start += outputs;
     }

@@ -20,7 +20,7 @@ mod sparse;
 mod tables;
 mod vae;
 
-pub use causal::{Channels, Images};
+pub use causal::{Channels, Images, Pixel};
 pub use dense::Dense;
 pub use description::{Description, Layer, Likelihood, Window};
 pub use error::{Error, Result};

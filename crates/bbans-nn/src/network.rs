@@ -57,6 +57,18 @@ impl Network {
     /// # Errors
     /// If the first layer is not dense, a tensor is missing, or a shape does not fit.
     pub fn new(layers: &[Layer], file: &ModelFile, inputs: usize, outputs: usize) -> Result<Self> {
+        let network = Self::of_layers(layers, file, inputs)?;
+        if network.outputs != outputs {
+            return Err(Error::new(format!(
+                "a network of the model ends with {} outputs; expected {outputs}",
+                network.outputs
+            )));
+        }
+        Ok(network)
+    }
+
+    /// The same with as many outputs as its layers give.
+    pub(crate) fn of_layers(layers: &[Layer], file: &ModelFile, inputs: usize) -> Result<Self> {
         let mut width = inputs;
         let mut steps = Vec::with_capacity(layers.len());
         for layer in layers {
@@ -106,17 +118,12 @@ impl Network {
                 Layer::Softplus => Step::Map(Activation::Softplus),
             });
         }
-        if width != outputs {
-            return Err(Error::new(format!(
-                "a network of the model ends with {width} outputs; expected {outputs}"
-            )));
-        }
         let mut steps = steps.into_iter();
         match steps.next() {
             Some(Step::Dense(first)) => Ok(Self {
                 first,
                 rest: steps.collect(),
-                outputs,
+                outputs: width,
             }),
             _ => Err(Error::new("the first layer of a network must be dense")),
         }
@@ -128,6 +135,20 @@ impl Network {
     /// If the height is another, or a layer's result is infinite or NaN.
     pub fn forward(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         apply(&self.rest, path, self.first.forward(path, x)?)
+    }
+
+    /// The same on inputs in several parts, each `[_, lanes]`.
+    pub(crate) fn forward_parts(
+        &self,
+        path: Path,
+        parts: &[&[f32]],
+        lanes: usize,
+    ) -> Result<Array2<f32>> {
+        apply(
+            &self.rest,
+            path,
+            self.first.forward_parts(path, parts, lanes)?,
+        )
     }
 
     /// The network on data, `[lanes, inputs]`, that are mostly zero; gives `[outputs, lanes]`.
@@ -144,15 +165,40 @@ impl Network {
     /// # Errors
     /// As [`Network::forward`].
     pub fn forward_hidden(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Hidden<'_>> {
+        if self.rest.is_empty() {
+            return Ok(Hidden {
+                path,
+                last: Some(&self.first),
+                values: x.to_owned(),
+            });
+        }
+        self.hidden(path, self.first.forward(path, x)?)
+    }
+
+    /// As [`Network::forward_hidden`], on inputs in several parts, each `[_, lanes]`.
+    pub(crate) fn forward_hidden_parts(
+        &self,
+        path: Path,
+        parts: &[&[f32]],
+        lanes: usize,
+    ) -> Result<Hidden<'_>> {
+        if self.rest.is_empty() {
+            let inputs = self.first.inputs();
+            let values = Array2::from_shape_vec((inputs, lanes), parts.concat());
+            return Ok(Hidden {
+                path,
+                last: Some(&self.first),
+                values: values.map_err(|_| Error::new("a head's inputs do not fit it"))?,
+            });
+        }
+        self.hidden(path, self.first.forward_parts(path, parts, lanes)?)
+    }
+
+    /// From the first layer's outputs on, for a network of several layers.
+    fn hidden(&self, path: Path, first: Array2<f32>) -> Result<Hidden<'_>> {
         let (last, values) = match self.rest.split_last() {
-            None => (Some(&self.first), x.to_owned()),
-            Some((last, inner)) => {
-                let hidden = apply(inner, path, self.first.forward(path, x)?)?;
-                match last {
-                    Step::Dense(last) => (Some(last), hidden),
-                    map => (None, apply(std::slice::from_ref(map), path, hidden)?),
-                }
-            }
+            Some((Step::Dense(last), inner)) => (Some(last), apply(inner, path, first)?),
+            _ => (None, apply(&self.rest, path, first)?),
         };
         Ok(Hidden { path, last, values })
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis, Zip};
 
 use crate::bins::{CENTRES, EDGES};
-use crate::causal::Channels;
+use crate::causal::{Channels, Head};
 use crate::description::{Description, Likelihood};
 use crate::error::{Error, Result};
 use crate::fingerprint::fingerprint;
@@ -16,7 +16,7 @@ use crate::model_file::ModelFile;
 use crate::network::{Hidden, Network};
 use crate::simd::Path;
 
-/// Most channels of all pixels and lanes: a gigabyte of them.
+/// Most channels and features of all pixels and lanes: a gigabyte of them.
 const MAX_CHANNELS: usize = 1 << 28;
 
 /// A model with one layer of Gaussian latents.
@@ -28,7 +28,7 @@ pub struct Vae {
     encoder: Network,
     decoder: Network,
     /// Of a causal likelihood.
-    head: Option<Network>,
+    head: Option<Head>,
     edges: Vec<f32>,
     centres: Vec<f32>,
     path: Path,
@@ -77,12 +77,7 @@ impl Vae {
                 latent,
                 dims * description.likelihood.parameters(),
             )?,
-            head: match description.likelihood.head() {
-                Some([inputs, outputs]) => {
-                    Some(Network::new(&description.head, file, inputs, outputs)?)
-                }
-                None => None,
-            },
+            head: Head::new(&description.head, description.likelihood, file)?,
             edges,
             centres: file.tensor(CENTRES, &[bins])?.values.clone(),
             path: Path::detect(),
@@ -204,21 +199,20 @@ impl Vae {
     /// # Errors
     /// As [`Vae::parameters`].
     pub fn channels(&self, z: ArrayView2<'_, f32>) -> Result<Option<Channels<'_>>> {
-        let (Some(head), Likelihood::CausalBernoulli(window)) = (&self.head, self.likelihood())
-        else {
+        let (Some(head), Some(window)) = (&self.head, self.likelihood().window()) else {
             return Ok(None);
         };
         let &[height, width] = self.description.data_shape.as_slice() else {
             return Err(Error::new("a causal likelihood of data that are no images"));
         };
-        let values = (self.dims * window.channels).saturating_mul(z.ncols());
+        let each = window.channels.saturating_add(head.kept());
+        let values = self.dims.saturating_mul(each).saturating_mul(z.ncols());
         if values > MAX_CHANNELS {
             return Err(Error::new(format!(
-                "{} lanes of {} pixels with {} channels; the limit is {MAX_CHANNELS} numbers: use \
-                 fewer lanes",
+                "{} lanes of {} pixels with {each} channels and features; the limit is \
+                 {MAX_CHANNELS} numbers: use fewer lanes",
                 z.ncols(),
                 self.dims,
-                window.channels
             )));
         }
         Ok(Some(Channels {

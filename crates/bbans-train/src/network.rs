@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::head::{Plan, causal_nats};
 use crate::loss::bernoulli_nats;
 use crate::noise::fill_normal;
-use crate::preset::{Architecture, Pixels};
+use crate::preset::{Activation, Architecture, Pixels};
 
 /// Range of the posterior's log standard deviation.
 const LOG_SIGMA: [f32; 2] = [-8.0, 4.0];
@@ -52,6 +52,7 @@ impl Network {
             latent,
             decoder_hidden,
             bin_precision,
+            activation,
             pixels,
         } = architecture;
         let encoder_sizes = [&[dims], encoder_hidden.as_slice(), &[2 * latent]].concat();
@@ -71,8 +72,8 @@ impl Network {
                     bin_precision: *bin_precision,
                     log_sigma: LOG_SIGMA,
                 },
-                encoder: layers("encoder", encoder_sizes.len() - 1),
-                decoder: layers("decoder", decoder_sizes.len() - 1),
+                encoder: layers("encoder", encoder_sizes.len() - 1, *activation),
+                decoder: layers("decoder", decoder_sizes.len() - 1, *activation),
                 head: Vec::new(),
                 training: None,
             },
@@ -88,7 +89,7 @@ impl Network {
             }
         }
         if let Some(pixels) = pixels {
-            network.add_pixels(pixels, shape, rng)?;
+            network.add_pixels(pixels, shape, *activation, rng)?;
         }
         let description = &mut network.description;
         description.version = description.oldest_version();
@@ -96,10 +97,17 @@ impl Network {
     }
 
     /// From features of cells to pixels, and the head.
-    fn add_pixels(&mut self, pixels: &Pixels, shape: &[usize], rng: &mut ChaCha8Rng) -> Result<()> {
+    fn add_pixels(
+        &mut self,
+        pixels: &Pixels,
+        shape: &[usize],
+        activation: Activation,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<()> {
         let Pixels {
             cell: [cell_height, cell_width],
             cell_features,
+            cell_hidden,
             window,
             head_hidden,
             embedding,
@@ -117,17 +125,27 @@ impl Network {
             )));
         }
         let (rows, columns) = (height / cell_height, width / cell_width);
-        let name = format!("decoder.{}", 1 + self.description.decoder.len() / 2);
+        let first = 1 + self.description.decoder.len() / 2;
         let mut add = |name: &str, inputs: usize, outputs: usize| -> Result<()> {
             let weight = glorot(inputs, outputs, rng)?;
             let bias = Tensor::zeros(outputs, candle_core::DType::F32, &Device::Cpu)?;
             self.add(name, &weight, &bias)
         };
-        add(
-            &name,
-            *cell_features,
-            cell_height * cell_width * window.channels,
-        )?;
+        let channels = cell_height * cell_width * window.channels;
+        let cell_sizes = [&[*cell_features], cell_hidden.as_slice(), &[channels]].concat();
+        let mut decoder = Vec::new();
+        for (i, pair) in cell_sizes.windows(2).enumerate() {
+            let name = format!("decoder.{}", first + i);
+            add(&name, pair[0], pair[1])?;
+            let count = rows * columns;
+            decoder.extend([of_activation(activation), Layer::Cells { name, count }]);
+        }
+        decoder.push(Layer::Tiles {
+            rows,
+            columns,
+            height: cell_height,
+            width: cell_width,
+        });
         let likelihood = match *embedding {
             None => Likelihood::CausalBernoulli(*window),
             Some(embedding) => Likelihood::CausalCategorical {
@@ -160,19 +178,7 @@ impl Network {
         let description = &mut self.description;
         description.likelihood = likelihood;
         description.head = head;
-        description.decoder.extend([
-            Layer::Relu,
-            Layer::Cells {
-                name,
-                count: rows * columns,
-            },
-            Layer::Tiles {
-                rows,
-                columns,
-                height: cell_height,
-                width: cell_width,
-            },
-        ]);
+        description.decoder.extend(decoder);
         Ok(())
     }
 
@@ -410,12 +416,19 @@ impl Network {
     }
 }
 
-/// Dense layers with relu between them.
-fn layers(part: &str, dense: usize) -> Vec<Layer> {
+fn of_activation(activation: Activation) -> Layer {
+    match activation {
+        Activation::Relu => Layer::Relu,
+        Activation::Silu => Layer::Silu,
+    }
+}
+
+/// Dense layers with an activation between them.
+fn layers(part: &str, dense: usize, activation: Activation) -> Vec<Layer> {
     let mut layers = Vec::new();
     for i in 0..dense {
         if i > 0 {
-            layers.push(Layer::Relu);
+            layers.push(of_activation(activation));
         }
         layers.push(Layer::Dense {
             name: format!("{part}.{i}"),

@@ -14,10 +14,24 @@ pub struct Architecture {
     pub decoder_hidden: Vec<usize>,
     /// The prior of a latent is cut into `2^bin_precision` bins of equal mass.
     pub bin_precision: u32,
+    /// What is between the layers of the encoder and the decoder.
+    #[serde(default)]
+    pub activation: Activation,
     /// A decoder that is autoregressive in a small neighbourhood; without it pixels are independent
     /// given the latents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pixels: Option<Pixels>,
+}
+
+/// An activation function.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `max(x, 0)`.
+    #[default]
+    Relu,
+    /// `x sigmoid(x)`.
+    Silu,
 }
 
 /// From the decoder's last hidden layer to the pixels.
@@ -25,8 +39,11 @@ pub struct Architecture {
 pub struct Pixels {
     /// Rows and columns of pixels in a cell; the image is cut into such.
     pub cell: [usize; 2],
-    /// Features of a cell, from which a layer that all cells share makes its pixels' channels.
+    /// Features of a cell, from which layers that all cells share make its pixels' channels.
     pub cell_features: usize,
+    /// Units of the hidden layers of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cell_hidden: Vec<usize>,
     /// What a pixel's distribution sees.
     pub window: Window,
     /// The hidden layers of the head.
@@ -90,6 +107,7 @@ impl Config {
                 latent: 40,
                 decoder_hidden: vec![200, 200],
                 bin_precision: 10,
+                activation: Activation::Relu,
                 pixels: None,
             },
             epochs: 400,
@@ -108,9 +126,11 @@ impl Config {
                     latent: 32,
                     decoder_hidden: vec![512],
                     bin_precision: 10,
+                    activation: Activation::Relu,
                     pixels: Some(Pixels {
                         cell: [4, 4],
                         cell_features: 64,
+                        cell_hidden: vec![],
                         window: Window {
                             channels: 24,
                             above: 4,
@@ -129,21 +149,23 @@ impl Config {
                 architecture: Architecture {
                     encoder_hidden: vec![1024, 512],
                     latent: 32,
-                    decoder_hidden: vec![512],
+                    decoder_hidden: vec![512, 512],
                     bin_precision: 10,
+                    activation: Activation::Silu,
                     pixels: Some(Pixels {
                         cell: [4, 4],
                         cell_features: 64,
+                        cell_hidden: vec![128],
                         window: Window {
                             channels: 24,
                             above: 4,
                             side: 4,
                         },
-                        head_hidden: vec![dense(48), dense(32), causal(32, 2, 2), causal(32, 1, 1)],
+                        head_hidden: vec![dense(48), dense(32), causal(40, 2, 2), causal(32, 1, 1)],
                         embedding: None,
                     }),
                 },
-                epochs: 26,
+                epochs: 28,
                 batch: 128,
                 kl_warmup_epochs: 8,
                 ..small
@@ -152,17 +174,19 @@ impl Config {
                 architecture: Architecture {
                     encoder_hidden: vec![512, 512],
                     latent: 32,
-                    decoder_hidden: vec![512],
+                    decoder_hidden: vec![512, 512],
                     bin_precision: 10,
+                    activation: Activation::Silu,
                     pixels: Some(Pixels {
                         cell: [4, 4],
                         cell_features: 64,
+                        cell_hidden: vec![128],
                         window: Window {
                             channels: 24,
                             above: 3,
                             side: 3,
                         },
-                        head_hidden: vec![dense(64), causal(48, 2, 2), dense(48)],
+                        head_hidden: vec![dense(64), dense(32), causal(48, 2, 2), dense(48)],
                         embedding: Some(4),
                     }),
                 },

@@ -165,7 +165,7 @@ impl Nats {
     fn of_one(&self, p: &[f64], x: usize) -> f64 {
         let levels = self.likelihood.levels();
         match self.likelihood {
-            // Of a causal one the logit is the head's.
+            // Of causal ones the logits are the head's: these are not their parameters.
             Likelihood::Bernoulli
             | Likelihood::CausalBernoulli(_)
             | Likelihood::CausalCategorical { .. } => {
@@ -236,18 +236,30 @@ fn stirling(z: f64) -> f64 {
 /// `-log p(x)` of images, each with `samples` lanes one after another.
 fn causal_nats(channels: &Channels<'_>, x: ArrayView2<'_, u8>, samples: usize) -> Result<Vec<f64>> {
     let (pixels, lanes) = channels.dim();
-    let bit = |lane: usize, pixel: usize| x[(lane / samples, pixel)];
+    let levels = channels.levels();
     let mut images = channels.images();
-    for pixel in 0..pixels {
-        images.set(pixel, (0..lanes).map(|lane| bit(lane, pixel)));
-    }
     let mut nats = vec![0.0; lanes];
     for pixel in 0..pixels {
-        let logits = images.logits(pixel).map_err(Error::model)?;
-        for (lane, (nats, &l)) in nats.iter_mut().zip(&logits).enumerate() {
-            let l = f64::from(l);
-            *nats += l.max(0.0) - l * f64::from(bit(lane, pixel)) + (-l.abs()).exp().ln_1p();
+        let level = |lane: usize| x[(lane / samples, pixel)];
+        let distribution = images.next_pixel().map_err(Error::model)?;
+        let flags = distribution.logits(0..1).map_err(Error::model)?;
+        for (lane, (nats, &l)) in nats.iter_mut().zip(&flags).enumerate() {
+            let (l, above) = (f64::from(l), f64::from(u8::from(level(lane) > 0)));
+            *nats += l.max(0.0) - l * above + (-l.abs()).exp().ln_1p();
         }
+        let above: Vec<usize> = (0..lanes).filter(|&lane| level(lane) > 0).collect();
+        if levels > 2 && !above.is_empty() {
+            let logits = distribution.logits(1..levels).map_err(Error::model)?;
+            for lane in above {
+                let all = logits.iter().skip(lane).step_by(lanes);
+                let all = all.map(|&l| f64::from(l));
+                let own = all.clone().nth(usize::from(level(lane)) - 1);
+                let greatest = all.clone().fold(f64::MIN, f64::max);
+                let sum: f64 = all.map(|l| (l - greatest).exp()).sum();
+                nats[lane] += sum.ln() + greatest - own.unwrap_or(f64::NEG_INFINITY);
+            }
+        }
+        images.set((0..lanes).map(level)).map_err(Error::model)?;
     }
     Ok(nats)
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use bbans_core::distributions::{
-    Bernoulli, Bins, GaussianBin, Tables, Tabulated, gaussian_bins, uniform_bins,
+    Bernoulli, Bins, GaussianBin, Table, Tables, Tabulated, gaussian_bins, uniform_bins,
 };
-use bbans_core::{Codec, Columns, Error, Independent, LatentModel, Message, Result};
+use bbans_core::{Codec, Columns, Distribution, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
 use bbans_nn::{Channels, Decoded, Likelihood, Posterior, Vae};
 use ndarray::Array2;
@@ -90,7 +90,7 @@ impl LatentModel for VaeModel {
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
-        if let Likelihood::CausalBernoulli(_) = self.vae.likelihood() {
+        if self.vae.likelihood().window().is_some() {
             let z = self.vae.latents_of_bins(z.view()).map_err(Error::model)?;
             let channels = self.vae.channels(z.view()).map_err(Error::model)?;
             let channels = channels.ok_or_else(|| Error::model("a model without its head"))?;
@@ -146,7 +146,8 @@ impl Codec for Pixels<'_> {
     }
 }
 
-/// Pushes images `[lanes, pixels]`, the last pixel first: all that come before it are known.
+/// Pushes images `[lanes, pixels]`, the last pixel first. What the decoder will find for a pixel is
+/// computed as it will be, from the first pixel on, and kept until then.
 #[inline(always)]
 fn push_causal(channels: &Channels<'_>, message: &mut Message, x: &Array2<u8>) -> Result<()> {
     let (pixels, lanes) = channels.dim();
@@ -157,41 +158,80 @@ fn push_causal(channels: &Channels<'_>, message: &mut Message, x: &Array2<u8>) -
             (lanes, pixels)
         )));
     }
+    let levels = channels.levels();
     let mut images = channels.images();
+    let mut all_masses = Vec::with_capacity(pixels * lanes);
+    // Lanes and intervals of the levels above 0, and how many there are before each pixel.
+    let (mut values, mut firsts) = (Vec::new(), Vec::with_capacity(pixels));
+    let (mut masses, mut starts) = (Vec::new(), Vec::new());
     for (pixel, column) in x.columns().into_iter().enumerate() {
-        images.set(pixel, column.iter().copied());
-    }
-    let (mut masses, mut column) = (Vec::new(), vec![0; lanes]);
-    for pixel in (0..pixels).rev() {
-        images
-            .masses(pixel, &mut masses, Bernoulli::new)
+        let distribution = images.next_pixel().map_err(Error::model)?;
+        distribution
+            .masses_above_zero(&mut masses, Bernoulli::new)
             .map_err(Error::model)?;
-        for (to, &bit) in column.iter_mut().zip(x.column(pixel)) {
-            *to = bit;
+        all_masses.extend_from_slice(&masses);
+        firsts.push(values.len());
+        let above: Vec<usize> = (0..lanes).filter(|&lane| column[lane] > 0).collect();
+        if levels > 2 && !above.is_empty() {
+            distribution
+                .starts_above_zero(&above, &mut starts)
+                .map_err(Error::model)?;
+            for (i, &lane) in above.iter().enumerate() {
+                let interval = Table::new(&starts, i, above.len())?.interval(&(column[lane] - 1));
+                values.push((lane, interval.ok_or_else(|| no_level(column[lane], pixel))?));
+            }
         }
-        message.push_column(&masses, &column)?;
+        images.set(column.iter().copied()).map_err(Error::model)?;
+    }
+    let mut column = vec![0; lanes];
+    for pixel in (0..pixels).rev() {
+        for (lane, interval) in values.drain(firsts[pixel]..).rev() {
+            message.push(lane, interval)?;
+        }
+        for (to, &level) in column.iter_mut().zip(x.column(pixel)) {
+            *to = u8::from(level > 0);
+        }
+        message.push_column(&all_masses[pixel * lanes..][..lanes], &column)?;
     }
     Ok(())
 }
 
-/// Pops images `[lanes, pixels]`, pixel by pixel.
+/// Pops images `[lanes, pixels]`, pixel by pixel: for all lanes whether it is above 0, then for those
+/// where it is the level.
 #[inline(always)]
 fn pop_causal(channels: &Channels<'_>, message: &mut Message) -> Result<Array2<u8>> {
     let (pixels, lanes) = channels.dim();
+    let levels = channels.levels();
     let mut x = Array2::zeros((lanes, pixels));
     let mut images = channels.images();
-    let (mut masses, mut column) = (Vec::new(), vec![0; lanes]);
+    let (mut masses, mut starts, mut column) = (Vec::new(), Vec::new(), vec![0; lanes]);
     for pixel in 0..pixels {
-        images
-            .masses(pixel, &mut masses, Bernoulli::new)
+        let distribution = images.next_pixel().map_err(Error::model)?;
+        distribution
+            .masses_above_zero(&mut masses, Bernoulli::new)
             .map_err(Error::model)?;
         message.pop_column(&masses, &mut column)?;
-        images.set(pixel, column.iter().copied());
-        for (to, &bit) in x.column_mut(pixel).iter_mut().zip(&column) {
-            *to = bit;
+        let above: Vec<usize> = (0..lanes).filter(|&lane| column[lane] > 0).collect();
+        if levels > 2 && !above.is_empty() {
+            distribution
+                .starts_above_zero(&above, &mut starts)
+                .map_err(Error::model)?;
+            for (i, &lane) in above.iter().enumerate() {
+                column[lane] = 1 + message.pop(lane, &Table::new(&starts, i, above.len())?)?;
+            }
+        }
+        images.set(column.iter().copied()).map_err(Error::model)?;
+        for (to, &level) in x.column_mut(pixel).iter_mut().zip(&column) {
+            *to = level;
         }
     }
     Ok(x)
+}
+
+fn no_level(level: u8, pixel: usize) -> Error {
+    Error::invalid_argument(format!(
+        "the model has no level {level}, which pixel {pixel} has"
+    ))
 }
 
 /// Tables of masses that follow from what the decoder network computes while they are coded.

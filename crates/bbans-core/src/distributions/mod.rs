@@ -14,5 +14,5 @@ pub use categorical::Categorical;
 pub use conditional::{ConditionalBin, conditional_bins};
 pub use gaussian::{Bins, GaussianBin, gaussian_bins};
 pub use normal_cdf::normal_cdf;
-pub use tables::{Tables, Tabulated};
+pub use tables::{Table, Tables, Tabulated};
 pub use uniform::{Uniform, UniformBin, uniform_bins};

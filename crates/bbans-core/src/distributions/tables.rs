@@ -39,10 +39,30 @@ pub struct Tabulated<T>(pub T);
 
 /// A lane's table, where those of all lanes lie side by side.
 #[derive(Debug, Clone, Copy)]
-struct Table<'a> {
+pub struct Table<'a> {
     /// From this lane's first start on.
     starts: &'a [u32],
     lanes: usize,
+}
+
+impl<'a> Table<'a> {
+    /// The table of a lane among `starts`, `[levels + 1, lanes]`: of each lane, ascending from 0 to
+    /// [`crate::TOTAL_MASS`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] if there is no such lane, or no symbol.
+    pub fn new(starts: &'a [u32], lane: usize, lanes: usize) -> Result<Self> {
+        if lane >= lanes || starts.len() < 2 * lanes {
+            return Err(Error::invalid_argument(format!(
+                "lane {lane} of {lanes} among {} starts",
+                starts.len()
+            )));
+        }
+        Ok(Self {
+            starts: &starts[lane..],
+            lanes,
+        })
+    }
 }
 
 impl Distribution for Table<'_> {

@@ -1,13 +1,11 @@
 //! One image after another through the head, forward and backward, in the cache.
 
-use bbans_nn::Window;
 use bbans_nn::math::exp;
 use bbans_nn::simd::Path;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis, Slice};
 
-use super::padded::Padded;
-use super::plan::{Block, Part, Plan};
+use super::plan::{Block, Group, Part, Plan};
+use super::planes::Planes;
+use super::product::{Matrix, Rows, add_scalar_products, add_sums};
 
 /// Nats of some images. Where gradients are wanted, those by the features go to `by_features`, those by
 /// the weights are the second result.
@@ -24,15 +22,14 @@ pub(super) fn images(
     let mut nats = 0.0;
     let mut by_features = by_features.map(|g| g.chunks_mut(each));
     for (x, features) in x.chunks(pixels).zip(features.chunks(each)) {
-        let by_features = by_features.as_mut().and_then(Iterator::next);
         space.fill_inputs(x, features);
         space.forward();
-        let gradients = by_features.map(|g| (g, by_weights.as_mut_slice()));
-        match gradients {
+        match by_features.as_mut().and_then(Iterator::next) {
             None => nats += space.output(x, None),
-            Some((by_features, by_weights)) => {
-                nats += space.output(x, Some(&mut *by_weights));
-                space.backward(x, features, by_features, by_weights);
+            Some(by_features) => {
+                nats += space.output(x, Some(&mut by_weights));
+                space.backward(x, &mut by_weights);
+                space.cells_backward(features, by_features, &mut by_weights);
             }
         }
     }
@@ -44,125 +41,114 @@ struct Space<'a> {
     plan: &'a Plan,
     path: Path,
     weights: &'a [f32],
-    /// Of each hidden layer but the first: its weights as the derivatives by its inputs take them.
-    turned: Vec<Vec<Array2<f32>>>,
-    /// Channels of the cells, and the derivatives by them.
-    channels: Array2<f32>,
-    by_channels: Array2<f32>,
-    /// What stands for the pixels, with a margin.
-    neighbours: Vec<f32>,
-    /// Inputs of the first layer, `[positions, inputs]`.
-    inputs: Array2<f32>,
-    by_inputs: Array2<f32>,
+    /// For every group of every hidden layer's inputs its weights as the derivatives by them take
+    /// them: `[offsets * outputs, planes]`.
+    turned: Vec<Vec<Vec<f32>>>,
+    /// The last layer's, `[outputs, inputs]`.
+    turned_output: Vec<f32>,
+    /// Channels of the cells, `[cells, _]`, and the derivatives by them.
+    channels: Vec<f32>,
+    by_channels: Vec<f32>,
+    /// Planes of the channels and of what stands for the pixels, and the derivatives by them.
+    inputs: Planes,
+    by_inputs: Planes,
     layers: Vec<LayerSpace>,
 }
 
 /// Of a hidden layer.
 struct LayerSpace {
+    /// Where its inputs begin.
+    starts: Vec<usize>,
+    /// Where its outputs begin, and those of the layers behind that are of the same size.
+    out_starts: Vec<usize>,
     /// Its outputs before silu, then the sigmoid of them.
-    sigmoid: Array2<f32>,
+    sigmoid: Planes,
     /// Its outputs.
-    outputs: Padded,
+    outputs: Planes,
     /// Derivatives by the outputs, then by the outputs before silu.
-    deltas: Padded,
+    deltas: Planes,
 }
 
 impl<'a> Space<'a> {
     fn new(plan: &'a Plan, weights: &'a [f32]) -> Self {
-        let positions = plan.positions();
-        let Window { above, side, .. } = plan.window;
-        let channels = plan
-            .cells
-            .map_or(Array2::zeros((1, plan.features())), |(count, part)| {
-                Array2::zeros((count, part.outputs))
-            });
-        let inputs = plan.window.channels + plan.window.count() * plan.depth();
-        let layer = |block: &Block| LayerSpace {
-            sigmoid: Array2::zeros((positions, block.part.outputs)),
-            outputs: Padded::new(positions, plan.margin, block.part.outputs),
-            deltas: Padded::new(positions, plan.margin, block.part.outputs),
+        let layout = plan.layout;
+        let all_channels = plan.pixels() * plan.window.channels;
+        let layer = |block: &Block| {
+            let planes = || Planes::new(layout, block.part.outputs);
+            LayerSpace {
+                starts: block.starts(layout),
+                out_starts: layout.starts(0, block.part.outputs, [0]),
+                sigmoid: planes(),
+                outputs: planes(),
+                deltas: planes(),
+            }
         };
-        let wanted = match plan.embedding {
-            Some(_) => inputs,
-            None => plan.window.channels,
+        let turned = |block: &Block| {
+            let (w, _) = block.part.of(weights);
+            let groups = block.groups.iter();
+            groups.map(|g| turned(w, block.part.outputs, g)).collect()
         };
-        let mut space = Self {
+        let planes = plan.window.channels + plan.depth();
+        let output = Group {
+            first_plane: 0,
+            planes: plan.output.inputs,
+            offsets: vec![0],
+            first_input: 0,
+        };
+        let mut inputs = Planes::new(layout, planes);
+        // Beyond the edge pixels are 0.
+        for (e, value) in embedded(plan, weights, 0.0).enumerate() {
+            inputs.whole_mut(plan.window.channels + e).fill(value);
+        }
+        Self {
             plan,
             path: Path::detect(),
             weights,
-            turned: plan.blocks.iter().map(|b| turned(b, weights)).collect(),
-            by_channels: channels.clone(),
-            channels,
-            neighbours: vec![0.0; (plan.height + above) * (plan.width + 2 * side) * plan.depth()],
-            inputs: Array2::zeros((positions, inputs)),
-            by_inputs: Array2::zeros((positions, wanted)),
+            turned: plan.blocks.iter().map(turned).collect(),
+            turned_output: self::turned(plan.output.of(weights).0, plan.output.outputs, &output),
+            channels: vec![0.0; all_channels],
+            by_channels: vec![0.0; all_channels],
+            inputs,
+            by_inputs: Planes::new(layout, planes),
             layers: plan.blocks.iter().map(layer).collect(),
-        };
-        // Beyond the edge pixels are 0.
-        let zero = space.embedded(0.0);
-        let depth = plan.depth();
-        for to in space.neighbours.chunks_exact_mut(depth) {
-            to.copy_from_slice(&zero);
-        }
-        space
-    }
-
-    /// What stands for a pixel of this value.
-    fn embedded(&self, value: f32) -> Vec<f32> {
-        match self.plan.embedding {
-            None => vec![value],
-            Some(e) => self.weights[self.plan.table + value as usize * e..][..e].to_vec(),
         }
     }
 
     fn fill_inputs(&mut self, x: &[f32], features: &[f32]) {
         let plan = self.plan;
-        let Window {
-            channels: c,
-            above,
-            side,
-        } = plan.window;
+        let c = plan.window.channels;
         match plan.cells {
-            None => copy(&mut self.channels, features),
+            None => self.channels.copy_from_slice(features),
             Some((count, part)) => {
                 let (w, b) = part.of(self.weights);
-                for mut row in self.channels.rows_mut() {
-                    row.iter_mut().zip(b).for_each(|(to, &b)| *to = b);
+                for cell in self.channels.chunks_exact_mut(part.outputs) {
+                    cell.copy_from_slice(b);
                 }
-                if let Ok(features) = ArrayView2::from_shape((count, part.inputs), features) {
-                    general_mat_mul(1.0, &features, &w, 1.0, &mut self.channels);
-                }
+                // Rows are those of the weight; the features take its place.
+                let columns = |k: usize| features.iter().skip(k).step_by(part.inputs);
+                let turned: Vec<f32> = (0..part.inputs).flat_map(columns).copied().collect();
+                add_sums(
+                    rows(w, &every(part.outputs, part.inputs)),
+                    matrix(&turned, count),
+                    &mut self.channels,
+                    &every(part.outputs, count),
+                    part.outputs,
+                );
             }
         }
-        let depth = plan.depth();
-        let line = plan.width + 2 * side;
-        for (pixel, &value) in x.iter().enumerate() {
-            let (y, x) = (pixel / plan.width, pixel % plan.width);
-            let at = ((y + above) * line + side + x) * depth;
-            let to = &mut self.neighbours[at..at + depth];
-            match plan.embedding {
-                None => to[0] = value,
-                Some(e) => {
-                    to.copy_from_slice(&self.weights[plan.table + value as usize * e..][..e])
-                }
+        for channel in 0..c {
+            let plane = self.inputs.plane_mut(channel);
+            for (&at, &offset) in plan.positions.iter().zip(&plan.offsets) {
+                plane[at] = self.channels[offset + channel];
             }
         }
-        let Some(channels) = self.channels.as_slice() else {
-            return;
-        };
-        for (pixel, &offset) in plan.offsets.iter().enumerate() {
-            let (y, x) = (pixel / plan.width, pixel % plan.width);
-            let mut row = self.inputs.row_mut(y * plan.stride + x);
-            let Some(row) = row.as_slice_mut() else {
-                continue;
-            };
-            row[..c].copy_from_slice(&channels[offset..offset + c]);
-            let mut at = c;
-            for dy in 0..=above {
-                let count = if dy < above { 2 * side + 1 } else { side } * depth;
-                let from = ((y + dy) * line + x) * depth;
-                row[at..at + count].copy_from_slice(&self.neighbours[from..from + count]);
-                at += count;
+        for e in 0..plan.depth() {
+            let plane = self.inputs.plane_mut(c + e);
+            for (&at, &value) in plan.positions.iter().zip(x) {
+                plane[at] = match plan.embedding {
+                    None => value,
+                    Some(depth) => self.weights[plan.table + value as usize * depth + e],
+                };
             }
         }
     }
@@ -176,21 +162,17 @@ impl<'a> Space<'a> {
                 return;
             };
             let z = &mut layer.sigmoid;
-            for mut row in z.rows_mut() {
-                row.iter_mut().zip(b).for_each(|(to, &b)| *to = b);
-            }
-            match before.last() {
-                None => general_mat_mul(1.0, &self.inputs, &w, 1.0, z),
-                Some(before) => {
-                    for (shift, count, first) in block.runs(plan.stride) {
-                        let a = before.outputs.windows(shift, count);
-                        let w = w.slice_axis(Axis(0), Slice::from(first..first + a.ncols()));
-                        general_mat_mul(1.0, &a, &w, 1.0, z);
-                    }
-                }
-            }
-            if let Some(z) = z.as_slice_mut() {
-                let a = layer.outputs.inner_mut();
+            z.fill(b.iter().copied());
+            let inputs = before.last().map_or(&self.inputs, |before| &before.outputs);
+            add_sums(
+                rows(&inputs.values, &layer.starts),
+                matrix(w, block.part.outputs),
+                &mut z.values,
+                &layer.out_starts,
+                plan.layout.positions,
+            );
+            for plane in 0..block.part.outputs {
+                let (z, a) = (z.plane_mut(plane), layer.outputs.plane_mut(plane));
                 self.path.vectorize(
                     #[inline(always)]
                     || {
@@ -202,7 +184,7 @@ impl<'a> Space<'a> {
                     },
                 );
             }
-            layer.outputs.clear_gaps(plan.width, plan.stride);
+            layer.outputs.clear_gaps(plan.height, plan.width);
         }
     }
 
@@ -213,96 +195,98 @@ impl<'a> Space<'a> {
         let Some(layer) = self.layers.last_mut() else {
             return 0.0;
         };
+        let Part {
+            inputs, outputs, ..
+        } = plan.output;
         let (w, b) = plan.output.of(self.weights);
-        let features = plan.output.inputs;
-        let position = |pixel: usize| pixel / plan.width * plan.stride + pixel % plan.width;
-        let w0 = w.column(0).to_vec();
-        let a = layer.outputs.inner();
+        let positions = plan.layout.positions;
+        let mut flags = vec![b[0]; positions];
+        let a = rows(&layer.outputs.values, &layer.out_starts);
+        add_sums(a, matrix(w, outputs), &mut flags, &[0], positions);
         let mut nats = 0.0;
-        let mut by_flags = vec![0.0f32; x.len()];
-        for (pixel, (&x, d)) in x.iter().zip(&mut by_flags).enumerate() {
-            let a = &a[position(pixel) * features..][..features];
-            let l = b[0] + dot(a, &w0);
-            let flag = f32::from(u8::from(x > 0.0));
+        let mut by_flags = vec![0.0; positions];
+        for (&at, &x) in plan.positions.iter().zip(x) {
+            let (l, flag) = (flags[at], f32::from(u8::from(x > 0.0)));
             nats += f64::from(l.max(0.0) - l * flag + (-l.abs()).exp().ln_1p());
-            *d = 1.0 / (1.0 + (-l).exp()) - flag;
+            by_flags[at] = 1.0 / (1.0 + (-l).exp()) - flag;
         }
+        // Pixels above 0, of which the value is to come.
         let active: Vec<usize> = match plan.levels {
             2 => vec![],
             _ => (0..x.len()).filter(|&p| x[p] > 0.0).collect(),
         };
-        let values = w.slice_axis(Axis(1), Slice::from(1..));
-        let active_a = Array2::from_shape_fn((active.len(), features), |(i, f)| {
-            a[position(active[i]) * features + f]
-        });
-        let mut logits = Array2::zeros((active.len(), values.ncols()));
-        for mut row in logits.rows_mut() {
-            row.iter_mut().zip(&b[1..]).for_each(|(to, &b)| *to = b);
-        }
-        general_mat_mul(1.0, &active_a, &values, 1.0, &mut logits);
-        for (mut row, &pixel) in logits.rows_mut().into_iter().zip(&active) {
-            if let Some(row) = row.as_slice_mut() {
-                nats += softmax(self.path, row, x[pixel] as usize - 1);
+        let width = active.len().next_multiple_of(16);
+        let mut active_a = vec![0.0; inputs * width];
+        for (feature, row) in active_a.chunks_exact_mut(width.max(1)).enumerate() {
+            let plane = layer.outputs.plane(feature);
+            for (to, &pixel) in row.iter_mut().zip(&active) {
+                *to = plane[plan.positions[pixel]];
             }
         }
+        let values = outputs - 1;
+        let mut logits = vec![0.0; values * width];
+        for (row, &b) in logits.chunks_exact_mut(width.max(1)).zip(&b[1..]) {
+            row.fill(b);
+        }
+        let (a_starts, value_starts) = (every(width, inputs), every(width, values));
+        let active_rows = rows(&active_a, &a_starts);
+        add_sums(
+            active_rows,
+            matrix(&w[1..], outputs),
+            &mut logits,
+            &value_starts,
+            width,
+        );
+        let targets: Vec<usize> = active.iter().map(|&pixel| x[pixel] as usize - 1).collect();
+        nats += softmax(self.path, &mut logits, width, &targets);
         let Some(by_weights) = by_weights else {
             return nats;
         };
-        let (mut by_w, by_b) = plan.output.of_mut(by_weights);
-        let mut by_w0 = vec![0.0f32; features];
-        for (pixel, &d) in by_flags.iter().enumerate() {
-            let at = position(pixel) * features;
-            let a = &layer.outputs.inner()[at..at + features];
-            for (to, &a) in by_w0.iter_mut().zip(a) {
-                *to += d * a;
-            }
-            let by_a = &mut layer.deltas.inner_mut()[at..at + features];
-            for (to, &w) in by_a.iter_mut().zip(&w0) {
-                *to = d * w;
-            }
-            by_b[0] += d;
-        }
-        by_w.column_mut(0)
-            .iter_mut()
-            .zip(&by_w0)
-            .for_each(|(to, d)| *to += d);
+
+        let (by_w, by_b) = plan.output.of_mut(by_weights);
+        add_scalar_products(a, rows(&by_flags, &[0]), positions, by_w, outputs);
+        by_b[0] += by_flags.iter().sum::<f32>();
+        layer.deltas.fill(std::iter::repeat_n(0.0, inputs));
+        add_sums(
+            rows(&by_flags, &[0]),
+            matrix(&self.turned_output, inputs),
+            &mut layer.deltas.values,
+            &layer.out_starts,
+            positions,
+        );
         if active.is_empty() {
             return nats;
         }
-        general_mat_mul(
-            1.0,
-            &active_a.t(),
-            &logits,
-            1.0,
-            &mut by_w.slice_axis_mut(Axis(1), Slice::from(1..)),
-        );
-        for (to, d) in by_b[1..].iter_mut().zip(logits.sum_axis(Axis(0))) {
-            *to += d;
+        let by_values = rows(&logits, &value_starts);
+        add_scalar_products(active_rows, by_values, width, &mut by_w[1..], outputs);
+        for (to, row) in by_b[1..].iter_mut().zip(logits.chunks_exact(width)) {
+            *to += row.iter().sum::<f32>();
         }
-        let by_a = logits.dot(&values.t());
-        for (row, &pixel) in by_a.rows().into_iter().zip(&active) {
-            let at = position(pixel) * features;
-            let to = &mut layer.deltas.inner_mut()[at..at + features];
-            to.iter_mut().zip(row).for_each(|(to, d)| *to += d);
+        let mut by_a = vec![0.0; inputs * width];
+        let turned = matrix(&self.turned_output[inputs..], inputs);
+        add_sums(by_values, turned, &mut by_a, &a_starts, width);
+        for (feature, row) in by_a.chunks_exact(width).enumerate() {
+            let plane = layer.deltas.plane_mut(feature);
+            for (d, &pixel) in row.iter().zip(&active) {
+                plane[plan.positions[pixel]] += d;
+            }
         }
         nats
     }
 
-    fn backward(
-        &mut self,
-        x: &[f32],
-        features: &[f32],
-        by_features: &mut [f32],
-        by_weights: &mut [f32],
-    ) {
+    /// From the derivatives by the last hidden layer to those by the channels.
+    fn backward(&mut self, x: &[f32], by_weights: &mut [f32]) {
         let plan = self.plan;
+        let layout = plan.layout;
         for (i, block) in plan.blocks.iter().enumerate().rev() {
+            let outputs = block.part.outputs;
             let (before, rest) = self.layers.split_at_mut(i);
             let Some(layer) = rest.first_mut() else {
                 return;
             };
-            if let Some(s) = layer.sigmoid.as_slice() {
-                let (a, d) = (layer.outputs.inner(), layer.deltas.inner_mut());
+            for plane in 0..outputs {
+                let (s, a) = (layer.sigmoid.plane(plane), layer.outputs.plane(plane));
+                let d = layer.deltas.plane_mut(plane);
                 self.path.vectorize(
                     #[inline(always)]
                     || {
@@ -312,155 +296,193 @@ impl<'a> Space<'a> {
                     },
                 );
             }
-            layer.deltas.clear_gaps(plan.width, plan.stride);
-            let d = layer.deltas.windows(0, 1);
-            let (mut by_w, by_b) = block.part.of_mut(by_weights);
-            for (to, d) in by_b.iter_mut().zip(d.sum_axis(Axis(0))) {
-                *to += d;
-            }
-            let Some(before) = before.last_mut() else {
-                general_mat_mul(1.0, &self.inputs.t(), &d, 1.0, &mut by_w);
-                let (w, _) = block.part.of(self.weights);
-                let wanted = self.by_inputs.ncols();
-                let w = w.slice_axis(Axis(0), Slice::from(..wanted));
-                general_mat_mul(1.0, &d, &w.t(), 0.0, &mut self.by_inputs);
-                break;
+            layer.deltas.clear_gaps(plan.height, plan.width);
+            let sums: Vec<f32> = (0..outputs).map(|p| sum(layer.deltas.plane(p))).collect();
+            let (by_w, by_b) = block.part.of_mut(by_weights);
+            by_b.iter_mut().zip(&sums).for_each(|(to, sum)| *to += sum);
+            let (inputs, by_inputs) = match before.last_mut() {
+                Some(before) => (&before.outputs, &mut before.deltas),
+                None => (&self.inputs, &mut self.by_inputs),
             };
-            let mut by_a = before.deltas.matrix_mut();
-            let mut beta = 0.0;
-            for ((shift, count, first), turned) in block.runs(plan.stride).zip(&self.turned[i]) {
-                let a = before.outputs.windows(shift, count);
-                let rows = Slice::from(first..first + a.ncols());
-                general_mat_mul(
-                    1.0,
-                    &a.t(),
-                    &d,
-                    1.0,
-                    &mut by_w.slice_axis_mut(Axis(0), rows),
-                );
+            add_scalar_products(
+                rows(&inputs.values, &layer.starts),
+                rows(&layer.deltas.values, &layer.out_starts),
+                layout.positions,
+                by_w,
+                outputs,
+            );
+            for (group, turned) in block.groups.iter().zip(&self.turned[i]) {
+                if i == 0 && group.first_input > 0 && plan.embedding.is_none() {
+                    continue;
+                }
+                for plane in group.first_plane..group.first_plane + group.planes {
+                    by_inputs.plane_mut(plane).fill(0.0);
+                }
                 // The pixels that saw this one lie opposite.
-                let seen = layer.deltas.windows(-shift - (count as isize - 1), count);
-                general_mat_mul(1.0, &seen, turned, beta, &mut by_a);
-                beta = 1.0;
+                let opposite = group.offsets.iter().map(|&offset| -offset);
+                add_sums(
+                    rows(&layer.deltas.values, &layout.starts(0, outputs, opposite)),
+                    matrix(turned, group.planes),
+                    &mut by_inputs.values,
+                    &layout.starts(group.first_plane, group.planes, [0]),
+                    layout.positions,
+                );
+                if i == 0 && group.first_input > 0 {
+                    self.embedding_backward(x, turned, &sums, by_weights);
+                    return;
+                }
             }
-        }
-        self.channels_backward(features, by_features, by_weights);
-        if let Some(e) = plan.embedding {
-            self.embedding_backward(e, x, &mut by_weights[plan.table..]);
         }
     }
 
-    /// From the inputs of the first layer to the channels, and on to the features of the cells.
-    fn channels_backward(
+    /// Adds the derivatives by what stands for the pixels to those by the table. `sums` are the
+    /// derivatives by the first hidden layer, summed over the image.
+    fn embedding_backward(&self, x: &[f32], turned: &[f32], sums: &[f32], by_weights: &mut [f32]) {
+        let plan = self.plan;
+        let depth = plan.depth();
+        let by_table = &mut by_weights[plan.table..];
+        for e in 0..depth {
+            let plane = self.by_inputs.plane(plan.window.channels + e);
+            // What all neighbours together have, those beyond the edge, which are 0, included.
+            let w = turned.iter().skip(e).step_by(depth);
+            let mut rest: f32 = w.zip(sums.iter().cycle()).map(|(w, sum)| w * sum).sum();
+            for (&at, &x) in plan.positions.iter().zip(x) {
+                let d = plane[at];
+                by_table[x as usize * depth + e] += d;
+                rest -= d;
+            }
+            by_table[e] += rest;
+        }
+    }
+
+    /// From the derivatives by the channels to those by the features of the cells.
+    fn cells_backward(
         &mut self,
         features: &[f32],
         by_features: &mut [f32],
         by_weights: &mut [f32],
     ) {
         let plan = self.plan;
-        let c = plan.window.channels;
-        let Some(by_channels) = self.by_channels.as_slice_mut() else {
-            return;
-        };
-        for (pixel, &offset) in plan.offsets.iter().enumerate() {
-            let position = pixel / plan.width * plan.stride + pixel % plan.width;
-            let from = self.by_inputs.row(position);
-            let to = &mut by_channels[offset..offset + c];
-            to.iter_mut().zip(from).for_each(|(to, &d)| *to = d);
-        }
-        let Some((count, part)) = plan.cells else {
-            by_features.copy_from_slice(by_channels);
-            return;
-        };
-        let shape = (count, part.inputs);
-        let (w, _) = part.of(self.weights);
-        let (mut by_w, by_b) = part.of_mut(by_weights);
-        if let (Ok(features), Ok(mut by_features)) = (
-            ArrayView2::from_shape(shape, features),
-            ndarray::ArrayViewMut2::from_shape(shape, by_features),
-        ) {
-            general_mat_mul(1.0, &features.t(), &self.by_channels, 1.0, &mut by_w);
-            general_mat_mul(1.0, &self.by_channels, &w.t(), 0.0, &mut by_features);
-        }
-        for (to, d) in by_b.iter_mut().zip(self.by_channels.sum_axis(Axis(0))) {
-            *to += d;
-        }
-    }
-
-    /// Adds the derivatives by what stands for the neighbours to those by the table.
-    fn embedding_backward(&self, depth: usize, x: &[f32], by_table: &mut [f32]) {
-        let plan = self.plan;
-        let offsets: Vec<_> = plan.window.neighbours().collect();
-        for pixel in 0..plan.pixels() {
-            let (py, px) = (pixel / plan.width, pixel % plan.width);
-            let row = self.by_inputs.row(py * plan.stride + px);
-            let Some(row) = row.to_slice() else {
-                continue;
-            };
-            let each = row[plan.window.channels..].chunks_exact(depth);
-            for (&(dy, dx), d) in offsets.iter().zip(each) {
-                let neighbour = py.checked_add_signed(dy).zip(px.checked_add_signed(dx));
-                let level = match neighbour {
-                    Some((y, nx)) if nx < plan.width => x[y * plan.width + nx] as usize,
-                    _ => 0,
-                };
-                let to = &mut by_table[level * depth..][..depth];
-                to.iter_mut().zip(d).for_each(|(to, d)| *to += d);
+        for channel in 0..plan.window.channels {
+            let plane = self.by_inputs.plane(channel);
+            for (&at, &offset) in plan.positions.iter().zip(&plan.offsets) {
+                self.by_channels[offset + channel] = plane[at];
             }
         }
+        let Some((count, part)) = plan.cells else {
+            by_features.copy_from_slice(&self.by_channels);
+            return;
+        };
+        let Part {
+            inputs, outputs, ..
+        } = part;
+        let cell_starts = every(outputs, count);
+        let by_channels = rows(&self.by_channels, &cell_starts);
+        let (w, _) = part.of(self.weights);
+        let weight_starts = every(outputs, inputs);
+        by_features.fill(0.0);
+        add_scalar_products(
+            by_channels,
+            rows(w, &weight_starts),
+            outputs,
+            by_features,
+            inputs,
+        );
+        let (by_w, by_b) = part.of_mut(by_weights);
+        add_sums(
+            by_channels,
+            matrix(features, inputs),
+            by_w,
+            &weight_starts,
+            outputs,
+        );
+        for cell in self.by_channels.chunks_exact(outputs) {
+            by_b.iter_mut().zip(cell).for_each(|(to, d)| *to += d);
+        }
     }
 }
 
-/// For every run of neighbours the weights from outputs to one pixel's features, the neighbours in
-/// the opposite order: `[count * outputs, features]`.
-fn turned(block: &Block, weights: &[f32]) -> Vec<Array2<f32>> {
-    let Part { outputs, .. } = block.part;
-    let (w, _) = block.part.of(weights);
-    let features = block.features();
-    let run = |(_, count, first): (isize, usize, usize)| {
-        Array2::from_shape_fn((count * outputs, features), |(row, feature)| {
-            let neighbour = count - 1 - row / outputs;
-            w[(first + neighbour * features + feature, row % outputs)]
-        })
+/// What stands for a pixel of this value.
+fn embedded(plan: &Plan, weights: &[f32], value: f32) -> impl Iterator<Item = f32> {
+    let depth = plan.depth();
+    (0..depth).map(move |e| match plan.embedding {
+        None => value,
+        Some(_) => weights[plan.table + value as usize * depth + e],
+    })
+}
+
+/// Of a layer's weight what concerns a group of its inputs, for each offset from outputs to planes.
+fn turned(w: &[f32], outputs: usize, group: &Group) -> Vec<f32> {
+    let row = |(offset, output): (usize, usize)| {
+        let first = group.first_input + offset * group.planes;
+        (first..first + group.planes).map(move |input| w[input * outputs + output])
     };
-    block.runs(0).map(run).collect()
+    let offsets = 0..group.offsets.len();
+    let pairs = offsets.flat_map(|i| (0..outputs).map(move |o| (i, o)));
+    pairs.flat_map(row).collect()
 }
 
-fn copy(to: &mut Array2<f32>, from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+fn rows<'a>(values: &'a [f32], starts: &'a [usize]) -> Rows<'a> {
+    Rows { values, starts }
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = (a8.remainder().iter().zip(b8.remainder()))
-        .map(|(a, b)| a * b)
-        .sum();
-    for (a, b) in a8.zip(b8) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
+fn matrix(values: &[f32], stride: usize) -> Matrix<'_> {
+    Matrix { values, stride }
+}
+
+/// In 16 parts, which the compiler adds side by side.
+fn sum(values: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let parts = values.chunks_exact(16);
+    let rest: f32 = parts.remainder().iter().sum();
+    for part in parts {
+        sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
     }
     rest + sums.iter().sum::<f32>()
 }
 
-/// `-log softmax(logits)[target]`; the logits become the derivatives by them.
-fn softmax(path: Path, logits: &mut [f32], target: usize) -> f64 {
+/// Starts of rows one after another.
+fn every(length: usize, count: usize) -> Vec<usize> {
+    (0..count).map(|i| i * length).collect()
+}
+
+/// `-log softmax(logits)[target]` summed over the columns of `[values, width]` that have a target;
+/// the logits become the derivatives by them.
+fn softmax(path: Path, logits: &mut [f32], width: usize, targets: &[usize]) -> f64 {
+    if targets.is_empty() {
+        return 0.0;
+    }
+    let mut greatest = vec![f32::MIN; width];
+    let mut sums = vec![0.0f32; width];
+    let own: Vec<f32> = (targets.iter().enumerate())
+        .map(|(i, &target)| logits[target * width + i])
+        .collect();
     path.vectorize(
         #[inline(always)]
         || {
-            let greatest = logits
-                .iter()
-                .fold(f32::MIN, |m, &l| if l > m { l } else { m });
-            let own = logits[target] - greatest;
-            for l in logits.iter_mut() {
-                *l = exp(*l - greatest);
+            for row in logits.chunks_exact(width) {
+                for (m, &l) in greatest.iter_mut().zip(row) {
+                    *m = if l > *m { l } else { *m };
+                }
             }
-            let sum = dot(logits, &[1.0; 256][..logits.len()]);
-            let scale = 1.0 / sum;
-            logits.iter_mut().for_each(|l| *l *= scale);
-            logits[target] -= 1.0;
-            f64::from(sum.ln() - own)
+            for row in logits.chunks_exact_mut(width) {
+                for ((l, m), sum) in row.iter_mut().zip(&greatest).zip(&mut sums) {
+                    *l = exp(*l - m);
+                    *sum += *l;
+                }
+            }
+            for row in logits.chunks_exact_mut(width) {
+                for (l, sum) in row.iter_mut().zip(&sums) {
+                    *l /= sum;
+                }
+                row[targets.len()..].fill(0.0);
+            }
         },
-    )
+    );
+    let mut nats = 0.0;
+    for (i, (&target, own)) in targets.iter().zip(own).enumerate() {
+        logits[target * width + i] -= 1.0;
+        nats += f64::from(sums[i].ln() - (own - greatest[i]));
+    }
+    nats
 }

@@ -2,8 +2,9 @@
 //! would copy the neighbours of every pixel and make a pass over all of them for each layer.
 
 mod image;
-mod padded;
 mod plan;
+mod planes;
+mod product;
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;

@@ -1,14 +1,12 @@
 //! What the causal head is, and where everything lies.
 
 use bbans_nn::{Description, Layer, Likelihood, Window};
-use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::planes::Layout;
 use crate::error::{Error, Result};
 
 /// The last layers of a causal model, from the features of cells to the pixels' distributions.
 ///
-/// Images lie in rows of `stride` positions: their width and as many more as a window reaches to
-/// the side, which stay 0 and separate a row from the next.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(super) height: usize,
@@ -28,9 +26,9 @@ pub(crate) struct Plan {
     pub(super) output: Part,
     /// Behind all parts.
     pub(super) table: usize,
-    pub(super) stride: usize,
-    /// Positions around the image that hold 0.
-    pub(super) margin: usize,
+    pub(super) layout: Layout,
+    /// Of every pixel.
+    pub(super) positions: Vec<usize>,
 }
 
 /// A weight `[inputs, outputs]` and a bias `[outputs]` among all weights.
@@ -41,12 +39,22 @@ pub(super) struct Part {
     pub(super) outputs: usize,
 }
 
-/// A hidden layer on a pixel's features and those of its neighbours.
-#[derive(Debug, Clone, Copy)]
+/// A hidden layer.
+#[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) part: Part,
-    pub(super) above: usize,
-    pub(super) side: usize,
+    /// Its inputs, in order.
+    pub(super) groups: Vec<Group>,
+}
+
+/// Inputs of a hidden layer: for each offset, of some planes the positions that lie there.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) first_plane: usize,
+    pub(super) planes: usize,
+    pub(super) offsets: Vec<isize>,
+    /// Number of the first of the inputs.
+    pub(super) first_input: usize,
 }
 
 impl Part {
@@ -55,43 +63,22 @@ impl Part {
     }
 
     /// Weight and bias.
-    pub(super) fn of(self, weights: &[f32]) -> (ArrayView2<'_, f32>, &[f32]) {
-        let (w, b) = weights[self.start..self.end()].split_at(self.inputs * self.outputs);
-        let w = ArrayView2::from_shape((self.inputs, self.outputs), w);
-        (w.unwrap_or_else(|_| ArrayView2::from(&[[0.0; 1]; 0])), b)
+    pub(super) fn of(self, weights: &[f32]) -> (&[f32], &[f32]) {
+        weights[self.start..self.end()].split_at(self.inputs * self.outputs)
     }
 
     /// The same of gradients.
-    pub(super) fn of_mut(self, weights: &mut [f32]) -> (ArrayViewMut2<'_, f32>, &mut [f32]) {
-        let part = &mut weights[self.start..self.end()];
-        let (w, b) = part.split_at_mut(self.inputs * self.outputs);
-        let w = ArrayViewMut2::from_shape((self.inputs, self.outputs), w);
-        (
-            w.unwrap_or_else(|_| ArrayViewMut2::from(&mut [[0.0; 1]; 0])),
-            b,
-        )
+    pub(super) fn of_mut(self, weights: &mut [f32]) -> (&mut [f32], &mut [f32]) {
+        weights[self.start..self.end()].split_at_mut(self.inputs * self.outputs)
     }
 }
 
 impl Block {
-    /// Features of one pixel that the layer takes.
-    pub(super) fn features(&self) -> usize {
-        self.part.inputs / (self.above * (2 * self.side + 1) + self.side + 1)
-    }
-
-    /// For every run of neighbours that lie side by side: the first's position relative to the
-    /// pixel, how many they are, and the first of their inputs.
-    pub(super) fn runs(
-        &self,
-        stride: usize,
-    ) -> impl Iterator<Item = (isize, usize, usize)> + use<> {
-        let Self { above, side, .. } = *self;
-        let (features, line) = (self.features(), 2 * side + 1);
-        (0..=above).map(move |i| {
-            let shift = -(((above - i) * stride + side) as isize);
-            let count = if i < above { line } else { side + 1 };
-            (shift, count, i * line * features)
-        })
+    /// Where its inputs begin in the planes that it takes.
+    pub(super) fn starts(&self, layout: Layout) -> Vec<usize> {
+        let of_group =
+            |g: &Group| layout.starts(g.first_plane, g.planes, g.offsets.iter().copied());
+        self.groups.iter().flat_map(of_group).collect()
     }
 }
 
@@ -139,34 +126,64 @@ impl Plan {
             let within = y % cell[0] * cell[1] + x % cell[1];
             (cells * cell[0] * cell[1] + within) * window.channels
         };
-        let mut blocks = Vec::new();
-        let mut reach = [0, 0];
+        // What each hidden layer sees: a window of pixels, or of features and itself.
+        let (mut parts, mut windows) = (Vec::new(), vec![window]);
+        let of_features = |above, side| Window {
+            channels: 0,
+            above,
+            side,
+        };
         let mut layers = description.head.iter().peekable();
         let output = loop {
             match layers.next() {
-                Some(&Layer::Neighbours { above, side }) if !blocks.is_empty() => {
-                    reach = [above, side]
+                Some(&Layer::Neighbours { above, side }) if windows.len() == parts.len() => {
+                    windows.push(of_features(above, side));
                 }
-                Some(Layer::Dense { .. }) if layers.peek().is_none() && reach == [0, 0] => {
-                    break part()?;
-                }
-                Some(Layer::Dense { .. }) if layers.next() == Some(&Layer::Silu) => {
-                    let [above, side] = std::mem::take(&mut reach);
-                    blocks.push(Block {
-                        part: part()?,
-                        above,
-                        side,
-                    });
-                }
+                Some(Layer::Dense { .. }) => match layers.next() {
+                    Some(Layer::Silu) => {
+                        parts.push(part()?);
+                        if windows.len() < parts.len() {
+                            windows.push(of_features(0, 0));
+                        }
+                    }
+                    None if !parts.is_empty() && windows.len() == parts.len() => break part()?,
+                    _ => return Err(unknown()),
+                },
                 _ => return Err(unknown()),
             }
         };
-        if blocks.is_empty() {
-            return Err(unknown());
-        }
-        let side = blocks.iter().map(|b| b.side).max().unwrap_or(0);
-        let above = blocks.iter().map(|b| b.above).max().unwrap_or(0);
-        let stride = width + side;
+        let above = windows.iter().map(|w| w.above).max().unwrap_or(0);
+        let side = windows.iter().map(|w| w.side).max().unwrap_or(0);
+        let layout = Layout::new(height, width, above, side);
+        let block = |(i, (&part, window)): (usize, (&Part, &Window))| {
+            let offset = |(dy, dx): (isize, isize)| dy * layout.stride as isize + dx;
+            let neighbours = window.neighbours().map(offset);
+            let groups = match i {
+                // Channels and then pixels.
+                0 => vec![
+                    Group {
+                        first_plane: 0,
+                        planes: window.channels,
+                        offsets: vec![0],
+                        first_input: 0,
+                    },
+                    Group {
+                        first_plane: window.channels,
+                        planes: embedding.unwrap_or(1),
+                        offsets: neighbours.collect(),
+                        first_input: window.channels,
+                    },
+                ],
+                _ => vec![Group {
+                    first_plane: 0,
+                    planes: part.inputs / (window.count() + 1),
+                    offsets: neighbours.chain([0]).collect(),
+                    first_input: 0,
+                }],
+            };
+            Block { part, groups }
+        };
+        let blocks = parts.iter().zip(&windows).enumerate();
         Ok(Self {
             height,
             width,
@@ -175,11 +192,13 @@ impl Plan {
             embedding,
             cells,
             offsets: (0..height * width).map(offset).collect(),
-            blocks,
+            blocks: blocks.map(block).collect(),
             output,
             table: output.end(),
-            stride,
-            margin: above * stride + side,
+            layout,
+            positions: (0..height * width)
+                .map(|pixel| pixel / width * layout.stride + pixel % width)
+                .collect(),
         })
     }
 
@@ -198,11 +217,6 @@ impl Plan {
 
     pub(super) fn pixels(&self) -> usize {
         self.height * self.width
-    }
-
-    /// Positions of an image, those that separate its rows included.
-    pub(super) fn positions(&self) -> usize {
-        self.height * self.stride
     }
 
     /// Numbers that stand for a neighbour.
