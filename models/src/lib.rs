@@ -14,8 +14,15 @@ pub struct EmbeddedModel {
 }
 
 /// All models, the one that is used where none is named first.
-pub const MODELS: &[EmbeddedModel] = &[EmbeddedModel {
-    name: "mnist-binary-small",
-    bytes: include_bytes!("../mnist-binary-small.safetensors"),
-    card: include_str!("../mnist-binary-small.md"),
-}];
+pub const MODELS: &[EmbeddedModel] = &[
+    EmbeddedModel {
+        name: "mnist-binary-small",
+        bytes: include_bytes!("../mnist-binary-small.safetensors"),
+        card: include_str!("../mnist-binary-small.md"),
+    },
+    EmbeddedModel {
+        name: "mnist-binary-balanced",
+        bytes: include_bytes!("../mnist-binary-balanced.safetensors"),
+        card: include_str!("../mnist-binary-balanced.md"),
+    },
+];

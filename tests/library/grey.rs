@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use bbans::nn::ModelFile;
+use bbans::nn::description::EMBEDDING;
 use bbans::nn::simd::Path;
+use bbans::nn::{Layer, Likelihood, ModelFile};
 use bbans::{BitsBack, Codec, FileModel, LatentModel, Message, VaeModel, block};
 use ndarray::Axis;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::support::{TINY_SHAPE, golden, grey_data, grey_model_files, idx};
+use crate::support::{TINY_SHAPE, features_model_files, golden, grey_data, grey_model_files, idx};
 use crate::{compress, decompress};
 
 /// The models of the golden files, from their committed files.
@@ -133,6 +134,42 @@ fn a_description_of_version_1_has_no_grey_likelihood() {
     file.description.version = 1;
     let error = ModelFile::from_bytes(&file.to_bytes().unwrap()).unwrap_err();
     assert!(error.to_string().contains("version 2"), "{error}");
+}
+
+#[test]
+fn heads_that_do_not_fit_are_refused() {
+    let refused = |change: &dyn Fn(&mut ModelFile), what: &str| {
+        let mut file = features_model_files().remove(1);
+        change(&mut file);
+        let error = file
+            .to_bytes()
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| VaeModel::from_bytes(&bytes).map_err(|e| e.to_string()))
+            .unwrap_err();
+        assert!(error.contains(what), "{error}");
+    };
+    let near = |above, side| Layer::Neighbours { above, side };
+    refused(&|f| f.description.version = 3, "version 4");
+    refused(&|f| f.description.head[2] = near(17, 1), "the limit is 16");
+    refused(&|f| f.description.head[2] = near(1, 2), "head.1.weight");
+    refused(
+        &|f| f.description.head.insert(0, near(1, 1)),
+        "must be dense",
+    );
+    refused(&|f| f.description.head.push(near(1, 1)), "must be dense");
+    refused(&|f| f.description.decoder.push(near(1, 1)), "nowhere else");
+    refused(&|f| drop(f.tensors.remove(EMBEDDING)), EMBEDDING);
+    refused(
+        &|f| {
+            let window = f.description.likelihood.window().unwrap();
+            f.description.likelihood = Likelihood::CausalCategorical {
+                window,
+                levels: 2,
+                embedding: 3,
+            };
+        },
+        "3 to",
+    );
 }
 
 #[test]

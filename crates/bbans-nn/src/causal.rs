@@ -45,14 +45,15 @@ impl Head {
         let first = Network::of_layers(stages.next().unwrap_or_default(), file, inputs)?;
         let mut features = first.outputs();
         let mut rest = Vec::new();
-        for (layers, layer) in stages.zip(layers.iter().filter_map(|layer| match *layer {
-            Layer::Neighbours { above, side } => Some((above, side)),
+        let reaches = layers.iter().filter_map(|layer| match *layer {
+            Layer::Neighbours { above, side } => Some([above, side]),
             _ => None,
-        })) {
+        });
+        for (layers, [above, side]) in stages.zip(reaches) {
             let window = Window {
                 channels: features,
-                above: layer.0,
-                side: layer.1,
+                above,
+                side,
             };
             let inputs = (window.count() + 1).saturating_mul(features);
             let network = Network::of_layers(layers, file, inputs)?;
@@ -83,10 +84,16 @@ impl Head {
         }))
     }
 
-    /// Numbers that are kept of a pixel while its image is under way.
-    pub(crate) fn kept(&self) -> usize {
-        let features = self.rest.iter().map(|stage| stage.window.channels);
-        features.fold(self.depth, usize::saturating_add)
+    /// Numbers that are kept of an image of this width while it is under way, besides its channels.
+    pub(crate) fn kept(&self, window: Window, width: usize) -> usize {
+        let pixels = Window {
+            channels: self.depth,
+            ..window
+        };
+        let input = window.channels + window.count() * self.depth;
+        let fields = self.rest.iter().map(|stage| stage.window);
+        let fields = fields.chain([pixels]).map(|w| Field::numbers(w, width));
+        fields.fold(input, usize::saturating_add)
     }
 }
 
@@ -116,7 +123,8 @@ pub struct Images<'a> {
     input: Vec<f32>,
 }
 
-/// Numbers for all pixels of the images, and what is beyond their edge.
+/// Numbers for the pixels of the row under way and of those above that a window sees, and what is
+/// beyond the edge. A new row takes the place of the one that is no longer seen.
 #[derive(Debug)]
 struct Field {
     values: Vec<f32>,
@@ -128,15 +136,19 @@ struct Field {
 }
 
 impl Field {
-    fn new(window: Window, height: usize, width: usize, lanes: usize) -> Self {
-        let stride = width + window.side;
-        let positions = (height + window.above) * stride + 2 * window.side;
+    fn new(window: Window, width: usize, lanes: usize) -> Self {
         Self {
-            values: vec![0.0; positions * window.channels * lanes],
+            values: vec![0.0; Self::numbers(window, width) * lanes],
             window,
-            stride,
+            stride: width + 2 * window.side,
             lanes,
         }
+    }
+
+    /// How many numbers there are for a lane.
+    fn numbers(window: Window, width: usize) -> usize {
+        let pixels = (1 + window.above) * (width + 2 * window.side);
+        pixels.saturating_mul(window.channels)
     }
 
     /// Numbers of a pixel.
@@ -146,7 +158,8 @@ impl Field {
 
     /// Where a pixel's begin.
     fn start(&self, y: usize, x: usize) -> usize {
-        ((y + self.window.above) * self.stride + self.window.side + x) * self.each()
+        let row = y % (1 + self.window.above);
+        (row * self.stride + self.window.side + x) * self.each()
     }
 
     fn pixel_mut(&mut self, y: usize, x: usize) -> &mut [f32] {
@@ -158,7 +171,8 @@ impl Field {
     fn parts(&self, y: usize, x: usize, own: bool) -> Vec<&[f32]> {
         let Window { above, side, .. } = self.window;
         let part = |dy: usize| {
-            let first = self.start(y, x) - (dy * self.stride + side) * self.each();
+            // Rows above the first one are 0 still.
+            let first = self.start(y + 1 + above - dy, x) - side * self.each();
             let count = if dy > 0 {
                 2 * side + 1
             } else {
@@ -184,7 +198,7 @@ impl Channels<'_> {
     /// Images of which no pixel is known.
     pub fn images(&self) -> Images<'_> {
         let lanes = self.values.ncols();
-        let field = |window| Field::new(window, self.height, self.width, lanes);
+        let field = |window| Field::new(window, self.width, lanes);
         let mut pixels = field(Window {
             channels: self.head.depth,
             ..self.window

@@ -272,9 +272,9 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// Most inputs of a run: their weights, of a panel, and values, of two vectors of lanes, stay in the
-/// near caches while all outputs of the panel use them.
-const RUN: usize = 256;
+/// Most inputs of a run: their values, of four vectors of lanes, stay in the nearest cache while all
+/// outputs of the panel use them.
+const RUN: usize = 96;
 
 /// The layer for whole vectors of lanes.
 #[inline(always)]

@@ -357,6 +357,16 @@ impl Description {
             )));
         }
         self.likelihood.validate()?;
+        for layer in &self.head {
+            if let &Layer::Neighbours { above, side } = layer
+                && above.max(side) > MAX_WINDOW
+            {
+                return Err(Error::new(format!(
+                    "a layer of the head sees {above} rows above and {side} columns aside; the limit \
+                     is {MAX_WINDOW}"
+                )));
+            }
+        }
         let causal = self.likelihood.window().is_some();
         if causal && self.data_shape.len() != 2 || causal == self.head.is_empty() {
             return Err(Error::new(

@@ -205,14 +205,12 @@ impl Vae {
         let &[height, width] = self.description.data_shape.as_slice() else {
             return Err(Error::new("a causal likelihood of data that are no images"));
         };
-        let each = window.channels.saturating_add(head.kept());
-        let values = self.dims.saturating_mul(each).saturating_mul(z.ncols());
-        if values > MAX_CHANNELS {
+        let each = (self.dims * window.channels).saturating_add(head.kept(window, width));
+        if each.saturating_mul(z.ncols()) > MAX_CHANNELS {
             return Err(Error::new(format!(
-                "{} lanes of {} pixels with {each} channels and features; the limit is \
-                 {MAX_CHANNELS} numbers: use fewer lanes",
+                "{} lanes of {each} channels and features each; the limit is {MAX_CHANNELS} numbers \
+                 in all: use fewer lanes",
                 z.ncols(),
-                self.dims,
             )));
         }
         Ok(Some(Channels {

@@ -13,7 +13,7 @@ use crate::preset::{Activation, Architecture, Pixels};
 
 /// Range of the posterior's log standard deviation.
 const LOG_SIGMA: [f32; 2] = [-8.0, 4.0];
-/// Number of symbols of a pixel of grey images.
+/// Number of symbols of a pixel of grey images, see [`Architecture::levels`].
 const LEVELS: usize = 256;
 
 /// The two parts of the negative ELBO, in nats, summed over data.

@@ -23,6 +23,18 @@ pub struct Architecture {
     pub pixels: Option<Pixels>,
 }
 
+impl Architecture {
+    /// Number of symbols of a value of the data.
+    pub fn levels(&self) -> usize {
+        match &self.pixels {
+            Some(Pixels {
+                embedding: Some(_), ..
+            }) => 256,
+            _ => 2,
+        }
+    }
+}
+
 /// An activation function.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

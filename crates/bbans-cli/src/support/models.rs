@@ -62,7 +62,10 @@ pub(crate) fn of_file(header: &Header, given: Option<&str>) -> Result<VaeModel> 
     if let Some(name) = given {
         return load(name);
     }
-    for model in MODELS {
+    // The one of that name first: it nearly always is the one.
+    let (same_name, others): (Vec<&EmbeddedModel>, Vec<&EmbeddedModel>) =
+        MODELS.iter().partition(|m| m.name == header.model_name);
+    for model in same_name.into_iter().chain(others) {
         let model = VaeModel::from_bytes(model.bytes)?;
         if model.fingerprint() == header.fingerprint {
             return Ok(model);

@@ -111,7 +111,15 @@ fn name(args: &Args) -> Result<String> {
 
 fn training_data(args: &Args) -> Result<Dataset> {
     let mut data = DataSet::read(input::open_data(&args.data)?)?;
-    let values = if args.binarize {
+    let values = if config(args)?.architecture.levels() > 2 {
+        if args.binarize {
+            bail!(
+                "the preset {} is for grey data as they are; leave out --binarize",
+                args.preset
+            );
+        }
+        Values::Levels
+    } else if args.binarize {
         Values::Grey
     } else {
         bbans::binary_symbols(&mut data.bytes).map_err(|e| {
