@@ -130,84 +130,67 @@ impl Config {
             held_out_part: 6,
             seed: 1,
         };
-        match name {
-            "small" => Some(small),
-            "balanced" => Some(Self {
-                architecture: Architecture {
-                    encoder_hidden: vec![512, 512],
+        // Of images whose decoder sees a window of pixels.
+        let (hidden, cell_hidden) = (vec![512, 512], vec![128]);
+        let pixels = |reach, cell_hidden, head_hidden, embedding| Pixels {
+            cell: [4, 4],
+            cell_features: 64,
+            cell_hidden,
+            window: Window {
+                channels: 24,
+                above: reach,
+                side: reach,
+            },
+            head_hidden,
+            embedding,
+        };
+        let (architecture, epochs, kl_warmup_epochs) = match name {
+            "small" => return Some(small),
+            "balanced" => {
+                let head_hidden = vec![dense(48), dense(32)];
+                let architecture = Architecture {
+                    encoder_hidden: hidden,
                     latent: 32,
                     decoder_hidden: vec![512],
                     bin_precision: 10,
                     activation: Activation::Relu,
-                    pixels: Some(Pixels {
-                        cell: [4, 4],
-                        cell_features: 64,
-                        cell_hidden: vec![],
-                        window: Window {
-                            channels: 24,
-                            above: 4,
-                            side: 4,
-                        },
-                        head_hidden: vec![dense(48), dense(32)],
-                        embedding: None,
-                    }),
-                },
-                epochs: 26,
-                batch: 128,
-                kl_warmup_epochs: 8,
-                ..small
-            }),
-            "best" => Some(Self {
-                architecture: Architecture {
+                    pixels: Some(pixels(4, vec![], head_hidden, None)),
+                };
+                (architecture, 26, 8)
+            }
+            "best" => {
+                let features = [causal(40, 2, 2), causal(32, 1, 1)];
+                let head_hidden = [vec![dense(48), dense(32)], features.to_vec()].concat();
+                let architecture = Architecture {
                     encoder_hidden: vec![1024, 512],
                     latent: 32,
-                    decoder_hidden: vec![512, 512],
+                    decoder_hidden: hidden,
                     bin_precision: 10,
                     activation: Activation::Silu,
-                    pixels: Some(Pixels {
-                        cell: [4, 4],
-                        cell_features: 64,
-                        cell_hidden: vec![128],
-                        window: Window {
-                            channels: 24,
-                            above: 4,
-                            side: 4,
-                        },
-                        head_hidden: vec![dense(48), dense(32), causal(40, 2, 2), causal(32, 1, 1)],
-                        embedding: None,
-                    }),
-                },
-                epochs: 28,
-                batch: 128,
-                kl_warmup_epochs: 8,
-                ..small
-            }),
-            "gray" => Some(Self {
-                architecture: Architecture {
-                    encoder_hidden: vec![512, 512],
+                    pixels: Some(pixels(4, cell_hidden, head_hidden, None)),
+                };
+                (architecture, 28, 8)
+            }
+            "gray" => {
+                let head_hidden = vec![dense(64), dense(32), causal(48, 2, 2), dense(48)];
+                let architecture = Architecture {
+                    encoder_hidden: hidden.clone(),
                     latent: 32,
-                    decoder_hidden: vec![512, 512],
+                    decoder_hidden: hidden,
                     bin_precision: 10,
                     activation: Activation::Silu,
-                    pixels: Some(Pixels {
-                        cell: [4, 4],
-                        cell_features: 64,
-                        cell_hidden: vec![128],
-                        window: Window {
-                            channels: 24,
-                            above: 3,
-                            side: 3,
-                        },
-                        head_hidden: vec![dense(64), dense(32), causal(48, 2, 2), dense(48)],
-                        embedding: Some(4),
-                    }),
-                },
-                epochs: 16,
-                batch: 128,
-                kl_warmup_epochs: 5,
-                ..small
-            }),
-            _ => None,
-        }
+                    pixels: Some(pixels(3, cell_hidden, head_hidden, Some(4))),
+                };
+                (architecture, 16, 5)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            architecture,
+            epochs,
+            batch: 128,
+            kl_warmup_epochs,
+            ..small
+        })
     }
 }

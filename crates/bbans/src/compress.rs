@@ -176,7 +176,8 @@ pub fn binary_symbols(bytes: &mut [u8]) -> Result<u8> {
     {
         return Err(Error::invalid_argument(format!(
             "the data are grey (values {other} and {scale} among them), the model is for binary \
-             data; make them binary first with `bbans binarize`, which loses the grey levels"
+             data; take a model of that many levels with --model (`bbans models`), or make the data \
+             binary first with `bbans binarize`, which loses the grey levels"
         )));
     }
     bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));

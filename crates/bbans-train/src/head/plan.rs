@@ -6,7 +6,6 @@ use super::planes::Layout;
 use crate::error::{Error, Result};
 
 /// The last layers of a causal model, from the features of cells to the pixels' distributions.
-///
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(super) height: usize,
@@ -24,10 +23,10 @@ pub(crate) struct Plan {
     pub(super) blocks: Vec<Block>,
     /// The last layer.
     pub(super) output: Part,
-    /// Behind all parts.
+    /// Where the embedding begins, behind all parts.
     pub(super) table: usize,
     pub(super) layout: Layout,
-    /// Of every pixel.
+    /// Of every pixel, in its plane.
     pub(super) positions: Vec<usize>,
 }
 

@@ -26,8 +26,8 @@ fn list() -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{:<24} {:>10} {:>8} {:>10}",
-        "name", "shape", "latents", "bytes"
+        "{:<24} {:>10} {:>8} {:>8} {:>10}",
+        "name", "shape", "levels", "latents", "bytes"
     )?;
     for model in MODELS {
         let vae = VaeModel::from_bytes(model.bytes)?;
@@ -40,8 +40,9 @@ fn list() -> Result<()> {
         let (latents, bytes) = (vae.vae().latents(), model.bytes.len());
         writeln!(
             out,
-            "{:<24} {shape:>10} {latents:>8} {bytes:>10}",
-            model.name
+            "{:<24} {shape:>10} {:>8} {latents:>8} {bytes:>10}",
+            model.name,
+            vae.levels()
         )?;
     }
     Ok(())

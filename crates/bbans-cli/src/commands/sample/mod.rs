@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Draw data from a model: a grid of images as PNG, or a data set
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Output file: .png (a grid), .amat, or IDX with values 0 and 1
+    /// Output file: .png (a grid), .amat (bits alone), or IDX
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Model: a built-in name (see `bbans models`) or a file

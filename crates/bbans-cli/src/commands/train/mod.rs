@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use crate::support::notebook::NotebookArgs;
 
-/// Train a model on one's own data, binary and of one shape
+/// Train a model on one's own data of one shape
+///
+/// small: bits of any shape, pixels independent given the latents, the fastest files. balanced and best: images of bits,
+/// a decoder that is autoregressive in a small window, smaller and slower files. gray: the same for images of bytes.
 ///
 /// A checkpoint lies beside the output (FILE.checkpoint) after every epoch: the same command goes on
 /// from it after an interruption.
