@@ -25,4 +25,14 @@ pub const MODELS: &[EmbeddedModel] = &[
         bytes: include_bytes!("../mnist-binary-balanced.safetensors"),
         card: include_str!("../mnist-binary-balanced.md"),
     },
+    EmbeddedModel {
+        name: "mnist-binary-best",
+        bytes: bbans_model_mnist_binary_best::BYTES,
+        card: bbans_model_mnist_binary_best::CARD,
+    },
+    EmbeddedModel {
+        name: "mnist-gray",
+        bytes: bbans_model_mnist_gray::BYTES,
+        card: bbans_model_mnist_gray::CARD,
+    },
 ];
