@@ -250,9 +250,11 @@ mod parts_of_a_step {
     #[divan::bench]
     fn posterior(bencher: Bencher) {
         let (model, x) = (random_model(&[100], 40), images(LANES));
-        bencher
-            .counter(ItemsCount::new(LANES))
-            .bench_local(|| model.vae().posterior(x.view()).unwrap());
+        let none = Array2::zeros((0, LANES));
+        bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
+            let inference = model.vae().infer(x.view()).unwrap();
+            inference.posterior(0, none.view()).unwrap()
+        });
     }
 
     #[divan::bench]

@@ -71,6 +71,7 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
         },
         encoder,
         decoder,
+        hierarchy: Vec::new(),
         head: Vec::new(),
         training: None,
     };

@@ -58,6 +58,31 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     assert_eq!(weights("whole.safetensors"), weights("parts.safetensors"));
 }
 
+/// Latents in layers; nothing held out.
+#[test]
+fn a_hierarchy_that_is_trained_on_all_data_compresses_them() {
+    let folder = Folder::new();
+    folder.write("x", idx(&tiny_data(300, 1), &TINY_SHAPE, 1));
+    let told = folder.ok("train --data x -o deep.safetensors --epochs 3 --latent-layers 4 --all");
+    assert!(told.stderr.contains("training -ELBO"), "{}", told.stderr);
+    folder.ok("compress x -m deep.safetensors");
+    folder.ok("decompress x.bbans -o y -m deep.safetensors");
+    assert_eq!(folder.read("x"), folder.read("y"));
+    let model = bbans::nn::ModelFile::from_bytes(&folder.read("deep.safetensors")).unwrap();
+    assert_eq!(model.description.hierarchy.len(), 4);
+    let training = model.description.training.unwrap();
+    assert_eq!(training["training_count"], 300);
+    assert!(training.get("validation_nats").is_none());
+    folder.fails(
+        "compare model --data x -m deep.safetensors",
+        &["4 layers of latents"],
+    );
+    folder.fails(
+        "train --data x -o m.safetensors --latent-layers 7",
+        &["40 latents", "7 layers"],
+    );
+}
+
 #[test]
 fn what_cannot_be_trained_on_is_refused() {
     let folder = Folder::new();

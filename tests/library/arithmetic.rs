@@ -5,11 +5,11 @@ use bbans::nn::{Layer, ModelFile};
 use bbans::{FileModel, LatentModel, VaeModel};
 use bbans_train::Network;
 use candle_core::{Device, Tensor};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::support::{
-    TINY_SHAPE, causal_model_file, features_model_files, idx, tiny_data, tiny_model,
-    tiny_model_file,
+    TINY_SHAPE, causal_model_file, features_model_files, hierarchy_model_file, idx, tiny_data,
+    tiny_model, tiny_model_file,
 };
 use crate::{compress, decompress};
 
@@ -53,9 +53,18 @@ fn every_path_agrees_on_every_kind_of_layer() {
 fn a_row_does_not_depend_on_the_other_rows() {
     let model = small();
     let x = bbans::sample(&model, 37, 2, 0).unwrap();
-    let batch = model.vae().posterior(x.view()).unwrap();
+    let posterior = |x: ArrayView2<'_, u8>| {
+        let none = Array2::zeros((0, x.nrows()));
+        model
+            .vae()
+            .infer(x)
+            .unwrap()
+            .posterior(0, none.view())
+            .unwrap()
+    };
+    let batch = posterior(x.view());
     for (i, row) in x.axis_chunks_iter(Axis(0), 1).enumerate() {
-        let alone = model.vae().posterior(row).unwrap();
+        let alone = posterior(row);
         assert_eq!(alone.mean.column(0), batch.mean.column(i));
         assert_eq!(alone.inverse_sigma.column(0), batch.inverse_sigma.column(i));
     }
@@ -152,7 +161,9 @@ fn compare(
 #[test]
 fn the_elbo_agrees_with_candle() {
     let file = ModelFile::from_bytes(bbans_models::MODELS[0].bytes).unwrap();
-    let others = features_model_files().into_iter();
+    let others = features_model_files()
+        .into_iter()
+        .chain([hierarchy_model_file()]);
     for file in [file, causal_model_file("causal", 3)]
         .into_iter()
         .chain(others)

@@ -10,7 +10,10 @@ use ndarray::Axis;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::support::{TINY_SHAPE, features_model_files, golden, grey_data, grey_model_files, idx};
+use crate::support::{
+    TINY_SHAPE, features_model_files, golden, grey_data, grey_model_files, hierarchy_model_file,
+    idx,
+};
 use crate::{compress, decompress};
 
 /// The models of the golden files, from their committed files.
@@ -170,6 +173,92 @@ fn heads_that_do_not_fit_are_refused() {
         },
         "3 to",
     );
+}
+
+#[test]
+fn hierarchies_that_do_not_fit_are_refused() {
+    let refused = |change: &dyn Fn(&mut ModelFile), what: &str| {
+        let mut file = hierarchy_model_file();
+        change(&mut file);
+        let bytes = file.to_bytes().unwrap();
+        let error = VaeModel::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    let latents = |i: usize, latents: usize| {
+        move |f: &mut ModelFile| f.description.hierarchy[i].latents = latents
+    };
+    refused(&|f| f.description.version = 4, "version 5");
+    refused(&latents(1, 3), "layers of [1, 3]");
+    refused(
+        &latents(1, usize::MAX),
+        "layers of [1, 18446744073709551615]",
+    );
+    refused(&|f| drop(f.description.hierarchy.pop()), "layers of [1]");
+    refused(&|f| f.description.hierarchy.clear(), "ends with 7 outputs");
+    refused(
+        &|f| f.description.hierarchy.reverse(),
+        "posterior.1.0.weight",
+    );
+    refused(
+        &|f| f.description.hierarchy[0].layers.clear(),
+        "must be dense",
+    );
+    refused(
+        &|f| drop(f.tensors.remove("posterior.1.1.bias")),
+        "posterior.1.1.bias",
+    );
+}
+
+/// Layers that do not look at those above are the latents of one layer: the same message.
+#[test]
+fn a_hierarchy_of_independent_layers_is_one_layer() {
+    let mut file = hierarchy_model_file();
+    let tensor = |file: &ModelFile, name: &str| file.tensors[name].clone();
+    // From the encoder's 7 features alone: means and log standard deviations of 1 and of 2 latents.
+    let parts = ["weight", "bias"].map(|part| {
+        let [top, bottom] = [0, 1].map(|l| tensor(&file, &format!("posterior.{l}.0.{part}")));
+        let rows = top.values.len() / 2;
+        let row = |r: usize| {
+            let (t, b) = (&top.values[2 * r..][..2], &bottom.values[5 * r..][..4]);
+            (
+                [t[0], b[0], b[1], t[1], b[2], b[3]],
+                [b[0], b[1], b[2], b[3]],
+            )
+        };
+        (part, (0..rows).map(row).collect::<Vec<_>>())
+    });
+    let mut flat = file.clone();
+    flat.description.hierarchy.clear();
+    let last = || Layer::Dense {
+        name: "last".to_owned(),
+    };
+    flat.description.encoder.push(last());
+    file.description.hierarchy[1].layers = vec![last()];
+    for (part, rows) in parts {
+        let shape = |inputs, outputs| match part {
+            "weight" => vec![inputs, outputs],
+            _ => vec![outputs],
+        };
+        let all = rows.iter().flat_map(|(all, _)| *all).collect();
+        let mut own: Vec<f32> = rows.iter().flat_map(|(_, own)| *own).collect();
+        if part == "weight" {
+            own.extend([0.0; 4]);
+        }
+        let name = format!("last.{part}");
+        let all = bbans::nn::Tensor::new(shape(7, 6), all).unwrap();
+        let own = bbans::nn::Tensor::new(shape(8, 4), own).unwrap();
+        flat.tensors.insert(name.clone(), all);
+        file.tensors.insert(name, own);
+    }
+    let [one, two] =
+        [flat, file].map(|file| VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap());
+    assert_eq!(
+        (one.vae().latent_layers().len(), two.vae().latent_layers()),
+        (1, vec![0..1, 1..3])
+    );
+    let data = grey_data(200, 2, 6);
+    let words = |model: &VaeModel| block::encode(model, data.view(), 16).unwrap().words;
+    assert_eq!(words(&one), words(&two));
 }
 
 #[test]

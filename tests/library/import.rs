@@ -123,7 +123,9 @@ fn what_is_folded_is_the_same_function() {
         torch.linear("mean", &hidden),
         torch.linear("spread", &hidden),
     );
-    let found = vae.posterior(x.view()).unwrap();
+    let none = Array2::zeros((0, 1));
+    let found = vae.infer(x.view()).unwrap().posterior(0, none.view());
+    let found = found.unwrap();
     for k in 0..2 {
         assert!((f64::from(found.mean[(k, 0)]) - mean[k]).abs() < 1e-5);
         assert!((f64::from(found.log_sigma[(k, 0)]) - 0.5 * log_variance[k]).abs() < 1e-5);

@@ -172,7 +172,7 @@ class Model:
         size = struct.unpack("<Q", data[:8])[0]
         header = json.loads(data[8:8 + size])
         d = self.description = json.loads(header.pop("__metadata__")["bbans"])
-        need(d["version"] in (1, 2, 3, 4), "another kind of model")
+        need(d["version"] in (1, 2, 3, 4, 5), "another kind of model")
         self.tensors = {}
         for name, t in header.items():
             start, end = t["data_offsets"]
@@ -253,10 +253,14 @@ class Model:
         kept["logits"][d] = h
         return h
 
-    def posterior(self, x):
-        y = self.run(self.description["encoder"], [float(v) for v in x])
+    def posterior(self, x, z):
+        """Means and inverse standard deviations of the latents, each layer's given those above it."""
+        y, mean, log_sigma = self.run(self.description["encoder"], [float(v) for v in x]), [], []
+        for layer in self.description.get("hierarchy", [{"latents": self.latents, "layers": []}]):
+            p, n = self.run(layer["layers"], y + [self.centres[b] for b in z[:len(mean)]]), layer["latents"]
+            mean, log_sigma = mean + p[:n], log_sigma + p[n:]
         low, high = (f32(v) for v in self.description["latent"]["log_sigma"])
-        return y[:self.latents], [exp(-max(min(v, high), low)) for v in y[self.latents:]]
+        return mean, [exp(-max(min(v, high), low)) for v in log_sigma]
 
 
 # Section 2: a block's message.
@@ -349,7 +353,7 @@ def decode_block(model, lanes, count, initial, growth, words):
             for i in range(w):
                 if tables[i][1] and x[i][d] > 0:
                     x[i][d] = message.pop(i, tables[i][1](d))
-        posteriors = [model.posterior(row) for row in x]
+        posteriors = [model.posterior(*rows) for rows in zip(x, z)]
         for k in reversed(range(model.latents)):
             for i in reversed(range(w)):
                 mean, inverse = (p[k] for p in posteriors[i])

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bbans::VaeModel;
-use bbans::nn::description::{EMBEDDING, Latent};
+use bbans::nn::description::{EMBEDDING, Latent, LatentLayer};
 use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, Window, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -69,7 +69,40 @@ pub fn grey_model_files() -> Vec<ModelFile> {
     .map(|(name, likelihood)| model_file(name, 11, likelihood))
     .chain([causal_model_file("causal", 11)])
     .chain(features_model_files())
+    .chain([hierarchy_model_file()])
     .collect()
+}
+
+/// A model with two layers of latents, of 1 and of 2, of the fifth version.
+pub fn hierarchy_model_file() -> ModelFile {
+    let mut file = causal_model_file("hierarchy", 11);
+    let mut rng = ChaCha8Rng::seed_from_u64(20);
+    let mut add = |name: &str, inputs: usize, outputs: usize| {
+        for (part, shape) in [("weight", vec![inputs, outputs]), ("bias", vec![outputs])] {
+            let count = shape.iter().product();
+            let draw = |_| rng.next_u32() as f32 / u32::MAX as f32 - 0.5;
+            let tensor = Tensor::new(shape, (0..count).map(draw).collect()).unwrap();
+            file.tensors.insert(format!("{name}.{part}"), tensor);
+        }
+        let name = name.to_owned();
+        Layer::Dense { name }
+    };
+    let top = vec![add("posterior.0.0", 7, 2)];
+    let bottom = vec![
+        add("posterior.1.0", 7 + 1, 5),
+        Layer::Tanh,
+        add("posterior.1.1", 5, 4),
+    ];
+    let description = &mut file.description;
+    // The last layer, which gave the posterior of all latents.
+    description.encoder.pop();
+    file.tensors.remove("encoder.2.weight");
+    file.tensors.remove("encoder.2.bias");
+    description.hierarchy = [(1, top), (2, bottom)]
+        .map(|(latents, layers)| LatentLayer { latents, layers })
+        .to_vec();
+    description.version = 5;
+    file
 }
 
 /// Models of bits and of levels whose heads see features of neighbours, of the fourth version.
@@ -240,6 +273,7 @@ fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
         },
         encoder,
         decoder,
+        hierarchy: Vec::new(),
         head: Vec::new(),
         training: None,
     };

@@ -10,7 +10,7 @@ use crate::tables::MAX_LEVELS;
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
-pub const DESCRIPTION_VERSION: u32 = 4;
+pub const DESCRIPTION_VERSION: u32 = 5;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
@@ -26,11 +26,11 @@ const MAX_COMPONENTS: usize = 64;
 /// Most numbers that stand for a level.
 const MAX_EMBEDDING: usize = 64;
 
-/// A variational autoencoder with one layer of Gaussian latents.
+/// A variational autoencoder with Gaussian latents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// 1, or 2 to 4 for a likelihood or a layer that the versions before do not have.
+    /// 1, or 2 to 5 for what the versions before do not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
@@ -40,8 +40,13 @@ pub struct Description {
     pub likelihood: Likelihood,
     /// The latents and their discretization.
     pub latent: Latent,
-    /// From `[dims]` to `[2 * latent]`: the means, then the log standard deviations.
+    /// From `[dims]` to `[2 * latent]`, the means, then the log standard deviations; with
+    /// [`Description::hierarchy`] to the features that its layers take.
     pub encoder: Vec<Layer>,
+    /// Layers of latents, inferred one after another from the top (ladder VAE, Sønderby et al. 2016).
+    /// Empty: there is one, and the encoder gives its posterior.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hierarchy: Vec<LatentLayer>,
     /// From `[latent]` to the parameters of the likelihood.
     pub decoder: Vec<Layer>,
     /// For a causal likelihood: from a pixel's channels and neighbours to its parameters.
@@ -233,6 +238,21 @@ pub struct Latent {
     pub log_sigma: [f32; 2],
 }
 
+/// A layer of latents of a hierarchy, `q(z_l | x, z_<l)`; those before it are above it.
+///
+/// Their prior is the standard normal distribution whatever the layers above are: a latent is in
+/// units of its conditional prior, `(z - mean) / sigma`, and that mean and sigma are the decoder's to
+/// know. Bins of equal mass are then those of the conditional prior.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentLayer {
+    /// Number of latents.
+    pub latents: usize,
+    /// From the encoder's features and the latents of the layers above, from the top, to
+    /// `[2 * latents]`: the means, then the log standard deviations.
+    pub layers: Vec<Layer>,
+}
+
 /// One step of a network, in the order in which it is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
@@ -330,7 +350,8 @@ impl Description {
 
     /// The oldest version of the description that has this likelihood and these layers.
     pub fn oldest_version(&self) -> u32 {
-        let layers = self.encoder.iter().chain(&self.decoder).chain(&self.head);
+        let of_hierarchy = if self.hierarchy.is_empty() { 1 } else { 5 };
+        let layers = self.inference().chain(&self.decoder).chain(&self.head);
         let of_layers = layers.map(|layer| match layer {
             Layer::Neighbours { .. } => 4,
             Layer::Cells { .. } | Layer::Tiles { .. } => 3,
@@ -343,7 +364,13 @@ impl Description {
             Likelihood::CausalBernoulli(_) => 3,
             _ => 2,
         };
-        of_layers.fold(of_likelihood, u32::max)
+        of_layers.fold(of_likelihood.max(of_hierarchy), u32::max)
+    }
+
+    /// The layers of the encoder and of the hierarchy's posteriors, in order.
+    pub fn inference(&self) -> impl Iterator<Item = &Layer> {
+        let posteriors = self.hierarchy.iter().flat_map(|layer| &layer.layers);
+        self.encoder.iter().chain(posteriors)
     }
 
     /// Checks every field that needs no tensor.
@@ -387,6 +414,14 @@ impl Description {
         if !(1..=MAX_DIM).contains(&dim) {
             return Err(Error::new(format!(
                 "the model has {dim} latents; expected 1 to {MAX_DIM}"
+            )));
+        }
+        let sizes: Vec<usize> = self.hierarchy.iter().map(|layer| layer.latents).collect();
+        let of_all = sizes.iter().try_fold(0usize, |n, &k| n.checked_add(k));
+        if !sizes.is_empty() && (of_all != Some(dim) || sizes.contains(&0)) {
+            return Err(Error::new(format!(
+                "the model's {dim} latents are in layers of {sizes:?}; expected layers that are all of \
+                 them"
             )));
         }
         if !(1..=16).contains(&bin_precision) {

@@ -1,6 +1,6 @@
 //! What a compressed file knows its model by.
 
-use crate::description::{Description, Layer, Likelihood, Window};
+use crate::description::{Description, LatentLayer, Layer, Likelihood, Window};
 use crate::model_file::ModelFile;
 
 /// BLAKE3 over every field of the description that the codec reads and over the tensors, in a
@@ -13,6 +13,7 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
         likelihood,
         latent,
         encoder,
+        hierarchy,
         decoder,
         head,
         ..
@@ -63,44 +64,18 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
         .log_sigma
         .iter()
         .for_each(|v| h.number(u64::from(v.to_bits())));
-    let networks = [encoder, decoder, head];
-    // A model without a head is as in the versions that had none.
-    let count = if head.is_empty() { 2 } else { 3 };
-    for layers in &networks[..count] {
-        h.number(layers.len() as u64);
-        for layer in layers.iter() {
-            match layer {
-                Layer::Dense { name } => {
-                    h.text("dense");
-                    h.text(name);
-                }
-                Layer::Relu => h.text("relu"),
-                Layer::Silu => h.text("silu"),
-                Layer::Tanh => h.text("tanh"),
-                Layer::Sigmoid => h.text("sigmoid"),
-                Layer::Exp => h.text("exp"),
-                Layer::Elu => h.text("elu"),
-                Layer::Softplus => h.text("softplus"),
-                Layer::Cells { name, count } => {
-                    h.text("cells");
-                    h.text(name);
-                    h.number(*count as u64);
-                }
-                Layer::Tiles {
-                    rows,
-                    columns,
-                    height,
-                    width,
-                } => {
-                    h.text("tiles");
-                    h.numbers(&[*rows, *columns, *height, *width]);
-                }
-                Layer::Neighbours { above, side } => {
-                    h.text("neighbours");
-                    h.numbers(&[*above, *side]);
-                }
-            }
-        }
+    h.layers(encoder);
+    // What older versions do not have leaves their fingerprints alone.
+    if *version >= 5 {
+        h.number(hierarchy.len() as u64);
+    }
+    for LatentLayer { latents, layers } in hierarchy {
+        h.number(*latents as u64);
+        h.layers(layers);
+    }
+    h.layers(decoder);
+    if !head.is_empty() {
+        h.layers(head);
     }
     h.number(file.tensors.len() as u64);
     // A BTreeMap: ascending by the bytes of the name.
@@ -123,6 +98,44 @@ const RUN: usize = 4096;
 struct Hash(blake3::Hasher);
 
 impl Hash {
+    /// The count, then each: its name and its fields.
+    fn layers(&mut self, layers: &[Layer]) {
+        self.number(layers.len() as u64);
+        for layer in layers {
+            match layer {
+                Layer::Dense { name } => {
+                    self.text("dense");
+                    self.text(name);
+                }
+                Layer::Relu => self.text("relu"),
+                Layer::Silu => self.text("silu"),
+                Layer::Tanh => self.text("tanh"),
+                Layer::Sigmoid => self.text("sigmoid"),
+                Layer::Exp => self.text("exp"),
+                Layer::Elu => self.text("elu"),
+                Layer::Softplus => self.text("softplus"),
+                Layer::Cells { name, count } => {
+                    self.text("cells");
+                    self.text(name);
+                    self.number(*count as u64);
+                }
+                Layer::Tiles {
+                    rows,
+                    columns,
+                    height,
+                    width,
+                } => {
+                    self.text("tiles");
+                    self.numbers(&[*rows, *columns, *height, *width]);
+                }
+                Layer::Neighbours { above, side } => {
+                    self.text("neighbours");
+                    self.numbers(&[*above, *side]);
+                }
+            }
+        }
+    }
+
     /// 8 bytes, little-endian.
     fn number(&mut self, n: u64) {
         self.0.update(&n.to_le_bytes());

@@ -26,4 +26,4 @@ pub use description::{Description, Layer, Likelihood, Window};
 pub use error::{Error, Result};
 pub use model_file::{ModelFile, Tensor};
 pub use network::Network;
-pub use vae::{Decoded, Posterior, Vae};
+pub use vae::{Decoded, Inference, Posterior, Vae};

@@ -58,13 +58,18 @@ impl Network {
     /// If the first layer is not dense, a tensor is missing, or a shape does not fit.
     pub fn new(layers: &[Layer], file: &ModelFile, inputs: usize, outputs: usize) -> Result<Self> {
         let network = Self::of_layers(layers, file, inputs)?;
-        if network.outputs != outputs {
+        network.expect_outputs(outputs)?;
+        Ok(network)
+    }
+
+    pub(crate) fn expect_outputs(&self, outputs: usize) -> Result<()> {
+        if self.outputs != outputs {
             return Err(Error::new(format!(
                 "a network of the model ends with {} outputs; expected {outputs}",
-                network.outputs
+                self.outputs
             )));
         }
-        Ok(network)
+        Ok(())
     }
 
     /// The same with as many outputs as its layers give.

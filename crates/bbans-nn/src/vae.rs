@@ -4,11 +4,11 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
 
 use crate::bins::{CENTRES, EDGES};
 use crate::causal::{Channels, Head};
-use crate::description::{Description, Likelihood};
+use crate::description::{Description, LatentLayer, Likelihood};
 use crate::error::{Error, Result};
 use crate::fingerprint::fingerprint;
 use crate::math;
@@ -19,13 +19,16 @@ use crate::simd::Path;
 /// Most channels and features of all pixels and lanes: a gigabyte of them.
 const MAX_CHANNELS: usize = 1 << 28;
 
-/// A model with one layer of Gaussian latents.
+/// A variational autoencoder with Gaussian latents.
 #[derive(Debug, Clone)]
 pub struct Vae {
     description: Description,
     fingerprint: [u8; 32],
     dims: usize,
     encoder: Network,
+    /// From the encoder's features to the posterior of each layer of latents; none if the encoder
+    /// gives that of all.
+    posteriors: Vec<Network>,
     decoder: Network,
     /// Of a causal likelihood.
     head: Option<Head>,
@@ -34,7 +37,15 @@ pub struct Vae {
     path: Path,
 }
 
-/// Means and standard deviations of a posterior, all `[latents, lanes]`.
+/// The posterior `q(z|x)` of some data, one layer of latents after another.
+#[derive(Debug, Clone)]
+pub struct Inference<'a> {
+    vae: &'a Vae,
+    /// `[features, lanes]`; without a hierarchy the parameters of all latents.
+    features: Array2<f32>,
+}
+
+/// Means and standard deviations of the posterior of a layer of latents, all `[latents, lanes]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posterior {
     /// The means.
@@ -67,10 +78,21 @@ impl Vae {
         if !edges.is_sorted() {
             return Err(Error::new(format!("the values of {EDGES} do not ascend")));
         }
+        let encoder = Network::of_layers(&description.encoder, file, dims)?;
+        let mut inputs = encoder.outputs();
+        let mut posteriors = Vec::with_capacity(description.hierarchy.len());
+        for LatentLayer { latents, layers } in &description.hierarchy {
+            posteriors.push(Network::new(layers, file, inputs, 2 * latents)?);
+            inputs += latents;
+        }
+        if posteriors.is_empty() {
+            encoder.expect_outputs(2 * latent)?;
+        }
         Ok(Self {
             fingerprint: fingerprint(file),
             dims,
-            encoder: Network::new(&description.encoder, file, dims, 2 * latent)?,
+            encoder,
+            posteriors,
             decoder: Network::new(
                 &description.decoder,
                 file,
@@ -122,7 +144,7 @@ impl Vae {
         &self.edges
     }
 
-    /// The encoder network: `[dims, lanes]` to `[2 * latents, lanes]`.
+    /// The encoder network: `[dims, lanes]` to `[2 * latents, lanes]`, or to what the layers of latents take.
     pub fn encoder(&self) -> &Network {
         &self.encoder
     }
@@ -132,29 +154,29 @@ impl Vae {
         &self.decoder
     }
 
-    /// The posterior `q(z|x)` of data `[lanes, dims]`.
+    /// Numbers of the latents of each layer, from the top, which is the order of inference.
+    pub fn latent_layers(&self) -> Vec<Range<usize>> {
+        let mut ranges = Vec::with_capacity(self.posteriors.len().max(1));
+        let mut first = 0;
+        for layer in &self.description.hierarchy {
+            ranges.push(first..first + layer.latents);
+            first += layer.latents;
+        }
+        if ranges.is_empty() {
+            ranges.push(0..self.latents());
+        }
+        ranges
+    }
+
+    /// What the posterior `q(z|x)` of data `[lanes, dims]` depends on.
     ///
     /// # Errors
     /// If the width is another, or the network's result is infinite or NaN.
-    pub fn posterior(&self, x: ArrayView2<'_, u8>) -> Result<Posterior> {
-        let parameters = self.encoder.forward_bytes(self.path, x)?;
-        let (mean, log_sigma) = parameters.view().split_at(Axis(0), self.latents());
-        let [min, max] = self.description.latent.log_sigma;
-        let clamp = |&v: &f32| {
-            let v = if v < max { v } else { max };
-            if v > min { v } else { min }
-        };
-        self.path.vectorize(
-            #[inline(always)]
-            || {
-                let log_sigma = log_sigma.map(clamp);
-                Ok(Posterior {
-                    mean: mean.to_owned(),
-                    inverse_sigma: log_sigma.mapv(|v| math::exp(-v)),
-                    log_sigma,
-                })
-            },
-        )
+    pub fn infer(&self, x: ArrayView2<'_, u8>) -> Result<Inference<'_>> {
+        Ok(Inference {
+            vae: self,
+            features: self.encoder.forward_bytes(self.path, x)?,
+        })
     }
 
     /// The latents `[latents, lanes]` that bin numbers `[lanes, latents]` stand for: the centres of
@@ -236,6 +258,73 @@ impl Vae {
             likelihood: self.likelihood(),
             logits: RefCell::default(),
         })
+    }
+}
+
+impl Inference<'_> {
+    /// The same for every datum `count` times, one after another.
+    #[must_use]
+    pub fn repeated(&self, count: usize) -> Self {
+        let (features, lanes) = self.features.dim();
+        let of = |(feature, lane)| self.features[(feature, lane / count.max(1))];
+        Self {
+            vae: self.vae,
+            features: Array2::from_shape_fn((features, lanes * count), of),
+        }
+    }
+
+    /// `q(z_l | x, z_<l)` of layer `layer` for the latents of the layers above, the first rows of `z`,
+    /// `[at least so many, lanes]`.
+    ///
+    /// # Errors
+    /// If there is no such layer, a size does not fit, or the network's result is infinite or NaN.
+    pub fn posterior(&self, layer: usize, z: ArrayView2<'_, f32>) -> Result<Posterior> {
+        let vae = self.vae;
+        let of_layer;
+        let parameters = match vae.posteriors.get(layer) {
+            Some(network) => {
+                let before: usize = (vae.description.hierarchy[..layer].iter())
+                    .map(|layer| layer.latents)
+                    .sum();
+                let lanes = self.features.ncols();
+                if z.ncols() != lanes || z.nrows() < before {
+                    return Err(Error::new(format!(
+                        "latents of [latents, lanes] = {:?} for {before} of {lanes} lanes",
+                        z.dim()
+                    )));
+                }
+                let mut inputs = Array2::zeros((self.features.nrows() + before, lanes));
+                let (mut features, mut latents) =
+                    (inputs.view_mut()).split_at(Axis(0), self.features.nrows());
+                features.assign(&self.features);
+                latents.assign(&z.slice_axis(Axis(0), Slice::from(..before)));
+                of_layer = network.forward(vae.path, inputs.view())?;
+                of_layer.view()
+            }
+            None if vae.posteriors.is_empty() && layer == 0 => self.features.view(),
+            None => {
+                return Err(Error::new(format!(
+                    "the model has no layer {layer} of latents"
+                )));
+            }
+        };
+        let (mean, log_sigma) = parameters.split_at(Axis(0), parameters.nrows() / 2);
+        let [min, max] = vae.description.latent.log_sigma;
+        let clamp = |&v: &f32| {
+            let v = if v < max { v } else { max };
+            if v > min { v } else { min }
+        };
+        vae.path.vectorize(
+            #[inline(always)]
+            || {
+                let log_sigma = log_sigma.map(clamp);
+                Ok(Posterior {
+                    mean: mean.to_owned(),
+                    inverse_sigma: log_sigma.mapv(|v| math::exp(-v)),
+                    log_sigma,
+                })
+            },
+        )
     }
 }
 

@@ -21,5 +21,5 @@ mod trainer;
 pub use dataset::{Dataset, Values};
 pub use error::{Error, Result};
 pub use network::{Elbo, Network};
-pub use preset::{Activation, Architecture, Config, HeadLayer, PRESETS, Pixels};
+pub use preset::{Activation, Architecture, Config, HeadLayer, Hierarchy, PRESETS, Pixels};
 pub use trainer::{Outcome, Progress, Trainer};

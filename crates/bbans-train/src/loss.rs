@@ -7,9 +7,18 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 /// `-log p = max(l, 0) - l x + log(1 + e^-|l|)`, and its derivative by `l` is `sigmoid(l) - x`.
 /// There is none by `x`, which is data.
 pub(crate) fn bernoulli_nats(logits: &Tensor, x: &Tensor) -> Result<Tensor> {
+    if !logits.device().is_cpu() {
+        return bernoulli_nats_of_tensors(logits, x);
+    }
     logits
         .contiguous()?
         .apply_op2(&x.contiguous()?, BernoulliNats)
+}
+
+/// The same in candle's own operations, which run on every device.
+pub(crate) fn bernoulli_nats_of_tensors(logits: &Tensor, x: &Tensor) -> Result<Tensor> {
+    let log = (logits.abs()?.neg()?.exp()? + 1.0)?.log()?;
+    ((logits.relu()? - (logits * x)?)? + log)?.sum_all()
 }
 
 struct BernoulliNats;

@@ -1,15 +1,15 @@
 //! The autoencoder in candle: the layers of a [`Description`], its parameters, its ELBO.
 
-use bbans_nn::description::{EMBEDDING, Latent};
+use bbans_nn::description::{EMBEDDING, Latent, LatentLayer};
 use bbans_nn::{Description, Layer, Likelihood, ModelFile};
 use candle_core::{Device, Tensor, Var};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
-use crate::head::{Plan, causal_nats};
+use crate::head::{Plan, causal_nats, causal_nats_of_tensors};
 use crate::loss::bernoulli_nats;
 use crate::noise::fill_normal;
-use crate::preset::{Activation, Architecture, Pixels};
+use crate::preset::{Activation, Architecture, Hierarchy, Pixels};
 
 /// Range of the posterior's log standard deviation.
 const LOG_SIGMA: [f32; 2] = [-8.0, 4.0];
@@ -33,6 +33,7 @@ pub struct Network {
     names: Vec<String>,
     /// Factor of the data on their way into the encoder.
     scale: f32,
+    device: Device,
 }
 
 impl Network {
@@ -44,18 +45,23 @@ impl Network {
         name: &str,
         shape: &[usize],
         architecture: &Architecture,
+        device: Device,
         rng: &mut ChaCha8Rng,
     ) -> Result<Self> {
         let dims: usize = shape.iter().product();
         let Architecture {
             encoder_hidden,
+            hierarchy,
             latent,
             decoder_hidden,
             bin_precision,
             activation,
             pixels,
         } = architecture;
-        let encoder_sizes = [&[dims], encoder_hidden.as_slice(), &[2 * latent]].concat();
+        let mut encoder_sizes = [&[dims], encoder_hidden.as_slice()].concat();
+        if hierarchy.is_none() {
+            encoder_sizes.push(2 * latent);
+        }
         let features = match pixels {
             Some(p) => dims / (p.cell[0] * p.cell[1]).max(1) * p.cell_features,
             None => dims,
@@ -73,6 +79,7 @@ impl Network {
                     log_sigma: LOG_SIGMA,
                 },
                 encoder: layers("encoder", encoder_sizes.len() - 1, *activation),
+                hierarchy: Vec::new(),
                 decoder: layers("decoder", decoder_sizes.len() - 1, *activation),
                 head: Vec::new(),
                 training: None,
@@ -80,20 +87,70 @@ impl Network {
             vars: Vec::new(),
             names: Vec::new(),
             scale: 1.0,
+            device,
         };
-        for (part, sizes) in [("encoder", encoder_sizes), ("decoder", decoder_sizes)] {
-            for (i, pair) in sizes.windows(2).enumerate() {
-                let weight = glorot(pair[0], pair[1], rng)?;
-                let bias = Tensor::zeros(pair[1], candle_core::DType::F32, &Device::Cpu)?;
-                network.add(&format!("{part}.{i}"), &weight, &bias)?;
-            }
+        let features = encoder_sizes.last().copied().unwrap_or(dims);
+        network.add_random("encoder", &encoder_sizes, rng)?;
+        if let Some(hierarchy) = hierarchy {
+            network.add_hierarchy(hierarchy, features, *activation, rng)?;
         }
+        network.add_random("decoder", &decoder_sizes, rng)?;
         if let Some(pixels) = pixels {
             network.add_pixels(pixels, shape, *activation, rng)?;
         }
         let description = &mut network.description;
         description.version = description.oldest_version();
         Ok(network)
+    }
+
+    /// Dense layers `{part}.0`, `{part}.1`, ... of these numbers of units.
+    fn add_random(&mut self, part: &str, sizes: &[usize], rng: &mut ChaCha8Rng) -> Result<()> {
+        for (i, pair) in sizes.windows(2).enumerate() {
+            let weight = glorot(pair[0], pair[1], rng)?;
+            let bias = Tensor::zeros(pair[1], candle_core::DType::F32, &Device::Cpu)?;
+            self.add(&format!("{part}.{i}"), &weight, &bias)?;
+        }
+        Ok(())
+    }
+
+    /// From the encoder's features, `features` of them, to the posterior of each layer of latents.
+    fn add_hierarchy(
+        &mut self,
+        Hierarchy {
+            layers: count,
+            hidden,
+        }: &Hierarchy,
+        features: usize,
+        activation: Activation,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<()> {
+        let (count, latents) = (*count, self.description.latent.dim);
+        if count == 0 || !latents.is_multiple_of(count) {
+            return Err(Error::new(format!(
+                "{latents} latents cannot be cut into {count} layers of one size"
+            )));
+        }
+        let latents = latents / count;
+        for layer in 0..count {
+            let part = format!("posterior.{layer}");
+            let inputs = features + layer * latents;
+            let sizes = [&[inputs], hidden.as_slice(), &[2 * latents]].concat();
+            let first = self.vars.len();
+            self.add_random(&part, &sizes, rng)?;
+            // At first as if there were no layers above, whose latents are noise then.
+            let weight = &self.vars[first];
+            let own = weight.narrow(0, 0, features)?;
+            let above = weight
+                .narrow(0, features, inputs - features)?
+                .zeros_like()?;
+            weight.set(&Tensor::cat(&[own, above], 0)?)?;
+            let layers = layers(&part, sizes.len() - 1, activation);
+            let layer = LatentLayer { latents, layers };
+            self.description.hierarchy.push(layer);
+        }
+        // The posteriors take what the activation gives.
+        self.description.encoder.push(of_activation(activation));
+        Ok(())
     }
 
     /// From features of cells to pixels, and the head.
@@ -171,9 +228,7 @@ impl Network {
         head.push(Layer::Dense { name: last });
         if let Likelihood::CausalCategorical { embedding, .. } = likelihood {
             self.scale = 1.0 / (LEVELS - 1) as f32;
-            self.vars
-                .push(Var::from_tensor(&embedded(embedding, rng)?)?);
-            self.names.push(EMBEDDING.to_owned());
+            self.add_tensor(EMBEDDING.to_owned(), &embedded(embedding, rng)?)?;
         }
         let description = &mut self.description;
         description.likelihood = likelihood;
@@ -192,6 +247,7 @@ impl Network {
             vars: Vec::new(),
             names: Vec::new(),
             scale: 1.0,
+            device: Device::Cpu,
         };
         let tensor = |name: &str| -> Result<Tensor> {
             let found = file.tensors.get(name);
@@ -202,13 +258,8 @@ impl Network {
                 &Device::Cpu,
             )?)
         };
-        for layer in file
-            .description
-            .encoder
-            .iter()
-            .chain(&file.description.decoder)
-            .chain(&file.description.head)
-        {
+        let Description { decoder, head, .. } = &file.description;
+        for layer in file.description.inference().chain(decoder).chain(head) {
             let (Layer::Dense { name } | Layer::Cells { name, .. }) = layer else {
                 continue;
             };
@@ -217,23 +268,29 @@ impl Network {
             network.add(name, &weight?, &bias?)?;
         }
         if let Likelihood::CausalCategorical { .. } = file.description.likelihood {
-            network.vars.push(Var::from_tensor(&tensor(EMBEDDING)?)?);
-            network.names.push(EMBEDDING.to_owned());
+            network.add_tensor(EMBEDDING.to_owned(), &tensor(EMBEDDING)?)?;
         }
         Ok(network)
     }
 
     fn add(&mut self, name: &str, weight: &Tensor, bias: &Tensor) -> Result<()> {
-        self.vars.push(Var::from_tensor(weight)?);
-        self.names.push(format!("{name}.weight"));
-        self.vars.push(Var::from_tensor(bias)?);
-        self.names.push(format!("{name}.bias"));
+        self.add_tensor(format!("{name}.weight"), weight)?;
+        self.add_tensor(format!("{name}.bias"), bias)
+    }
+
+    fn add_tensor(&mut self, name: String, tensor: &Tensor) -> Result<()> {
+        (self.vars).push(Var::from_tensor(&tensor.to_device(&self.device)?)?);
+        self.names.push(name);
         Ok(())
     }
 
     /// What the network is.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
     }
 
     pub(crate) fn vars(&self) -> &[Var] {
@@ -255,7 +312,7 @@ impl Network {
     }
 
     /// Output of every layer of the encoder on `x`, `[n, dims]`, in order; the last is
-    /// `[n, 2 * latent]`.
+    /// `[n, 2 * latent]`, or the features that the layers of latents take.
     ///
     /// # Errors
     /// If the shape does not fit.
@@ -268,15 +325,54 @@ impl Network {
     /// # Errors
     /// If the shape does not fit.
     pub fn decoder_layers(&self, z: &Tensor) -> Result<Vec<Tensor>> {
-        self.run(&self.description.decoder, self.first_var(1), z)
+        self.run(&self.description.decoder, self.first_of_decoder(), z)
     }
 
-    /// Number of the first variable of the decoder, 1, or of the head, 2.
-    fn first_var(&self, part: usize) -> usize {
-        let parts = [&self.description.encoder, &self.description.decoder];
-        let has_weights = |l: &&Layer| matches!(l, Layer::Dense { .. } | Layer::Cells { .. });
-        let layers = parts[..part].iter().flat_map(|layers| layers.iter());
-        2 * layers.filter(has_weights).count()
+    /// Number of the first variable of the decoder.
+    fn first_of_decoder(&self) -> usize {
+        2 * self.description.inference().filter(has_weights).count()
+    }
+
+    /// Number of the first variable of the head.
+    fn first_of_head(&self) -> usize {
+        let decoder = self.description.decoder.iter();
+        self.first_of_decoder() + 2 * decoder.filter(has_weights).count()
+    }
+
+    /// A sample of the posterior of `x`, scaled, `[n, dims]`, for the noise `epsilon`, `[n, latent]`:
+    /// `z`, its means and its log standard deviations.
+    fn infer(&self, x: &Tensor, epsilon: &Tensor) -> Result<[Tensor; 3]> {
+        let Description {
+            encoder, hierarchy, ..
+        } = &self.description;
+        let features = last(self.run(encoder, 0, x)?)?;
+        let sample = |parameters: &Tensor, epsilon: &Tensor| -> Result<[Tensor; 3]> {
+            let latents = epsilon.dim(1)?;
+            let mu = parameters.narrow(1, 0, latents)?;
+            let log_sigma = parameters.narrow(1, latents, latents)?;
+            let z = (&mu + (log_sigma.exp()? * epsilon)?)?;
+            Ok([z, mu, log_sigma])
+        };
+        if hierarchy.is_empty() {
+            return sample(&features, epsilon);
+        }
+        let mut first = 2 * encoder.iter().filter(has_weights).count();
+        let mut done = 0;
+        // What a posterior takes: the features, then the layers above.
+        let mut inputs = vec![features];
+        let (mut mus, mut log_sigmas) = (Vec::new(), Vec::new());
+        for LatentLayer { latents, layers } in hierarchy {
+            let parameters = last(self.run(layers, first, &Tensor::cat(&inputs, 1)?)?)?;
+            let noise = epsilon.narrow(1, done, *latents)?;
+            let [z, mu, log_sigma] = sample(&parameters, &noise)?;
+            inputs.push(z);
+            mus.push(mu);
+            log_sigmas.push(log_sigma);
+            first += 2 * layers.iter().filter(has_weights).count();
+            done += latents;
+        }
+        let of_all = |parts: &[Tensor]| Tensor::cat(parts, 1);
+        Ok([of_all(&inputs[1..])?, of_all(&mus)?, of_all(&log_sigmas)?])
     }
 
     fn run(&self, layers: &[Layer], first_var: usize, input: &Tensor) -> Result<Vec<Tensor>> {
@@ -329,7 +425,8 @@ impl Network {
     /// KL and reconstruction terms of `x`, `[n, dims]`, for the noise `epsilon`, `[n, latent]`:
     /// two scalars in nats, summed over the data, that can be differentiated.
     ///
-    /// `KL = sum (mu^2 + sigma^2 - 1) / 2 - log sigma` (Kingma & Welling 2014, appendix B).
+    /// `KL = sum (mu^2 + sigma^2 - 1) / 2 - log sigma` (Kingma & Welling 2014, appendix B); with
+    /// a hierarchy of each layer given the sample of those above.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -344,14 +441,9 @@ impl Network {
         differentiable: bool,
     ) -> Result<(Tensor, Tensor)> {
         let scaled = x.affine(f64::from(self.scale), 0.0)?;
-        let parameters = last(self.encoder_layers(&scaled)?)?;
-        let latent = self.description.latent.dim;
-        let mu = parameters.narrow(1, 0, latent)?;
-        let log_sigma = parameters.narrow(1, latent, latent)?;
-        let sigma = log_sigma.exp()?;
-        let z = (&mu + (&sigma * epsilon)?)?;
+        let [z, mu, log_sigma] = self.infer(&scaled, epsilon)?;
         let reconstruction = self.reconstruction(&z, x, differentiable)?;
-        let squares = ((mu.sqr()? + sigma.sqr()?)? - 1.0)?;
+        let squares = ((mu.sqr()? + log_sigma.exp()?.sqr()?)? - 1.0)?;
         let kl = ((squares * 0.5)? - log_sigma)?.sum_all()?;
         Ok((kl, reconstruction))
     }
@@ -363,13 +455,23 @@ impl Network {
             let logits = last(self.decoder_layers(z)?)?;
             return Ok(bernoulli_nats(&logits, x)?);
         }
+        if z.device().is_cpu() {
+            self.fused_nats(z, x, differentiable)
+        } else {
+            self.tensors_nats(z, x)
+        }
+    }
+
+    /// [`Network::reconstruction`] of a causal likelihood, fused, on a CPU.
+    fn fused_nats(&self, z: &Tensor, x: &Tensor, differentiable: bool) -> Result<Tensor> {
+        let description = &self.description;
         // The cells are the head's work.
         let (decoder, first) = match Plan::tiles(description) {
-            Some(_) => (description.decoder.len() - 2, self.first_var(2) - 2),
-            None => (description.decoder.len(), self.first_var(2)),
+            Some(_) => (description.decoder.len() - 2, self.first_of_head() - 2),
+            None => (description.decoder.len(), self.first_of_head()),
         };
         let decoder = &description.decoder[..decoder];
-        let features = last(self.run(decoder, self.first_var(1), z)?)?;
+        let features = last(self.run(decoder, self.first_of_decoder(), z)?)?;
         let weights = &self.vars[first..];
         let layers = weights.chunks_exact(2).filter(|pair| pair[1].rank() == 1);
         let sizes: Vec<[usize; 2]> = layers
@@ -385,6 +487,18 @@ impl Network {
             &features,
             &Tensor::cat(&flat, 0)?,
             differentiable,
+        )?)
+    }
+
+    /// The same in candle's own operations, on any device.
+    fn tensors_nats(&self, z: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let channels = last(self.decoder_layers(z)?)?;
+        let head = &self.vars[self.first_of_head()..];
+        Ok(causal_nats_of_tensors(
+            &self.description,
+            x,
+            &channels,
+            head,
         )?)
     }
 
@@ -411,9 +525,13 @@ impl Network {
         let (n, latent) = (x.len() / dims, self.description.latent.dim);
         let mut noise = vec![0.0; n * latent];
         fill_normal(rng, &mut noise);
-        let x = Tensor::from_vec(x, (n, dims), &Device::Cpu)?;
-        Ok((x, Tensor::from_vec(noise, (n, latent), &Device::Cpu)?))
+        let x = Tensor::from_vec(x, (n, dims), &self.device)?;
+        Ok((x, Tensor::from_vec(noise, (n, latent), &self.device)?))
     }
+}
+
+fn has_weights(layer: &&Layer) -> bool {
+    matches!(layer, Layer::Dense { .. } | Layer::Cells { .. })
 }
 
 fn of_activation(activation: Activation) -> Layer {
@@ -470,4 +588,64 @@ fn glorot(inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) -> Result<Tensor>
     let draw = |_| ((f64::from(rng.next_u32()) / 2_147_483_648.0 - 1.0) * bound) as f32;
     let values: Vec<f32> = (0..inputs * outputs).map(draw).collect();
     Ok(Tensor::from_vec(values, (inputs, outputs), &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noise::{Purpose, generator};
+    use crate::preset::{Config, HeadLayer, Hierarchy};
+    use bbans_nn::Window;
+
+    /// Loss and every derivative of the fused head and of the one in candle's operations.
+    #[test]
+    fn the_fused_head_is_the_one_of_tensors() {
+        for embedding in [None, Some(3)] {
+            let mut architecture = Config::preset("best").unwrap().architecture;
+            architecture.encoder_hidden = vec![9];
+            architecture.latent = 4;
+            architecture.hierarchy = Some(Hierarchy {
+                layers: 2,
+                hidden: vec![5],
+            });
+            architecture.decoder_hidden = vec![7];
+            let of_units = |units, neighbours| HeadLayer { units, neighbours };
+            architecture.pixels = Some(Pixels {
+                cell: [2, 3],
+                cell_features: 5,
+                cell_hidden: vec![6],
+                window: Window {
+                    channels: 3,
+                    above: 2,
+                    side: 1,
+                },
+                head_hidden: vec![of_units(5, None), of_units(4, Some([1, 2]))],
+                embedding,
+            });
+            let mut rng = generator(3, Purpose::Initialization, 0);
+            let network =
+                Network::random("test", &[4, 6], &architecture, Device::Cpu, &mut rng).unwrap();
+            let levels = if embedding.is_some() { 256 } else { 2 };
+            let x = (0..5 * 24).map(|i| ((i * 7919) % 1009 % levels) as f32);
+            let (x, epsilon) = network.batch(x.collect(), &mut rng).unwrap();
+            let scaled = x.affine(f64::from(network.scale), 0.0).unwrap();
+            let [z, _, _] = network.infer(&scaled, &epsilon).unwrap();
+            let fused = network.fused_nats(&z, &x, true).unwrap();
+            let composed = network.tensors_nats(&z, &x).unwrap();
+            let close = |a: f32, b: f32| (a - b).abs() <= 1e-4 * (1.0 + a.abs());
+            let [a, b] = [&fused, &composed].map(|t| t.to_scalar::<f32>().unwrap());
+            assert!(close(a, b), "{a} {b}");
+            let [fused, composed] = [fused, composed].map(|t| t.backward().unwrap());
+            for (name, var) in network.names().iter().zip(network.vars()) {
+                let [a, b] = [&fused, &composed].map(|grads| {
+                    let grad = grads.get(var).map(|g| g.flatten_all().unwrap());
+                    grad.unwrap().to_vec1::<f32>().unwrap()
+                });
+                assert!(a.iter().any(|&g| g != 0.0), "{name}");
+                for (a, b) in a.into_iter().zip(b) {
+                    assert!(close(a, b), "{name}: {a} {b}");
+                }
+            }
+        }
+    }
 }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct Architecture {
     /// Units of the encoder's hidden layers, from the data on.
     pub encoder_hidden: Vec<usize>,
+    /// Layers of latents, inferred one after another from the top; without it there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hierarchy: Option<Hierarchy>,
     /// Number of latents.
     pub latent: usize,
     /// Units of the decoder's hidden layers, from the latents on.
@@ -33,6 +36,16 @@ impl Architecture {
             _ => 2,
         }
     }
+}
+
+/// Layers of as many latents each, inferred from the encoder's last hidden layer and from the layers
+/// above.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hierarchy {
+    /// Number of layers, which divides the number of latents.
+    pub layers: usize,
+    /// Units of the hidden layers between these and the posterior.
+    pub hidden: Vec<usize>,
 }
 
 /// An activation function.
@@ -92,7 +105,8 @@ pub struct Config {
     pub kl_warmup_epochs: usize,
     /// Decay of the average of the weights, by step.
     pub average_decay: f64,
-    /// One part in this many of the data, the last ones, is held out for validation.
+    /// One part in this many of the data, the last ones, is held out for validation; 0 holds out
+    /// none.
     pub held_out_part: usize,
     /// Seed of every random number of the run.
     pub seed: u64,
@@ -116,6 +130,7 @@ impl Config {
             preset: name.to_owned(),
             architecture: Architecture {
                 encoder_hidden: vec![200, 200],
+                hierarchy: None,
                 latent: 40,
                 decoder_hidden: vec![200, 200],
                 bin_precision: 10,
@@ -150,6 +165,7 @@ impl Config {
                 let head_hidden = vec![dense(48), dense(32)];
                 let architecture = Architecture {
                     encoder_hidden: hidden,
+                    hierarchy: None,
                     latent: 32,
                     decoder_hidden: vec![512],
                     bin_precision: 10,
@@ -163,6 +179,7 @@ impl Config {
                 let head_hidden = [vec![dense(48), dense(32)], features.to_vec()].concat();
                 let architecture = Architecture {
                     encoder_hidden: vec![1024, 512],
+                    hierarchy: None,
                     latent: 32,
                     decoder_hidden: hidden,
                     bin_precision: 10,
@@ -175,6 +192,7 @@ impl Config {
                 let head_hidden = vec![dense(64), dense(32), causal(48, 2, 2), dense(48)];
                 let architecture = Architecture {
                     encoder_hidden: hidden.clone(),
+                    hierarchy: None,
                     latent: 32,
                     decoder_hidden: hidden,
                     bin_precision: 10,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bbans_nn::{ModelFile, Tensor as ModelTensor, bins};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use serde_json::json;
 
 use crate::adam::Adam;
@@ -28,17 +28,20 @@ pub struct Progress {
     pub steps: usize,
     /// Mean negative ELBO of the epoch's data so far, in nats a datum.
     pub train_nats: f64,
-    /// Negative ELBO of the held-out data after the last epoch, in nats a datum.
+    /// Negative ELBO of the held-out data, if there are any, after the last epoch, in nats a datum.
     pub validation_nats: Option<f64>,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The best model so far, ready to be written.
+    /// The best model so far, ready to be written; if no data are held out, the last.
     pub model: ModelFile,
-    /// Its negative ELBO on the held-out data, in nats a datum.
-    pub validation_nats: f64,
+    /// Its negative ELBO on the held-out data, in nats a datum; if none are held out, the mean over
+    /// the training of the last epoch.
+    pub nats: f64,
+    /// Whether data are held out.
+    pub validated: bool,
     /// Whether all epochs were run; if not, the checkpoint goes on from here.
     pub complete: bool,
 }
@@ -48,13 +51,22 @@ pub struct Trainer {
     config: Config,
     name: String,
     training: Dataset,
-    validation: Dataset,
+    /// Unless none are held out.
+    validation: Option<Dataset>,
     network: Network,
     adam: Adam,
     state: State,
     /// Weights of the smallest validation loss so far.
     best: Vec<Vec<f32>>,
     checkpoint: Option<PathBuf>,
+}
+
+/// Where a run is.
+fn device() -> Result<Device> {
+    if cfg!(feature = "cuda") {
+        return Ok(Device::cuda_if_available(0)?);
+    }
+    Ok(Device::Cpu)
 }
 
 impl Trainer {
@@ -69,10 +81,22 @@ impl Trainer {
         checkpoint: Option<PathBuf>,
     ) -> Result<Self> {
         let data_digest = blake3::hash(data.bytes()).to_hex().to_string();
-        let held_out = data.count() / config.held_out_part.max(1);
-        let (training, validation) = data.split(held_out)?;
+        let (training, validation) = match config.held_out_part {
+            0 => (data, None),
+            part => {
+                let held_out = data.count() / part;
+                let (training, validation) = data.split(held_out)?;
+                (training, Some(validation))
+            }
+        };
         let mut rng = generator(config.seed, Purpose::Initialization, 0);
-        let network = Network::random(name, training.shape(), &config.architecture, &mut rng)?;
+        let network = Network::random(
+            name,
+            training.shape(),
+            &config.architecture,
+            device()?,
+            &mut rng,
+        )?;
         let adam = Adam::new(network.vars())?;
         let state = State {
             config: config.clone(),
@@ -118,6 +142,11 @@ impl Trainer {
         self.load_weights(|slot| &slot.value)
     }
 
+    /// Whether it runs on a GPU: with the feature `cuda`, where there is one.
+    pub fn on_gpu(&self) -> bool {
+        !self.network.device().is_cpu()
+    }
+
     /// Epochs completed, in this run and those it goes on from.
     pub fn epochs_done(&self) -> usize {
         self.state.epoch
@@ -135,30 +164,30 @@ impl Trainer {
     ) -> Result<Outcome> {
         let start = Instant::now();
         let before = self.state.seconds;
-        let mut validation = self.state.best.map(|(nats, _)| nats);
+        let held_out = self.validation.is_some();
+        let mut validation = (self.state.best.filter(|_| held_out)).map(|(nats, _)| nats);
         while self.state.epoch < self.config.epochs {
             let expired = || limit.is_some_and(|limit| start.elapsed() >= limit);
-            if self
-                .epoch(validation, &mut |p| {
-                    if expired() {
-                        ControlFlow::Break(())
-                    } else {
-                        report(p)
-                    }
-                })?
-                .is_break()
-            {
+            let mut report = |p: &Progress| {
+                if expired() {
+                    ControlFlow::Break(())
+                } else {
+                    report(p)
+                }
+            };
+            let ControlFlow::Continue(train_nats) = self.epoch(validation, &mut report)? else {
                 break;
-            }
+            };
             self.state.epoch += 1;
             self.state.step = self.adam.step;
             self.state.seconds = before + start.elapsed().as_secs_f64();
-            validation = Some(self.validate()?);
+            let nats = self.keep_best(train_nats)?;
+            validation = Some(nats).filter(|_| held_out);
             if let Some(path) = &self.checkpoint {
                 checkpoint::save(path, &self.state, &self.adam, &self.best)?;
             }
         }
-        let Some((validation_nats, _)) = self.state.best else {
+        let Some((nats, _)) = self.state.best else {
             return Err(Error::new(
                 "stopped before the first epoch was over: there is no model yet; allow more time",
             ));
@@ -166,16 +195,18 @@ impl Trainer {
         let model = self.model_file()?;
         Ok(Outcome {
             model,
-            validation_nats,
+            nats,
+            validated: self.validation.is_some(),
             complete: self.state.epoch == self.config.epochs,
         })
     }
 
+    /// One epoch; gives the mean negative ELBO of its data.
     fn epoch(
         &mut self,
         validation_nats: Option<f64>,
         report: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>> {
+    ) -> Result<ControlFlow<(), f64>> {
         let Config {
             seed,
             batch,
@@ -223,7 +254,7 @@ impl Trainer {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(ControlFlow::Continue(total_nats / seen as f64))
     }
 
     /// Linear to the peak over the first epoch, then a cosine to 0 at the last.
@@ -233,24 +264,34 @@ impl Trainer {
         self.config.learning_rate * rise * 0.5 * (1.0 + (part * std::f64::consts::PI).cos())
     }
 
-    /// Loss of the averaged weights on the held-out data, in nats a datum; keeps the best.
-    fn validate(&mut self) -> Result<f64> {
+    /// Keeps the averaged weights if they are the best on the held-out data, or if there are none;
+    /// gives their loss there, in nats a datum, or `train_nats`.
+    fn keep_best(&mut self, train_nats: f64) -> Result<f64> {
+        let nats = match &self.validation {
+            Some(data) => self.validate(data)?,
+            None => train_nats,
+        };
+        let best = (self.state.best).filter(|&(best, _)| self.validation.is_some() && best <= nats);
+        if best.is_none() {
+            self.state.best = Some((nats, self.state.epoch));
+            self.best = self.adam.slots.iter().map(|s| s.average.clone()).collect();
+        }
+        Ok(nats)
+    }
+
+    /// Loss of the averaged weights on the held-out data, in nats a datum.
+    fn validate(&self, data: &Dataset) -> Result<f64> {
         self.load_weights(|slot| &slot.average)?;
-        let rows: Vec<usize> = (0..self.validation.count()).collect();
+        let rows: Vec<usize> = (0..data.count()).collect();
         // The same draws after every epoch, so that epochs compare.
         let mut rng = generator(self.config.seed, Purpose::Validation, 0);
-        let x = self.validation.batch(&rows, &mut rng);
+        let x = data.batch(&rows, &mut rng);
         let Elbo {
             kl_nats,
             reconstruction_nats,
         } = self.network.elbo(&x, &mut rng)?;
-        let nats = (kl_nats + reconstruction_nats) / rows.len() as f64;
-        if self.state.best.is_none_or(|(best, _)| nats < best) {
-            self.state.best = Some((nats, self.state.epoch));
-            self.best = self.adam.slots.iter().map(|s| s.average.clone()).collect();
-        }
         self.load_weights(|slot| &slot.value)?;
-        Ok(nats)
+        Ok((kl_nats + reconstruction_nats) / rows.len() as f64)
     }
 
     fn load_weights(&self, part: fn(&crate::adam::Slot) -> &Vec<f32>) -> Result<()> {
@@ -265,8 +306,9 @@ impl Trainer {
         let mut description = self.network.description().clone();
         description.name.clone_from(&self.name);
         let (nats, best_epoch) = self.state.best.unwrap_or_default();
-        let dims = description.dims()? as f64;
-        description.training = Some(json!({
+        let bits_per_dim = nats / std::f64::consts::LN_2 / description.dims()? as f64;
+        let held_out = self.validation.as_ref().map_or(0, Dataset::count);
+        let mut training = json!({
             "config": self.config,
             "data_blake3": self.state.data_digest,
             "data_values": match self.training.values() {
@@ -275,14 +317,20 @@ impl Trainer {
                 Values::Levels => "grey",
             },
             "training_count": self.training.count(),
-            "validation_count": self.validation.count(),
+            "validation_count": held_out,
             "epochs_run": self.state.epoch,
             "best_epoch": best_epoch,
-            "validation_nats": nats,
-            "validation_bits_per_dim": nats / std::f64::consts::LN_2 / dims,
             "seconds": self.state.seconds.round(),
             "program": concat!("bbans ", env!("CARGO_PKG_VERSION")),
-        }));
+        });
+        let of = if held_out > 0 {
+            "validation"
+        } else {
+            "training"
+        };
+        training[format!("{of}_nats")] = json!(nats);
+        training[format!("{of}_bits_per_dim")] = json!(bits_per_dim);
+        description.training = Some(training);
         let mut tensors = BTreeMap::new();
         for ((name, var), values) in self
             .network

@@ -2,7 +2,7 @@
 
 use bbans_core::{Error, Result};
 use bbans_nn::{Channels, Likelihood};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -11,7 +11,8 @@ use crate::vae_model::VaeModel;
 /// Parts of the negative evidence lower bound of one datum, in bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Elbo {
-    /// `KL(q(z|x), p(z))`, in closed form.
+    /// `KL(q(z|x), p(z))`, in closed form; with a hierarchy of each layer given those above, mean
+    /// over the samples.
     pub kl_bits: f64,
     /// Mean of `-log2 p(x|z)` over samples of `z` from `q(z|x)`.
     pub reconstruction_bits: f64,
@@ -37,7 +38,8 @@ impl Elbo {
 /// Uses the codec's networks, but neither its bins nor its integer masses.
 ///
 /// # Errors
-/// [`bbans_core::ErrorKind::Model`] if the model cannot be evaluated.
+/// [`bbans_core::ErrorKind::Model`] if the model cannot be evaluated,
+/// [`bbans_core::ErrorKind::InvalidArgument`] for 0 samples.
 pub fn elbo(
     model: &VaeModel,
     data: ArrayView2<'_, u8>,
@@ -62,31 +64,34 @@ pub fn elbo_with<N: FnMut() -> f64>(
     samples: usize,
     mut noise: impl FnMut(usize) -> N,
 ) -> Result<Vec<Elbo>> {
+    if samples == 0 {
+        return Err(Error::invalid_argument(
+            "a bound of 0 samples of z; expected at least 1",
+        ));
+    }
     let vae = model.vae();
     let likelihood = Nats::new(vae.likelihood());
     let mut bounds = Vec::with_capacity(data.nrows());
     // Enough columns for the network to be fast.
-    let at_once = (LANES / samples.max(1)).max(1);
+    let at_once = (LANES / samples).max(1);
     for rows in data.axis_chunks_iter(Axis(0), at_once) {
-        let posterior = vae.posterior(rows).map_err(Error::model)?;
-        let mut z = Array2::zeros((vae.latents(), rows.nrows() * samples));
-        // KL, and log q(z|x) - log p(z) of each sample.
-        let mut kl_nats = vec![0.0; rows.nrows()];
-        let mut log_ratios = vec![0.0; rows.nrows() * samples];
-        for (i, kl) in kl_nats.iter_mut().enumerate() {
-            let (mean, log_sigma) = (posterior.mean.column(i), posterior.log_sigma.column(i));
-            for (&m, &s) in mean.iter().zip(log_sigma) {
-                let (m, s) = (f64::from(m), f64::from(s));
-                *kl += 0.5 * (m * m + (2.0 * s).exp() - 1.0) - s;
-            }
-            let mut draw = noise(bounds.len() + i);
-            let its = i * samples..(i + 1) * samples;
-            for (sample, log_ratio) in its.clone().zip(&mut log_ratios[its]) {
-                let column = z.column_mut(sample);
-                for ((z, &m), &s) in column.into_iter().zip(mean).zip(log_sigma) {
-                    let e = draw();
+        let columns = rows.nrows() * samples;
+        let mut z = Array2::zeros((vae.latents(), columns));
+        // Of each sample: KL, given the latents of the layers above; log q(z|x) - log p(z).
+        let (mut kl_nats, mut log_ratios) = (vec![0.0; columns], vec![0.0; columns]);
+        let mut draws: Vec<N> = (0..rows.nrows()).map(|i| noise(bounds.len() + i)).collect();
+        let inference = vae.infer(rows).map_err(Error::model)?.repeated(samples);
+        for (l, layer) in vae.latent_layers().into_iter().enumerate() {
+            let posterior = inference.posterior(l, z.view()).map_err(Error::model)?;
+            let mut z = z.slice_axis_mut(Axis(0), Slice::from(layer));
+            for (i, mut z) in z.columns_mut().into_iter().enumerate() {
+                let (mean, log_sigma) = (posterior.mean.column(i), posterior.log_sigma.column(i));
+                for ((z, &m), &s) in z.iter_mut().zip(mean).zip(log_sigma) {
+                    let e = draws[i / samples]();
                     *z = m + s.exp() * e as f32;
-                    *log_ratio += 0.5 * (f64::from(*z).powi(2) - e * e) - f64::from(s);
+                    let (m, s) = (f64::from(m), f64::from(s));
+                    kl_nats[i] += 0.5 * (m * m + (2.0 * s).exp() - 1.0) - s;
+                    log_ratios[i] += 0.5 * (f64::from(*z).powi(2) - e * e) - s;
                 }
             }
         }
@@ -100,9 +105,13 @@ pub fn elbo_with<N: FnMut() -> f64>(
                     .collect()
             }
         };
-        let each = nats.chunks(samples).zip(log_ratios.chunks(samples));
-        for ((nats, log_ratios), kl_nats) in each.zip(kl_nats) {
-            bounds.push(bound(kl_nats, nats, log_ratios));
+        for first in (0..columns).step_by(samples) {
+            let of_datum = first..first + samples;
+            bounds.push(bound(
+                &kl_nats[of_datum.clone()],
+                &nats[of_datum.clone()],
+                &log_ratios[of_datum],
+            ));
         }
     }
     Ok(bounds)
@@ -111,16 +120,18 @@ pub fn elbo_with<N: FnMut() -> f64>(
 /// Samples that the networks are evaluated on at a time, about.
 const LANES: usize = 64;
 
-/// The bound of one datum, from `-log p(x|z)` and `log q(z|x) - log p(z)` of each sample.
-fn bound(kl_nats: f64, nats: &[f64], log_ratios: &[f64]) -> Elbo {
+/// The bound of one datum, from the KL, `-log p(x|z)` and `log q(z|x) - log p(z)` of each sample.
+fn bound(kl_nats: &[f64], nats: &[f64], log_ratios: &[f64]) -> Elbo {
     let count = nats.len() as f64;
-    let mean = nats.iter().sum::<f64>() / count;
-    let squares: f64 = nats.iter().map(|v| (v - mean).powi(2)).sum();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / count;
+    let (kl, reconstruction) = (mean(kl_nats), mean(nats));
+    let off = |(n, k)| n + k - reconstruction - kl;
+    let squares: f64 = nats.iter().zip(kl_nats).map(off).map(|v: f64| v * v).sum();
     let costs = nats.iter().zip(log_ratios).map(|(n, r)| n + r);
     let bits = |nats: f64| nats / std::f64::consts::LN_2;
     Elbo {
-        kl_bits: bits(kl_nats),
-        reconstruction_bits: bits(mean),
+        kl_bits: bits(kl),
+        reconstruction_bits: bits(reconstruction),
         importance_bits: bits(-log_mean_exp(costs.map(|c| -c))),
         standard_error_bits: bits((squares / (count - 1.0) / count).sqrt()),
     }

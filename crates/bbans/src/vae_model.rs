@@ -7,13 +7,13 @@ use bbans_core::distributions::{
 };
 use bbans_core::{Codec, Columns, Distribution, Error, Independent, LatentModel, Message, Result};
 use bbans_nn::simd::Path;
-use bbans_nn::{Channels, Decoded, Likelihood, Posterior, Vae};
-use ndarray::Array2;
+use bbans_nn::{Channels, Decoded, Inference, Likelihood, Posterior, Vae};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use crate::file_model::FileModel;
 
 /// A variational autoencoder: `p(z)` uniform over bins of equal mass, `q(z|x)` a diagonal Gaussian
-/// over them, `p(x|z)` Bernoulli or another that the model file names.
+/// over them, or of each layer of latents given those above, `p(x|z)` Bernoulli or another that the model file names.
 #[derive(Debug, Clone)]
 pub struct VaeModel {
     vae: Vae,
@@ -47,19 +47,22 @@ impl VaeModel {
         }
     }
 
-    /// `q(z|x)` of data `[lanes, dims]` as distributions over bins.
+    /// `q(z_l | x, z_<l)` of a layer of latents as distributions over bins, for the values `z`,
+    /// `[latents, lanes]`, of those above.
     ///
     /// # Errors
-    /// [`bbans_core::ErrorKind::Model`] if the model cannot be evaluated at `x`.
+    /// [`bbans_core::ErrorKind::Model`] if the model cannot be evaluated there.
     pub fn posterior_distributions(
         &self,
-        x: &Array2<u8>,
+        inference: &Inference<'_>,
+        layer: usize,
+        z: ArrayView2<'_, f32>,
     ) -> Result<Independent<Array2<GaussianBin<'_>>>> {
         let Posterior {
             mean,
             inverse_sigma,
             ..
-        } = self.vae.posterior(x.view()).map_err(Error::model)?;
+        } = inference.posterior(layer, z).map_err(Error::model)?;
         self.vae.path().vectorize(
             #[inline(always)]
             || gaussian_bins(&self.bins, &mean, &inverse_sigma),
@@ -104,7 +107,11 @@ impl LatentModel for VaeModel {
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
-        Ok(self.on_path(self.posterior_distributions(x)?))
+        Ok(self.on_path(Inferred {
+            model: self,
+            inference: self.vae.infer(x.view()).map_err(Error::model)?,
+            lanes: x.nrows(),
+        }))
     }
 }
 
@@ -114,6 +121,57 @@ impl VaeModel {
             codec,
             path: self.vae.path(),
         }
+    }
+}
+
+/// The posterior, `q(z|x) = prod_l q(z_l | x, z_<l)`: what is popped first is pushed last.
+struct Inferred<'a> {
+    model: &'a VaeModel,
+    inference: Inference<'a>,
+    lanes: usize,
+}
+
+impl Codec for Inferred<'_> {
+    type Symbol = Array2<u16>;
+
+    #[inline(always)]
+    fn push(&self, message: &mut Message, z: &Array2<u16>) -> Result<()> {
+        let Self {
+            model, inference, ..
+        } = self;
+        let layers = model.vae.latent_layers();
+        let last = layers.last().map_or(0, |last| last.start);
+        let before = z.slice_axis(Axis(1), Slice::from(..last.min(z.ncols())));
+        let values = model.vae.latents_of_bins(before).map_err(Error::model)?;
+        for (l, layer) in layers.into_iter().enumerate().rev() {
+            let codec = model.posterior_distributions(inference, l, values.view())?;
+            let latents = z.slice_axis(Axis(1), Slice::from(layer));
+            codec.push(message, &latents.to_owned())?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn pop(&self, message: &mut Message) -> Result<Array2<u16>> {
+        let Self {
+            model, inference, ..
+        } = self;
+        let latents = model.vae.latents();
+        let (mut z, mut values) = (
+            Array2::zeros((self.lanes, latents)),
+            Array2::zeros((latents, self.lanes)),
+        );
+        for (l, layer) in model.vae.latent_layers().into_iter().enumerate() {
+            let codec = model.posterior_distributions(inference, l, values.view())?;
+            let popped = codec.pop(message)?;
+            (z.slice_axis_mut(Axis(1), Slice::from(layer.clone()))).assign(&popped);
+            if layer.end < latents {
+                let of_layer = model.vae.latents_of_bins(popped.view());
+                (values.slice_axis_mut(Axis(0), Slice::from(layer)))
+                    .assign(&of_layer.map_err(Error::model)?);
+            }
+        }
+        Ok(z)
     }
 }
 

@@ -118,6 +118,7 @@ pub fn import(weights: &[u8], arch: &Arch) -> Result<Imported> {
         },
         encoder,
         decoder,
+        hierarchy: Vec::new(),
         head: Vec::new(),
         training: None,
     };

@@ -5,6 +5,7 @@ mod image;
 mod plan;
 mod planes;
 mod product;
+mod tensors;
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -13,6 +14,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use image::images;
 pub(crate) use plan::Plan;
+pub(crate) use tensors::causal_nats_of_tensors;
 
 /// Total of `-log p(x)` in nats, a scalar, of images `x`, row-major, of levels as numbers, given what
 /// the decoder has of them, `[images, ..]`, and the weights in one row, in the order of [`Plan`].
@@ -176,6 +178,7 @@ mod tests {
                     width: 3,
                 },
             ],
+            hierarchy: Vec::new(),
             head: vec![
                 dense("0"),
                 Layer::Silu,

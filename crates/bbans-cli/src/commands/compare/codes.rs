@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bbans::distributions::Categorical;
-use bbans::{Distribution, Message, VaeModel};
+use bbans::{Distribution, FileModel, Message, VaeModel};
 use bbans_twopart::{
     Choice, Code, Direct, DyadicSplits, Greedy, OrDirect, Ordered, Pair, PoissonFunctional,
     Rejection, Shared, Zipf,
@@ -21,7 +21,18 @@ const WITHIN: f64 = 0.995;
 
 /// The distributions of each datum's latents, of data `[lanes, dims]`.
 pub(super) fn pairs(model: &VaeModel, x: &Array2<u8>) -> Result<Vec<Vec<Pair>>> {
-    let posterior = model.posterior_distributions(x)?.0;
+    let vae = model.vae();
+    let layers = vae.latent_layers().len();
+    if layers > 1 {
+        bail!(
+            "the model {} has {layers} layers of latents, inferred one after another; expected a model \
+             whose latents are all known at once: the two-part codes here are of such",
+            model.name()
+        );
+    }
+    let inference = vae.infer(x.view()).map_err(bbans::Error::model)?;
+    let none = Array2::zeros((0, x.nrows()));
+    let posterior = model.posterior_distributions(&inference, 0, none.view())?.0;
     let bins = 1usize << model.vae().description().latent.bin_precision;
     let mass = bbans_twopart::TOTAL_MASS / bins as u32;
     let p = Categorical::from_masses(&vec![mass; bins])?;

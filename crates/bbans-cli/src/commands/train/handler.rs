@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bbans::{FileModel, VaeModel};
-use bbans_train::{Config, Dataset, Progress, Trainer, Values};
+use bbans_train::{Config, Dataset, Hierarchy, Progress, Trainer, Values};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -36,6 +36,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut trainer = Trainer::new(config(args)?, &name(args)?, data, Some(checkpoint.clone()))?;
     // An unwritable folder is found out now, not after hours.
     let mut out = Output::create(&args.output, args.force)?;
+    if trainer.on_gpu() {
+        eprintln!("training on the GPU");
+    }
     if trainer.epochs_done() > 0 {
         eprintln!(
             "going on after {} epochs from {}",
@@ -64,6 +67,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         eprintln!("stopped before the last epoch; the same command with -f goes on");
     }
+    let of = if outcome.validated {
+        "validation"
+    } else {
+        "training"
+    };
     if let Some(notebook) = notebook {
         let config = config(args)?;
         notebook.append(
@@ -76,17 +84,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 "seed": config.seed,
                 "epochs": trainer.epochs_done(),
                 "complete": outcome.complete,
-                "validation_nats": outcome.validation_nats,
-                "validation_bits_per_dim": bits_per_dim(outcome.validation_nats, dims),
+                (format!("{of}_nats")): outcome.nats,
+                (format!("{of}_bits_per_dim")): bits_per_dim(outcome.nats, dims),
                 "seconds": start.elapsed().as_secs_f64(),
             }),
         )?;
     }
     eprintln!(
-        "{}: validation -ELBO {:.3} nats, {:.4} bits/dim",
+        "{}: {of} -ELBO {:.3} nats, {:.4} bits/dim",
         args.output.display(),
-        outcome.validation_nats,
-        bits_per_dim(outcome.validation_nats, dims)
+        outcome.nats,
+        bits_per_dim(outcome.nats, dims)
     );
     Ok(())
 }
@@ -95,6 +103,15 @@ fn config(args: &Args) -> Result<Config> {
     let mut config = Config::preset(&args.preset).context("no such preset")?;
     config.epochs = args.epochs.map_or(config.epochs, |n| n as usize);
     config.seed = args.seed.unwrap_or(config.seed);
+    if args.latent_layers > 1 {
+        config.architecture.hierarchy = Some(Hierarchy {
+            layers: args.latent_layers as usize,
+            hidden: vec![],
+        });
+    }
+    if args.all {
+        config.held_out_part = 0;
+    }
     Ok(config)
 }
 

@@ -27,6 +27,12 @@ pub(crate) struct Args {
     /// The data are grey: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]
     pub(crate) binarize: bool,
+    /// Infer the latents in so many layers, one after another from the top; they must divide the latents
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) latent_layers: u32,
+    /// Train on all data: none are held out for validation, the weights of the last epoch are kept
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Name in the model's description [default: the output's name without its suffix]
     #[arg(long)]
     pub(crate) name: Option<String>,
