@@ -35,4 +35,9 @@ pub const MODELS: &[EmbeddedModel] = &[
         bytes: bbans_model_mnist_gray::BYTES,
         card: bbans_model_mnist_gray::CARD,
     },
+    EmbeddedModel {
+        name: "mnist-gray-2",
+        bytes: bbans_model_mnist_gray_2::BYTES,
+        card: bbans_model_mnist_gray_2::CARD,
+    },
 ];

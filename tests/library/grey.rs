@@ -188,6 +188,10 @@ fn hierarchies_that_do_not_fit_are_refused() {
         move |f: &mut ModelFile| f.description.hierarchy[i].latents = latents
     };
     refused(&|f| f.description.version = 4, "version 5");
+    refused(
+        &|f| f.description.encoder.push(f.description.encoder[0].clone()),
+        "the name encoder.0",
+    );
     refused(&latents(1, 3), "layers of [1, 3]");
     refused(
         &latents(1, usize::MAX),

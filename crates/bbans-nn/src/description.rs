@@ -3,6 +3,8 @@
 //! The description is JSON in the metadata of the safetensors file, under the key `bbans`.
 //! docs/format.md lists its fields.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -391,6 +393,17 @@ impl Description {
                 return Err(Error::new(format!(
                     "a layer of the head sees {above} rows above and {side} columns aside; the limit \
                      is {MAX_WINDOW}"
+                )));
+            }
+        }
+        let mut names = BTreeSet::new();
+        for layer in self.inference().chain(&self.decoder).chain(&self.head) {
+            if let Layer::Dense { name } | Layer::Cells { name, .. } = layer
+                && !names.insert(name)
+            {
+                // Its weights would be in memory as often as a text of a few bytes says.
+                return Err(Error::new(format!(
+                    "two layers of the model have the name {name}; expected one for each name"
                 )));
             }
         }

@@ -71,6 +71,7 @@ impl Vae {
     /// If its parts do not fit together.
     pub fn new(file: &ModelFile) -> Result<Self> {
         let description = file.description.clone();
+        description.validate()?;
         let dims = description.dims()?;
         let latent = description.latent.dim;
         let bins = 1usize << description.latent.bin_precision;
