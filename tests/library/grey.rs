@@ -6,7 +6,7 @@ use bbans::nn::description::EMBEDDING;
 use bbans::nn::simd::Path;
 use bbans::nn::{Layer, Likelihood, ModelFile};
 use bbans::{BitsBack, Codec, FileModel, LatentModel, Message, VaeModel, block};
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -260,6 +260,14 @@ fn a_hierarchy_of_independent_layers_is_one_layer() {
         (one.vae().latent_layers().len(), two.vae().latent_layers()),
         (1, vec![0..1, 1..3])
     );
+    let mut message = Message::with_initial_words(20);
+    message.grow(1).unwrap();
+    let data = grey_data(1, 2, 6);
+    for shape in [(1, 2), (1, 4), (2, 3)] {
+        let posterior = two.posterior(&data).unwrap();
+        let error = posterior.push(&mut message, &Array2::zeros(shape));
+        assert!(error.unwrap_err().to_string().contains("(1, 3)"));
+    }
     let data = grey_data(200, 2, 6);
     let words = |model: &VaeModel| block::encode(model, data.view(), 16).unwrap().words;
     assert_eq!(words(&one), words(&two));

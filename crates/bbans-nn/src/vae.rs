@@ -145,7 +145,8 @@ impl Vae {
         &self.edges
     }
 
-    /// The encoder network: `[dims, lanes]` to `[2 * latents, lanes]`, or to what the layers of latents take.
+    /// The encoder network: `[dims, lanes]` to `[2 * latents, lanes]`, or to what the layers of latents
+    /// take.
     pub fn encoder(&self) -> &Network {
         &self.encoder
     }

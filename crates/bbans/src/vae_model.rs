@@ -13,7 +13,8 @@ use ndarray::{Array2, ArrayView2, Axis, Slice};
 use crate::file_model::FileModel;
 
 /// A variational autoencoder: `p(z)` uniform over bins of equal mass, `q(z|x)` a diagonal Gaussian
-/// over them, or of each layer of latents given those above, `p(x|z)` Bernoulli or another that the model file names.
+/// over them, or of each layer of latents given those above, `p(x|z)` Bernoulli or another that the
+/// model file names.
 #[derive(Debug, Clone)]
 pub struct VaeModel {
     vae: Vae,
@@ -137,11 +138,20 @@ impl Codec for Inferred<'_> {
     #[inline(always)]
     fn push(&self, message: &mut Message, z: &Array2<u16>) -> Result<()> {
         let Self {
-            model, inference, ..
+            model,
+            inference,
+            lanes,
         } = self;
+        let expected = (*lanes, model.vae.latents());
+        if z.dim() != expected {
+            return Err(Error::invalid_argument(format!(
+                "latents of [lanes, latents] = {:?} for a codec of {expected:?}",
+                z.dim()
+            )));
+        }
         let layers = model.vae.latent_layers();
         let last = layers.last().map_or(0, |last| last.start);
-        let before = z.slice_axis(Axis(1), Slice::from(..last.min(z.ncols())));
+        let before = z.slice_axis(Axis(1), Slice::from(..last));
         let values = model.vae.latents_of_bins(before).map_err(Error::model)?;
         for (l, layer) in layers.into_iter().enumerate().rev() {
             let codec = model.posterior_distributions(inference, l, values.view())?;
