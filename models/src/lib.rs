@@ -31,6 +31,11 @@ pub const MODELS: &[EmbeddedModel] = &[
         card: bbans_model_mnist_binary_best::CARD,
     },
     EmbeddedModel {
+        name: "mnist-binary-best-2",
+        bytes: bbans_model_mnist_binary_best_2::BYTES,
+        card: bbans_model_mnist_binary_best_2::CARD,
+    },
+    EmbeddedModel {
         name: "mnist-gray",
         bytes: bbans_model_mnist_gray::BYTES,
         card: bbans_model_mnist_gray::CARD,
