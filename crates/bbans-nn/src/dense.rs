@@ -294,12 +294,7 @@ fn forward<S: Simd>(
     first: usize,
     out: &mut [f32],
 ) {
-    let end = first + out.len() / lanes;
-    let mut start = first;
-    while start < end {
-        let (panel, column) = (start / PANEL, start % PANEL);
-        let outputs = (PANEL - column).min(end - start);
-        let sums = &mut out[(start - first) * lanes..][..outputs * lanes];
+    for (panel, column, sums) in panels(first, lanes, out) {
         let mut weights = layer.panel(panel);
         let mut bias = Some(&layer.bias(panel)[column..]);
         for part in parts {
@@ -311,8 +306,25 @@ fn forward<S: Simd>(
                 weights = rest;
             }
         }
-        start += outputs;
     }
+}
+
+/// Outputs from `first` on by panels: the panel's number, the first of its columns, and their part of
+/// `out`, `[_, lanes]`.
+#[inline(always)]
+fn panels(
+    first: usize,
+    lanes: usize,
+    out: &mut [f32],
+) -> impl Iterator<Item = (usize, usize, &mut [f32])> {
+    let (mut start, mut rest) = (first, out);
+    std::iter::from_fn(move || {
+        let (panel, column) = (start / PANEL, start % PANEL);
+        let outputs = (PANEL - column).min(rest.len() / lanes);
+        let (sums, next) = std::mem::take(&mut rest).split_at_mut(outputs * lanes);
+        (start, rest) = (start + outputs, next);
+        (outputs > 0).then_some((panel, column, sums))
+    })
 }
 
 /// Adds the terms of a run of inputs to the sums of some outputs of a panel, `[_, lanes]`; the first
@@ -415,12 +427,7 @@ fn narrow<S: Simd, const LANES: usize, const VECTORS: usize>(
     first: usize,
     out: &mut [f32],
 ) {
-    let end = first + out.len() / lanes;
-    let mut start = first;
-    while start < end {
-        let (panel, column) = (start / PANEL, start % PANEL);
-        let outputs = (PANEL - column).min(end - start);
-        let sums = &mut out[(start - first) * lanes..][..outputs * lanes];
+    for (panel, column, sums) in panels(first, lanes, out) {
         let mut lane = 0;
         while lane < lanes {
             let at = (panel, column, lane, lanes);
@@ -432,7 +439,6 @@ fn narrow<S: Simd, const LANES: usize, const VECTORS: usize>(
                 lane += 1;
             }
         }
-        start += outputs;
     }
 }
 
