@@ -77,16 +77,8 @@ pub fn grey_model_files() -> Vec<ModelFile> {
 pub fn hierarchy_model_file() -> ModelFile {
     let mut file = causal_model_file("hierarchy", 11);
     let mut rng = ChaCha8Rng::seed_from_u64(20);
-    let mut add = |name: &str, inputs: usize, outputs: usize| {
-        for (part, shape) in [("weight", vec![inputs, outputs]), ("bias", vec![outputs])] {
-            let count = shape.iter().product();
-            let draw = |_| rng.next_u32() as f32 / u32::MAX as f32 - 0.5;
-            let tensor = Tensor::new(shape, (0..count).map(draw).collect()).unwrap();
-            file.tensors.insert(format!("{name}.{part}"), tensor);
-        }
-        let name = name.to_owned();
-        Layer::Dense { name }
-    };
+    let mut add =
+        |name, inputs, outputs| add_dense(&mut file, &mut rng, 1.0, name, inputs, outputs);
     let top = vec![add("posterior.0.0", 7, 2)];
     let bottom = vec![
         add("posterior.1.0", 7 + 1, 5),
@@ -164,6 +156,25 @@ pub fn features_model_files() -> Vec<ModelFile> {
     .collect()
 }
 
+/// Adds a dense layer whose weights and biases are uniform over a range of `width` around 0.
+fn add_dense(
+    file: &mut ModelFile,
+    rng: &mut ChaCha8Rng,
+    width: f32,
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Layer {
+    for (part, shape) in [("weight", vec![inputs, outputs]), ("bias", vec![outputs])] {
+        let count = shape.iter().product();
+        let draw = |_| width * (rng.next_u32() as f32 / u32::MAX as f32 - 0.5);
+        let tensor = Tensor::new(shape, (0..count).map(draw).collect()).unwrap();
+        file.tensors.insert(format!("{name}.{part}"), tensor);
+    }
+    let name = name.to_owned();
+    Layer::Dense { name }
+}
+
 /// A model whose decoder is autoregressive in a small window: images of 6 rows and 5 columns, in
 /// cells of 2 by 5 pixels.
 pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
@@ -174,14 +185,8 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
     };
     let mut file = model_file(name, seed, Likelihood::CausalBernoulli(window));
     let mut rng = ChaCha8Rng::seed_from_u64(seed + 1);
-    let mut add = |name: &str, inputs: usize, outputs: usize| {
-        for (part, shape) in [("weight", vec![inputs, outputs]), ("bias", vec![outputs])] {
-            let count = shape.iter().product();
-            let draw = |_| 4.0 * (rng.next_u32() as f32 / u32::MAX as f32 - 0.5);
-            let values = (0..count).map(draw).collect();
-            let tensor = Tensor::new(shape, values).unwrap();
-            file.tensors.insert(format!("{name}.{part}"), tensor);
-        }
+    let mut add = |name: &str, inputs, outputs| {
+        add_dense(&mut file, &mut rng, 4.0, name, inputs, outputs);
         name.to_owned()
     };
     let cells = add("decoder.3", 4, 20);
@@ -189,11 +194,11 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
         add("head.0", window.channels + window.count(), 6),
         add("head.1", 6, 1),
     ];
+    let features = add("decoder.2", 5, 12);
     let description = &mut file.description;
     description.version = 3;
     description.decoder.pop();
     description.decoder.pop();
-    let features = add("decoder.2", 5, 12);
     description.decoder.pop();
     description.decoder.extend([
         Layer::Dense { name: features },
