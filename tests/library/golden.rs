@@ -84,3 +84,17 @@ fn write_missing_golden_files() {
         write(golden().join(format!("v1/{name}.bbans")), &file);
     }
 }
+
+/// What a file names is how its model is found.
+#[test]
+fn built_in_models_have_their_fingerprints() {
+    for model in bbans_models::MODELS {
+        let loaded = bbans::VaeModel::from_bytes(model.bytes).unwrap();
+        assert_eq!(
+            model.fingerprint,
+            bbans::FileModel::fingerprint(&loaded),
+            "{}",
+            model.name
+        );
+    }
+}

@@ -146,8 +146,8 @@ fn heads_that_do_not_fit_are_refused() {
         change(&mut file);
         let error = file
             .to_bytes()
-            .map_err(|e| e.to_string())
-            .and_then(|bytes| VaeModel::from_bytes(&bytes).map_err(|e| e.to_string()))
+            .map_err(|e| format!("{e:#}"))
+            .and_then(|bytes| VaeModel::from_bytes(&bytes).map_err(|e| format!("{e:#}")))
             .unwrap_err();
         assert!(error.contains(what), "{error}");
     };

@@ -100,8 +100,8 @@ const ARCH: &str = r#"{
 }"#;
 
 fn model(arch: &str) -> Result<(ModelFile, Vec<String>), String> {
-    let arch = Arch::from_json(arch).map_err(|e| e.to_string())?;
-    let imported = import(&Torch::new().bytes(), &arch).map_err(|e| e.to_string())?;
+    let arch = Arch::from_json(arch).map_err(|e| format!("{e:#}"))?;
+    let imported = import(&Torch::new().bytes(), &arch).map_err(|e| format!("{e:#}"))?;
     Ok((imported.file, imported.unused))
 }
 
@@ -275,7 +275,8 @@ fn weights_that_are_damaged_are_refused() {
     let arch = Arch::from_json(ARCH).unwrap();
     let bytes = Torch::new().bytes();
     for cut in [0, 7, 100, bytes.len() - 1] {
-        let told = import(&bytes[..cut], &arch).unwrap_err().to_string();
+        let told = import(&bytes[..cut], &arch).unwrap_err();
+        let told = format!("{told:#}");
         assert!(told.contains("not a safetensors file"), "{told}");
     }
     let mut long = bytes.clone();
@@ -284,7 +285,8 @@ fn weights_that_are_damaged_are_refused() {
     let mut torch = Torch::new();
     for (value, text) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
         torch.0.get_mut("up.bias").unwrap().1[3] = value;
-        let told = import(&torch.bytes(), &arch).unwrap_err().to_string();
+        let told = import(&torch.bytes(), &arch).unwrap_err();
+        let told = format!("{told:#}");
         assert!(told.contains("up.bias") && told.contains(text), "{told}");
     }
 }

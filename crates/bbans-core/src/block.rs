@@ -165,7 +165,7 @@ pub fn decode<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Result<
     plan.validate()?;
     decode_steps(model, plan, words).map_err(|e| match e.kind() {
         ErrorKind::InsufficientData | ErrorKind::InvalidArgument => {
-            Error::corruption(format!("the block does not decode: {e}"))
+            Error::corruption("the block does not decode").because(e)
         }
         _ => e,
     })

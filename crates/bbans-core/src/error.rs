@@ -1,6 +1,7 @@
 //! The error of the libraries.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What went wrong, and where to look for the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +23,13 @@ pub enum ErrorKind {
 
 /// An error of this project's libraries.
 ///
-/// The message says what was found, what was expected and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The message says what was found, what was expected and what to do. What caused it is its
+/// [source](std::error::Error::source); `{:#}` writes the causes after it.
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The result of this project's libraries.
@@ -38,6 +41,16 @@ impl Error {
         Self {
             kind,
             message: message.to_string(),
+            source: None,
+        }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Arc::new(source)),
+            ..self
         }
     }
 
@@ -71,30 +84,60 @@ impl Error {
         self.kind
     }
 
-    /// The same error with a line of context before it: "block 3: ...".
+    /// An error of the same kind that says where it happened, "block 3", with this one as its cause.
     #[must_use]
     pub fn context(self, context: impl fmt::Display) -> Self {
-        Self {
-            kind: self.kind,
-            message: format!("{context}: {}", self.message),
-        }
+        Self::new(self.kind, context).because(self)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        let mut next = std::error::Error::source(self).filter(|_| f.alternate());
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|e| &**e as _)
+    }
+}
 
 impl From<std::io::Error> for Error {
     fn from(e: std::io::Error) -> Self {
-        let kind = match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => ErrorKind::InsufficientData,
-            _ => ErrorKind::Io,
+        let (kind, message) = match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                (ErrorKind::InsufficientData, "the input ends too early")
+            }
+            _ => (ErrorKind::Io, "reading or writing failed"),
         };
-        Self::new(kind, e)
+        Self::new(kind, message).because(e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+    use std::io;
+
+    #[test]
+    fn causes_are_kept_and_told_on_request() {
+        let e = Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("x.idx");
+        assert_eq!(e.kind(), ErrorKind::Io);
+        assert_eq!(e.to_string(), "x.idx");
+        assert_eq!(
+            format!("{e:#}"),
+            "x.idx: reading or writing failed: broken pipe"
+        );
+        let root = e.source().and_then(|e| e.source()).unwrap();
+        let root: &io::Error = root.downcast_ref().unwrap();
+        assert_eq!(root.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Result;
 use crate::model_file::Tensor;
+use bbans_core::Result;
 
 /// Name of the tensor of inner edges, `[2^bin_precision - 1]`, ascending.
 pub const EDGES: &str = "latent.edges";

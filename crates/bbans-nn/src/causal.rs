@@ -3,11 +3,11 @@
 use ndarray::Array2;
 
 use crate::description::{Layer, Likelihood, Window};
-use crate::error::{Error, Result};
 use crate::math;
 use crate::model_file::ModelFile;
 use crate::network::{Hidden, Network};
 use crate::simd::Path;
+use bbans_core::{Error, Result};
 
 /// The network from a pixel's channels and neighbours to its logits: stages, before each but the first
 /// of which the features of neighbours join the pixel's own.
@@ -61,7 +61,7 @@ impl Head {
             rest.push(Stage { window, network });
         }
         if features != outputs {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model's head ends with {features} outputs; expected {outputs}"
             )));
         }
@@ -240,7 +240,7 @@ impl Images<'_> {
         let own = values
             .as_slice()
             .and_then(|v| v.get(own..own + window.channels * lanes));
-        let own = own.ok_or_else(|| Error::new("all pixels of the images are known"))?;
+        let own = own.ok_or_else(|| Error::model("all pixels of the images are known"))?;
         let (to_own, mut rest) = self.input.split_at_mut(own.len());
         to_own.copy_from_slice(own);
         for part in self.pixels.parts(y, x, false) {
@@ -278,7 +278,7 @@ impl Images<'_> {
     pub fn set(&mut self, lanes: impl Iterator<Item = u8>) -> Result<()> {
         let c = self.channels;
         if self.next >= c.height * c.width {
-            return Err(Error::new("all pixels of the images are known"));
+            return Err(Error::model("all pixels of the images are known"));
         }
         let (count, depth) = (c.values.ncols(), c.head.depth);
         let to = self
@@ -287,7 +287,7 @@ impl Images<'_> {
         for (lane, level) in lanes.take(count).enumerate() {
             let row = usize::from(level) * depth;
             let Some(row) = c.head.table.get(row..row + depth) else {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "a pixel of level {level}; the model has levels below {}",
                     c.head.likelihood.levels()
                 )));
@@ -347,7 +347,7 @@ impl Pixel<'_> {
         let logits: Vec<f32> = rows.flat_map(|row| lanes.iter().map(|&l| row[l])).collect();
         starts.resize(self.levels * lanes.len(), 0);
         let levels = self.levels - 1;
-        Likelihood::Categorical { levels }.starts(self.path, &logits, starts);
+        Likelihood::Categorical { levels }.starts(self.path, &logits, starts)?;
         Ok(())
     }
 }

@@ -10,8 +10,8 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 use pulp::{Simd, WithSimd};
 
-use crate::error::{Error, Result};
 use crate::simd::Path;
+use bbans_core::{Error, Result};
 
 /// Columns of a panel. A multiple of every vector's width.
 pub(crate) const PANEL: usize = 32;
@@ -71,7 +71,7 @@ impl Dense {
             || Some(weight.len()) != inputs.checked_mul(outputs)
             || bias.len() != outputs
         {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "{} weights and {} biases for a dense layer from {inputs} to {outputs}",
                 weight.len(),
                 bias.len()
@@ -136,7 +136,7 @@ impl Dense {
         let (inputs, lanes) = x.dim();
         self.check_inputs(inputs)?;
         if outputs.end > self.outputs || out.len() != outputs.len() * lanes {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "room for {} values for outputs {outputs:?} of {} on {lanes} lanes",
                 out.len(),
                 self.outputs
@@ -187,7 +187,7 @@ impl Dense {
         if found == self.inputs {
             return Ok(());
         }
-        Err(Error::new(format!(
+        Err(Error::model(format!(
             "{found} inputs for a dense layer of {}",
             self.inputs
         )))
@@ -210,7 +210,7 @@ pub(crate) fn check_finite(path: Path, values: &[f32]) -> Result<()> {
     if path.run(GreatestMagnitude(values)) < f32::INFINITY.to_bits() {
         return Ok(());
     }
-    Err(Error::new(
+    Err(Error::model(
         "the network computed an infinite value or NaN on these data; the model cannot code them",
     ))
 }

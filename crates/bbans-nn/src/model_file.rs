@@ -6,7 +6,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::description::Description;
-use crate::error::{Error, Result};
+use bbans_core::{Error, Result};
 
 /// Key of the description in the metadata of the safetensors file.
 const METADATA_KEY: &str = "bbans";
@@ -40,13 +40,13 @@ impl Tensor {
     pub fn new(shape: Vec<usize>, mut values: Vec<f32>) -> Result<Self> {
         let expected = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         if expected != Some(values.len()) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "{} values do not fill shape {shape:?}",
                 values.len()
             )));
         }
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "value {i} is {}; weights must be finite",
                 values[i]
             )));
@@ -90,9 +90,10 @@ impl ModelFile {
     /// that its version has, or not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let bad = |e: safetensors::SafeTensorError| {
-            Error::new(format!(
-                "not a model file ({e}); expected a file that `bbans train` wrote"
-            ))
+            Error::model(
+                "not a model file; expected one that `bbans train` or `bbans import` wrote",
+            )
+            .because(e)
         };
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(bad)?;
         let json = metadata
@@ -100,9 +101,9 @@ impl ModelFile {
             .as_ref()
             .and_then(|m| m.get(METADATA_KEY))
             .ok_or_else(|| {
-                Error::new(
-                    "a safetensors file without a bbans description in its metadata; \
-                 expected a file that `bbans train` wrote",
+                Error::model(
+                    "a safetensors file without a bbans description in its metadata; expected a \
+                     file that `bbans train` or `bbans import` wrote",
                 )
             })?;
         let description = Description::from_json(json)?;
@@ -110,7 +111,7 @@ impl ModelFile {
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             let tensor = read_tensor(&view, description.version >= HALF_SINCE)
-                .map_err(|e| Error::new(format!("tensor {name}: {e}")))?;
+                .map_err(|e| e.context(format!("tensor {name}")))?;
             tensors.insert(name.to_owned(), tensor);
         }
         Ok(Self {
@@ -126,7 +127,7 @@ impl ModelFile {
     /// If the description cannot be written as JSON or a shape does not fit its values.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_string(&self.description)
-            .map_err(|e| Error::new(format!("the description cannot be written: {e}")))?;
+            .map_err(|e| Error::model("the description cannot be written").because(e))?;
         let half = self.description.version >= HALF_SINCE;
         let bytes: Vec<(&String, &Tensor, Dtype, Vec<u8>)> = (self.tensors.iter())
             .map(|(name, t)| {
@@ -141,7 +142,7 @@ impl ModelFile {
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
         views
             .and_then(|views| safetensors::serialize(views, Some(metadata)))
-            .map_err(|e| Error::new(format!("the model cannot be written: {e:?}")))
+            .map_err(|e| Error::model("the model cannot be written").because(e))
     }
 
     /// A tensor that must be there with this shape.
@@ -150,12 +151,12 @@ impl ModelFile {
     /// If it is missing or has another shape; both shapes are named.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
         let tensor = self.tensors.get(name).ok_or_else(|| {
-            Error::new(format!(
+            Error::model(format!(
                 "the model has no tensor {name}; expected one of shape {shape:?}"
             ))
         })?;
         if tensor.shape != shape {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "tensor {name} has shape {:?}; expected {shape:?}",
                 tensor.shape
             )));
@@ -180,7 +181,7 @@ fn read_tensor(view: &TensorView<'_>, half: bool) -> Result<Tensor> {
         }
         other => {
             let expected = if half { "F32 or F16" } else { "F32" };
-            return Err(Error::new(format!("type {other:?}; expected {expected}")));
+            return Err(Error::model(format!("type {other:?}; expected {expected}")));
         }
     };
     Tensor::new(view.shape().to_vec(), values)

@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2};
 use pulp::{Simd, WithSimd};
 
 use crate::dense::{Dense, PANEL, check_finite};
-use crate::error::Result;
 use crate::simd::Path;
+use bbans_core::Result;
 
 impl Dense {
     /// The layer on data `x`, `[lanes, inputs]`, most of which are zero; gives `[outputs, lanes]`.

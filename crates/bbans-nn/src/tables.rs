@@ -4,6 +4,8 @@
 //! normalised; [`Likelihood::starts`] turns it into masses of at least 1 that sum to `2^24`. All
 //! operations are on `f32`, one by one and in a fixed order; docs/format.md writes them down.
 
+use bbans_core::{Error, Result};
+
 use crate::description::Likelihood;
 use crate::math;
 use crate::simd::Path;
@@ -34,16 +36,19 @@ impl Likelihood {
     ///
     /// With the cumulative function `c`: `starts[k] = k + min(2^24 - N, floor(c_k * ((2^24 - N) / c_N)))`
     /// for `k < N`.
-    pub fn starts(&self, path: Path, parameters: &[f32], starts: &mut [u32]) {
+    ///
+    /// # Errors
+    /// If the likelihood is none of tables: Bernoulli, or causal.
+    pub fn starts(&self, path: Path, parameters: &[f32], starts: &mut [u32]) -> Result<()> {
         path.vectorize(
             #[inline(always)]
             || tables(*self, parameters, starts),
-        );
+        )
     }
 }
 
 #[inline(always)]
-fn tables(likelihood: Likelihood, parameters: &[f32], starts: &mut [u32]) {
+fn tables(likelihood: Likelihood, parameters: &[f32], starts: &mut [u32]) -> Result<()> {
     let levels = likelihood.levels();
     let lanes = starts.len() / (levels + 1);
     let mut cumulative: Cumulative = [[0.0; WIDTH]; MAX_LEVELS + 1];
@@ -55,25 +60,24 @@ fn tables(likelihood: Likelihood, parameters: &[f32], starts: &mut [u32]) {
             row
         };
         match likelihood {
-            Likelihood::Bernoulli | Likelihood::CausalBernoulli(_) => categorical(
-                2,
-                |k| if k == 0 { [0.0; WIDTH] } else { row(0) },
-                &mut cumulative,
-            ),
             Likelihood::BetaBinomial { .. } => {
                 beta_binomial(levels, row(0), row(1), &mut cumulative)
             }
             Likelihood::Categorical { .. } => categorical(levels, row, &mut cumulative),
-            // Its values are categorical given that they are above 0: these are not its parameters.
-            Likelihood::CausalCategorical { .. } => {
-                categorical(levels, |_| [0.0; WIDTH], &mut cumulative);
-            }
             Likelihood::DiscretizedLogistic { components, .. } => {
                 logistic(levels, components, row, &mut cumulative);
+            }
+            Likelihood::Bernoulli
+            | Likelihood::CausalBernoulli(_)
+            | Likelihood::CausalCategorical { .. } => {
+                return Err(Error::model(
+                    "a Bernoulli or causal likelihood has no tables of masses",
+                ));
             }
         }
         integers(levels, &cumulative, &mut starts[first..], lanes, width);
     }
+    Ok(())
 }
 
 /// Cumulative functions to starts; `starts` begins with the first of the lanes.
@@ -225,7 +229,9 @@ mod tests {
 
     fn masses(likelihood: Likelihood, parameters: &[f32]) -> Vec<u32> {
         let mut starts = vec![0; likelihood.levels() + 1];
-        likelihood.starts(Path::detect(), parameters, &mut starts);
+        likelihood
+            .starts(Path::detect(), parameters, &mut starts)
+            .unwrap();
         assert_eq!((starts[0], starts[likelihood.levels()]), (0, 1 << 24));
         starts.windows(2).map(|w| w[1] - w[0]).collect()
     }
@@ -335,16 +341,17 @@ mod tests {
             assert_eq!(kind.parameters(), parameters);
             let column = &column[..parameters * lanes];
             let mut expected = vec![0; (kind.levels() + 1) * lanes];
-            kind.starts(Path::available()[0], column, &mut expected);
+            kind.starts(Path::available()[0], column, &mut expected)
+                .unwrap();
             for path in Path::available() {
                 let mut found = vec![0; expected.len()];
-                kind.starts(path, column, &mut found);
+                kind.starts(path, column, &mut found).unwrap();
                 assert_eq!(found, expected, "{kind:?} {}", path.name());
             }
             for lane in 0..lanes {
                 let one: Vec<f32> = column.chunks(lanes).map(|row| row[lane]).collect();
                 let mut found = vec![0; kind.levels() + 1];
-                kind.starts(Path::detect(), &one, &mut found);
+                kind.starts(Path::detect(), &one, &mut found).unwrap();
                 let expected = expected.chunks(lanes).map(|row| row[lane]);
                 assert!(found.iter().copied().eq(expected), "{kind:?} {lane}");
                 assert!(found.windows(2).all(|w| w[0] < w[1]), "{kind:?} {lane}");
@@ -376,7 +383,8 @@ mod tests {
                 ),
             ] {
                 let mut starts = vec![0; kind.levels() + 1];
-                kind.starts(Path::detect(), &parameters, &mut starts);
+                kind.starts(Path::detect(), &parameters, &mut starts)
+                    .unwrap();
                 for start in starts {
                     hasher.update(&start.to_le_bytes());
                 }

@@ -9,12 +9,12 @@ use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
 use crate::bins::{CENTRES, EDGES};
 use crate::causal::{Channels, Head};
 use crate::description::{Description, LatentLayer, Likelihood};
-use crate::error::{Error, Result};
 use crate::fingerprint::fingerprint;
 use crate::math;
 use crate::model_file::ModelFile;
 use crate::network::{Hidden, Network};
 use crate::simd::Path;
+use bbans_core::{Error, Result};
 
 /// Most channels and features of all pixels and lanes: a gigabyte of them.
 const MAX_CHANNELS: usize = 1 << 28;
@@ -77,7 +77,7 @@ impl Vae {
         let bins = 1usize << description.latent.bin_precision;
         let edges = file.tensor(EDGES, &[bins - 1])?.values.clone();
         if !edges.is_sorted() {
-            return Err(Error::new(format!("the values of {EDGES} do not ascend")));
+            return Err(Error::model(format!("the values of {EDGES} do not ascend")));
         }
         let encoder = Network::of_layers(&description.encoder, file, dims)?;
         let mut inputs = encoder.outputs();
@@ -199,7 +199,9 @@ impl Vae {
         if valid {
             Ok(z)
         } else {
-            Err(Error::new("a latent in a bin that the model does not have"))
+            Err(Error::model(
+                "a latent in a bin that the model does not have",
+            ))
         }
     }
 
@@ -227,11 +229,13 @@ impl Vae {
             return Ok(None);
         };
         let &[height, width] = self.description.data_shape.as_slice() else {
-            return Err(Error::new("a causal likelihood of data that are no images"));
+            return Err(Error::model(
+                "a causal likelihood of data that are no images",
+            ));
         };
         let each = (self.dims * window.channels).saturating_add(head.kept(window, width));
         if each.saturating_mul(z.ncols()) > MAX_CHANNELS {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "{} lanes of {each} channels and features each; the limit is {MAX_CHANNELS} numbers \
                  in all: use fewer lanes",
                 z.ncols(),
@@ -290,7 +294,7 @@ impl Inference<'_> {
                     .sum();
                 let lanes = self.features.ncols();
                 if z.ncols() != lanes || z.nrows() < before {
-                    return Err(Error::new(format!(
+                    return Err(Error::model(format!(
                         "latents of [latents, lanes] = {:?} for {before} of {lanes} lanes",
                         z.dim()
                     )));
@@ -305,7 +309,7 @@ impl Inference<'_> {
             }
             None if vae.posteriors.is_empty() && layer == 0 => self.features.view(),
             None => {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "the model has no layer {layer} of latents"
                 )));
             }
@@ -364,8 +368,11 @@ impl Decoded<'_> {
     }
 
     /// The tables of one dimension from its parameters: [`Likelihood::starts`].
-    pub fn starts(&self, parameters: &[f32], starts: &mut [u32]) {
-        self.likelihood.starts(self.path, parameters, starts);
+    ///
+    /// # Errors
+    /// As there.
+    pub fn starts(&self, parameters: &[f32], starts: &mut [u32]) -> Result<()> {
+        self.likelihood.starts(self.path, parameters, starts)
     }
 
     /// Masses, of `2^24`, of a 1 in some observed dimensions, into `masses`: row-major

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -43,12 +44,7 @@ pub(crate) fn save(path: &Path, state: &State, adam: &Adam, best: &[Vec<f32>]) -
     for (i, values) in best.iter().enumerate() {
         bytes.push((format!("best.{i}"), to_bytes(values)));
     }
-    let failed = |e: &dyn std::fmt::Display| {
-        Error::new(format!(
-            "cannot write the checkpoint {}: {e}",
-            path.display()
-        ))
-    };
+    let context = || format!("cannot write the checkpoint {}", path.display());
     let views = (bytes.iter())
         .map(|(name, b)| {
             Ok((
@@ -57,33 +53,38 @@ pub(crate) fn save(path: &Path, state: &State, adam: &Adam, best: &[Vec<f32>]) -
             ))
         })
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
-        .map_err(|e| failed(&e))?;
-    let json = serde_json::to_string(state).map_err(|e| failed(&e))?;
+        .map_err(|e| Error::because(context(), e))?;
+    let json = serde_json::to_string(state).map_err(|e| Error::because(context(), e))?;
     let file = safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), json)])))
-        .map_err(|e| failed(&e))?;
+        .map_err(|e| Error::because(context(), e))?;
     let partial = path.with_extension("checkpoint-new");
-    fs::write(&partial, file)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|e| {
-            let _ = fs::remove_file(&partial);
-            failed(&e)
-        })
+    let write = || {
+        let mut out = fs::File::create(&partial)?;
+        out.write_all(&file)?;
+        out.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|e| {
+        let _ = fs::remove_file(&partial);
+        Error::because(context(), e)
+    })
 }
 
 /// Reads a checkpoint: its state, the optimizer, and the best weights so far.
 pub(crate) fn load(path: &Path) -> Result<(State, Adam, Vec<Vec<f32>>)> {
-    let failed = |e: &dyn std::fmt::Display| {
-        Error::new(format!(
-            "cannot go on from the checkpoint {}: {e}; remove it to start again",
+    let context = || {
+        format!(
+            "cannot go on from the checkpoint {}; remove it to start again",
             path.display()
-        ))
+        )
     };
-    let bytes = fs::read(path).map_err(|e| failed(&e))?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| failed(&e))?;
+    let bytes = fs::read(path).map_err(|e| Error::because(context(), e))?;
+    let (_, metadata) =
+        SafeTensors::read_metadata(&bytes).map_err(|e| Error::because(context(), e))?;
     let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
-    let json = json.ok_or_else(|| failed(&"it is no checkpoint of a training run"))?;
-    let state: State = serde_json::from_str(json).map_err(|e| failed(&e))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| failed(&e))?;
+    let json = json.ok_or_else(|| Error::new(context()))?;
+    let state: State = serde_json::from_str(json).map_err(|e| Error::because(context(), e))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| Error::because(context(), e))?;
     let values = |name: String| {
         tensors
             .tensor(&name)

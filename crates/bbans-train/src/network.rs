@@ -246,15 +246,22 @@ impl Network {
 
     /// `-log p(x|z)` in nats, summed over the data.
     fn reconstruction(&self, z: &Tensor, x: &Tensor, differentiable: bool) -> Result<Tensor> {
-        let description = &self.description;
-        if description.likelihood.window().is_none() {
-            let logits = last(self.decoder_layers(z)?)?;
-            return Ok(bernoulli_nats(&logits, x)?);
-        }
-        if z.device().is_cpu() {
-            self.fused_nats(z, x, differentiable)
-        } else {
-            self.tensors_nats(z, x)
+        match self.description.likelihood {
+            Likelihood::Bernoulli => {
+                let logits = last(self.decoder_layers(z)?)?;
+                Ok(bernoulli_nats(&logits, x)?)
+            }
+            Likelihood::CausalBernoulli(_) | Likelihood::CausalCategorical { .. } => {
+                if z.device().is_cpu() {
+                    self.fused_nats(z, x, differentiable)
+                } else {
+                    self.tensors_nats(z, x)
+                }
+            }
+            other => Err(Error::new(format!(
+                "training knows Bernoulli and causal likelihoods, not {other:?}; `bbans bench` has \
+                 the bound of any model"
+            ))),
         }
     }
 

@@ -80,9 +80,9 @@ pub fn elbo_with<N: FnMut() -> f64>(
         // Of each sample: KL, given the latents of the layers above; log q(z|x) - log p(z).
         let (mut kl_nats, mut log_ratios) = (vec![0.0; columns], vec![0.0; columns]);
         let mut draws: Vec<N> = (0..rows.nrows()).map(|i| noise(bounds.len() + i)).collect();
-        let inference = vae.infer(rows).map_err(Error::model)?.repeated(samples);
+        let inference = vae.infer(rows)?.repeated(samples);
         for (l, layer) in vae.latent_layers().into_iter().enumerate() {
-            let posterior = inference.posterior(l, z.view()).map_err(Error::model)?;
+            let posterior = inference.posterior(l, z.view())?;
             let mut z = z.slice_axis_mut(Axis(0), Slice::from(layer));
             for (i, mut z) in z.columns_mut().into_iter().enumerate() {
                 let (mean, log_sigma) = (posterior.mean.column(i), posterior.log_sigma.column(i));
@@ -95,14 +95,14 @@ pub fn elbo_with<N: FnMut() -> f64>(
                 }
             }
         }
-        let nats: Vec<f64> = match vae.channels(z.view()).map_err(Error::model)? {
+        let nats: Vec<f64> = match vae.channels(z.view())? {
             Some(channels) => causal_nats(&channels, rows, samples)?,
             None => {
-                let parameters = vae.parameters(z.view()).map_err(Error::model)?;
+                let parameters = vae.parameters(z.view())?;
                 let columns = parameters.columns().into_iter().enumerate();
                 columns
                     .map(|(sample, p)| likelihood.nats(p, rows.row(sample / samples)))
-                    .collect()
+                    .collect::<Result<_>>()?
             }
         };
         for first in (0..columns).step_by(samples) {
@@ -163,9 +163,9 @@ impl Nats {
         }
     }
 
-    fn nats(&self, parameters: ArrayView1<'_, f32>, x: ArrayView1<'_, u8>) -> f64 {
+    fn nats(&self, parameters: ArrayView1<'_, f32>, x: ArrayView1<'_, u8>) -> Result<f64> {
         if self.likelihood == Likelihood::Bernoulli {
-            return bernoulli_nats(parameters, x);
+            return Ok(bernoulli_nats(parameters, x));
         }
         let each = self.likelihood.parameters();
         let parameters: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
@@ -173,15 +173,16 @@ impl Nats {
         dims.map(|(p, &x)| self.of_one(p, usize::from(x))).sum()
     }
 
-    fn of_one(&self, p: &[f64], x: usize) -> f64 {
+    fn of_one(&self, p: &[f64], x: usize) -> Result<f64> {
         let levels = self.likelihood.levels();
-        match self.likelihood {
-            // Of causal ones the logits are the head's: these are not their parameters.
-            Likelihood::Bernoulli
-            | Likelihood::CausalBernoulli(_)
-            | Likelihood::CausalCategorical { .. } => {
-                (1.0 + (if x == 1 { -p[0] } else { p[0] }).exp()).ln()
+        Ok(match self.likelihood {
+            // The logits are the head's: these are not their parameters.
+            Likelihood::CausalBernoulli(_) | Likelihood::CausalCategorical { .. } => {
+                return Err(Error::model(
+                    "a causal likelihood does not give one dimension's distribution alone",
+                ));
             }
+            Likelihood::Bernoulli => (1.0 + (if x == 1 { -p[0] } else { p[0] }).exp()).ln(),
             Likelihood::BetaBinomial { .. } => {
                 let n = levels - 1;
                 let [alpha, beta] = [p[0], p[1]].map(|v| v.clamp(-20.0, 20.0).exp());
@@ -221,7 +222,7 @@ impl Nats {
                 }
                 total.ln() - mass.max(f64::MIN_POSITIVE).ln()
             }
-        }
+        })
     }
 }
 
@@ -252,15 +253,15 @@ fn causal_nats(channels: &Channels<'_>, x: ArrayView2<'_, u8>, samples: usize) -
     let mut nats = vec![0.0; lanes];
     for pixel in 0..pixels {
         let level = |lane: usize| x[(lane / samples, pixel)];
-        let distribution = images.next_pixel().map_err(Error::model)?;
-        let flags = distribution.logits(0..1).map_err(Error::model)?;
+        let distribution = images.next_pixel()?;
+        let flags = distribution.logits(0..1)?;
         for (lane, (nats, &l)) in nats.iter_mut().zip(&flags).enumerate() {
             let (l, above) = (f64::from(l), f64::from(u8::from(level(lane) > 0)));
             *nats += l.max(0.0) - l * above + (-l.abs()).exp().ln_1p();
         }
         let above: Vec<usize> = (0..lanes).filter(|&lane| level(lane) > 0).collect();
         if levels > 2 && !above.is_empty() {
-            let logits = distribution.logits(1..levels).map_err(Error::model)?;
+            let logits = distribution.logits(1..levels)?;
             for lane in above {
                 let all = logits.iter().skip(lane).step_by(lanes);
                 let all = all.map(|&l| f64::from(l));
@@ -270,7 +271,7 @@ fn causal_nats(channels: &Channels<'_>, x: ArrayView2<'_, u8>, samples: usize) -
                 nats[lane] += sum.ln() + greatest - own.unwrap_or(f64::NEG_INFINITY);
             }
         }
-        images.set((0..lanes).map(level)).map_err(Error::model)?;
+        images.set((0..lanes).map(level))?;
     }
     Ok(nats)
 }
@@ -328,7 +329,7 @@ mod tests {
         for (likelihood, p) in cases {
             let nats = Nats::new(likelihood);
             let total: f64 = (0..likelihood.levels())
-                .map(|x| (-nats.of_one(&p, x)).exp())
+                .map(|x| (-nats.of_one(&p, x).unwrap()).exp())
                 .sum();
             assert!((total - 1.0).abs() < 1e-9, "{likelihood:?}: {total}");
         }

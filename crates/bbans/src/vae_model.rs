@@ -27,7 +27,7 @@ impl VaeModel {
     /// # Errors
     /// [`bbans_core::ErrorKind::Model`] if the bytes are no model.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::new(Vae::from_bytes(bytes).map_err(Error::model)?)
+        Self::new(Vae::from_bytes(bytes)?)
     }
 
     /// The model of networks that were read already.
@@ -35,7 +35,7 @@ impl VaeModel {
     /// # Errors
     /// [`bbans_core::ErrorKind::Model`] if its bins are none.
     pub fn new(vae: Vae) -> Result<Self> {
-        let bins = Bins::new(vae.edges()).map_err(Error::model)?;
+        let bins = Bins::new(vae.edges())?;
         Ok(Self { vae, bins })
     }
 
@@ -63,7 +63,7 @@ impl VaeModel {
             mean,
             inverse_sigma,
             ..
-        } = inference.posterior(layer, z).map_err(Error::model)?;
+        } = inference.posterior(layer, z)?;
         self.vae.path().vectorize(
             #[inline(always)]
             || gaussian_bins(&self.bins, &mean, &inverse_sigma),
@@ -95,12 +95,12 @@ impl LatentModel for VaeModel {
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
         if self.vae.likelihood().window().is_some() {
-            let z = self.vae.latents_of_bins(z.view()).map_err(Error::model)?;
-            let channels = self.vae.channels(z.view()).map_err(Error::model)?;
+            let z = self.vae.latents_of_bins(z.view())?;
+            let channels = self.vae.channels(z.view())?;
             let channels = channels.ok_or_else(|| Error::model("a model without its head"))?;
             return Ok(self.on_path(Pixels::Causal(channels)));
         }
-        let decoded = self.vae.decode(z.view()).map_err(Error::model)?;
+        let decoded = self.vae.decode(z.view())?;
         Ok(self.on_path(match self.vae.likelihood() {
             Likelihood::Bernoulli => Pixels::Binary(Independent(Bits(decoded))),
             _ => Pixels::Grey(Tabulated(Levels(decoded))),
@@ -110,7 +110,7 @@ impl LatentModel for VaeModel {
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         Ok(self.on_path(Inferred {
             model: self,
-            inference: self.vae.infer(x.view()).map_err(Error::model)?,
+            inference: self.vae.infer(x.view())?,
             lanes: x.nrows(),
         }))
     }
@@ -152,7 +152,7 @@ impl Codec for Inferred<'_> {
         let layers = model.vae.latent_layers();
         let last = layers.last().map_or(0, |last| last.start);
         let before = z.slice_axis(Axis(1), Slice::from(..last));
-        let values = model.vae.latents_of_bins(before).map_err(Error::model)?;
+        let values = model.vae.latents_of_bins(before)?;
         for (l, layer) in layers.into_iter().enumerate().rev() {
             let codec = model.posterior_distributions(inference, l, values.view())?;
             let latents = z.slice_axis(Axis(1), Slice::from(layer));
@@ -177,8 +177,7 @@ impl Codec for Inferred<'_> {
             (z.slice_axis_mut(Axis(1), Slice::from(layer.clone()))).assign(&popped);
             if layer.end < latents {
                 let of_layer = model.vae.latents_of_bins(popped.view());
-                (values.slice_axis_mut(Axis(0), Slice::from(layer)))
-                    .assign(&of_layer.map_err(Error::model)?);
+                (values.slice_axis_mut(Axis(0), Slice::from(layer))).assign(&of_layer?);
             }
         }
         Ok(z)
@@ -233,23 +232,19 @@ fn push_causal(channels: &Channels<'_>, message: &mut Message, x: &Array2<u8>) -
     let (mut values, mut firsts) = (Vec::new(), Vec::with_capacity(pixels));
     let (mut masses, mut starts) = (Vec::new(), Vec::new());
     for (pixel, column) in x.columns().into_iter().enumerate() {
-        let distribution = images.next_pixel().map_err(Error::model)?;
-        distribution
-            .masses_above_zero(&mut masses, Bernoulli::new)
-            .map_err(Error::model)?;
+        let distribution = images.next_pixel()?;
+        distribution.masses_above_zero(&mut masses, Bernoulli::new)?;
         all_masses.extend_from_slice(&masses);
         firsts.push(values.len());
         let above: Vec<usize> = (0..lanes).filter(|&lane| column[lane] > 0).collect();
         if levels > 2 && !above.is_empty() {
-            distribution
-                .starts_above_zero(&above, &mut starts)
-                .map_err(Error::model)?;
+            distribution.starts_above_zero(&above, &mut starts)?;
             for (i, &lane) in above.iter().enumerate() {
                 let interval = Table::new(&starts, i, above.len())?.interval(&(column[lane] - 1));
                 values.push((lane, interval.ok_or_else(|| no_level(column[lane], pixel))?));
             }
         }
-        images.set(column.iter().copied()).map_err(Error::model)?;
+        images.set(column.iter().copied())?;
     }
     let mut column = vec![0; lanes];
     for pixel in (0..pixels).rev() {
@@ -274,21 +269,17 @@ fn pop_causal(channels: &Channels<'_>, message: &mut Message) -> Result<Array2<u
     let mut images = channels.images();
     let (mut masses, mut starts, mut column) = (Vec::new(), Vec::new(), vec![0; lanes]);
     for pixel in 0..pixels {
-        let distribution = images.next_pixel().map_err(Error::model)?;
-        distribution
-            .masses_above_zero(&mut masses, Bernoulli::new)
-            .map_err(Error::model)?;
+        let distribution = images.next_pixel()?;
+        distribution.masses_above_zero(&mut masses, Bernoulli::new)?;
         message.pop_column(&masses, &mut column)?;
         let above: Vec<usize> = (0..lanes).filter(|&lane| column[lane] > 0).collect();
         if levels > 2 && !above.is_empty() {
-            distribution
-                .starts_above_zero(&above, &mut starts)
-                .map_err(Error::model)?;
+            distribution.starts_above_zero(&above, &mut starts)?;
             for (i, &lane) in above.iter().enumerate() {
                 column[lane] = 1 + message.pop(lane, &Table::new(&starts, i, above.len())?)?;
             }
         }
-        images.set(column.iter().copied()).map_err(Error::model)?;
+        images.set(column.iter().copied())?;
         for (to, &level) in x.column_mut(pixel).iter_mut().zip(&column) {
             *to = level;
         }
@@ -319,11 +310,11 @@ impl Tables for Levels<'_> {
     }
 
     fn prepare(&self, dims: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
-        self.0.parameters(dims, out).map_err(Error::model)
+        self.0.parameters(dims, out)
     }
 
-    fn starts(&self, parameters: &[f32], starts: &mut [u32]) {
-        self.0.starts(parameters, starts);
+    fn starts(&self, parameters: &[f32], starts: &mut [u32]) -> Result<()> {
+        self.0.starts(parameters, starts)
     }
 }
 
@@ -342,9 +333,7 @@ impl Columns for Bits<'_> {
         dims: Range<usize>,
         space: &'a mut Vec<Bernoulli>,
     ) -> Result<&'a [Bernoulli]> {
-        self.0
-            .bernoulli_masses(dims, space, Bernoulli::new)
-            .map_err(Error::model)?;
+        self.0.bernoulli_masses(dims, space, Bernoulli::new)?;
         Ok(space)
     }
 }

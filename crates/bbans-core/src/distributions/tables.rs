@@ -30,7 +30,10 @@ pub trait Tables {
 
     /// The tables of one dimension, from its parameters `[parameters, lanes]`, into
     /// `starts`, `[levels + 1, lanes]`: of each lane, ascending from 0 to [`crate::TOTAL_MASS`].
-    fn starts(&self, parameters: &[f32], starts: &mut [u32]);
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    fn starts(&self, parameters: &[f32], starts: &mut [u32]) -> Result<()>;
 }
 
 /// The codec of [`Tables`], for batches `[lanes, dims]`.
@@ -114,7 +117,7 @@ impl<T: Tables> Tabulated<T> {
         let mut parameters = Vec::new();
         let mut starts = vec![0; (self.0.levels() + 1) * lanes];
         let mut one = |d: usize, parameters: &[f32]| {
-            self.0.starts(parameters, &mut starts);
+            self.0.starts(parameters, &mut starts)?;
             let tables = (0..lanes).map(|lane| Table {
                 starts: &starts[lane..],
                 lanes,
@@ -206,7 +209,7 @@ mod tests {
             Ok(())
         }
 
-        fn starts(&self, parameters: &[f32], starts: &mut [u32]) {
+        fn starts(&self, parameters: &[f32], starts: &mut [u32]) -> Result<()> {
             for (lane, &p) in parameters.iter().enumerate() {
                 let step = 1 + p as u32 % 77;
                 for (k, row) in starts.chunks_exact_mut(self.lanes).enumerate() {
@@ -217,6 +220,7 @@ mod tests {
                     }
                 }
             }
+            Ok(())
         }
     }
 

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::description::{Layer, Likelihood, MAX_DIM};
-use crate::error::{Error, Result};
 use crate::import::linear::{Affine, Linear};
+use bbans_core::{Error, Result};
 
 /// What a model consists of, layer by layer, with the names of its tensors. docs/import.md has the
 /// fields.
@@ -182,21 +182,21 @@ impl Arch {
     /// If it is not one; the message says where.
     pub fn from_json(text: &str) -> Result<Self> {
         let arch: Self = serde_json::from_str(text)
-            .map_err(|e| Error::new(format!("not a description of a model: {e}")))?;
+            .map_err(|e| Error::model("not a description of a model").because(e))?;
         let Data { divide, add, .. } = arch.data;
         if divide == 0.0 || !divide.is_finite() || !add.is_finite() {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "data: x / {divide} + {add}; expected finite numbers, and not 0 to divide by"
             )));
         }
         if !(1..=16).contains(&arch.latent.bin_precision) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "latent: bin_precision is {}; expected 1 to 16",
                 arch.latent.bin_precision
             )));
         }
         if !(1..=MAX_DIM).contains(&arch.latent.dim) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "latent: dim is {}; expected 1 to {MAX_DIM}",
                 arch.latent.dim
             )));
@@ -212,7 +212,7 @@ impl Arch {
         product
             .filter(|_| !self.data.shape.is_empty())
             .ok_or_else(|| {
-                Error::new(format!(
+                Error::model(format!(
                     "data: shape {:?}; expected positive sizes with a product of at most {MAX_DIM}",
                     self.data.shape
                 ))
@@ -257,7 +257,7 @@ impl Encoder {
                     .chain(scale)
                     .collect())
             }
-            _ => Err(Error::new(
+            _ => Err(Error::model(
                 "encoder: expected mean with one of log_sigma and log_variance, or one of \
                  mean_and_log_sigma and mean_and_log_variance",
             )),
@@ -310,7 +310,7 @@ impl LikelihoodArch {
             match steps.split_last() {
                 Some((Step::Activation(Layer::Sigmoid), before)) => steps = before,
                 _ => {
-                    return Err(Error::new(
+                    return Err(Error::model(
                         "decoder: probabilities must come from a sigmoid, the last layer; expected \
                          that, or \"outputs\": \"logits\"",
                     ));
@@ -335,7 +335,7 @@ impl LikelihoodArch {
         } = *self
         {
             if data.divide <= 0.0 {
-                return Err(Error::new(
+                return Err(Error::model(
                     "data: divide is negative; expected a positive number where the likelihood's \
                      units are those of the inputs",
                 ));

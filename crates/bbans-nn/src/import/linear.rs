@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::error::{Error, Result};
 use crate::model_file::Tensor;
+use bbans_core::{Error, Result};
 
 /// `y = b + x W`.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl Linear {
     pub(super) fn concatenate(layers: Vec<Self>) -> Result<Self> {
         let inputs = layers.first().map_or(0, Self::inputs);
         if layers.iter().any(|layer| layer.inputs() != inputs) {
-            return Err(Error::new("heads of different inputs"));
+            return Err(Error::model("heads of different inputs"));
         }
         let mut weight = Vec::new();
         for i in 0..inputs {
@@ -122,7 +122,7 @@ impl Linear {
     /// Weight `[inputs, outputs]` and bias, rounded to `f32`.
     pub(super) fn tensors(&self) -> Result<(Tensor, Tensor)> {
         let round = |values: &[f64]| values.iter().map(|&v| v as f32).collect();
-        let too_large = |e| Error::new(format!("a layer after batch norm was folded into it: {e}"));
+        let too_large = |e: Error| e.context("a layer after batch norm was folded into it");
         Ok((
             Tensor::new(vec![self.inputs(), self.outputs()], round(&self.weight))
                 .map_err(too_large)?,

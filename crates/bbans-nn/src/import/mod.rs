@@ -15,12 +15,12 @@ pub use arch::Arch;
 
 use crate::bins::insert_standard_normal;
 use crate::description::{Description, Latent, Layer};
-use crate::error::{Error, Result};
 use crate::import::arch::{Decoder, Head, Scale, Step};
 use crate::import::linear::{Affine, Linear};
 use crate::import::weights::Weights;
 use crate::model_file::{ModelFile, Tensor};
 use crate::vae::Vae;
+use bbans_core::{Error, Result};
 
 /// A model that was imported.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ pub fn import(weights: &[u8], arch: &Arch) -> Result<Imported> {
             decoder.steps(layers)?;
             let several = heads.len() > 1 && arch.likelihood.dimensions_first();
             if heads.is_empty() || outputs % heads.len() != 0 || several {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "decoder: {} heads for {outputs} outputs; expected one head, or heads that \
                      divide the parameters, with \"order\": \"parameters_first\"",
                     heads.len()
@@ -91,7 +91,7 @@ pub fn import(weights: &[u8], arch: &Arch) -> Result<Imported> {
             let heads = heads.iter().map(|steps| {
                 let (steps, last) = arch.likelihood.split_last(steps)?;
                 if !steps.is_empty() {
-                    return Err(Error::new(
+                    return Err(Error::model(
                         "decoder: a head has more than one linear layer; expected a linear layer \
                          and batch norm",
                     ));
@@ -202,7 +202,7 @@ impl<'a, 'b> Chain<'a, 'b> {
         } else {
             "batch norm must stand right after or right before a linear layer"
         };
-        Err(Error::new(format!("{}: {what}", self.name)))
+        Err(Error::model(format!("{}: {what}", self.name)))
     }
 
     /// One linear layer with its batch norm, not yet part of the chain.
@@ -222,14 +222,14 @@ impl<'a, 'b> Chain<'a, 'b> {
                 }
                 (Step::Identity, _) => {}
                 _ => {
-                    return Err(Error::new(format!(
+                    return Err(Error::model(format!(
                         "{}: outputs must be one linear layer, with batch norm after it if need be",
                         self.name
                     )));
                 }
             }
         }
-        head.ok_or_else(|| Error::new(format!("{}: outputs without a linear layer", self.name)))
+        head.ok_or_else(|| Error::model(format!("{}: outputs without a linear layer", self.name)))
     }
 
     /// Appends a layer whose inputs were folded already.

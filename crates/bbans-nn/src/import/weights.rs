@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::description::MAX_DIM;
-use crate::error::{Error, Result};
 use crate::import::arch::{BatchNorm, LinearLayer};
 use crate::import::linear::{Affine, Linear};
+use bbans_core::{Error, Result};
 
 /// The tensors, and which of them were asked for.
 pub(super) struct Weights<'a> {
@@ -18,9 +18,8 @@ pub(super) struct Weights<'a> {
 impl<'a> Weights<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| {
-            Error::new(format!(
-                "not a safetensors file ({e}); write one with safetensors.torch.save_file"
-            ))
+            Error::model("not a safetensors file; write one with safetensors.torch.save_file")
+                .because(e)
         })?;
         Ok(Self {
             file,
@@ -51,7 +50,7 @@ impl<'a> Weights<'a> {
         };
         let outputs = outputs.or(found).unwrap_or_default();
         if outputs == 0 || outputs > MAX_DIM {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "tensor {name} has shape {shape:?}; expected [outputs, inputs]"
             )));
         }
@@ -89,7 +88,7 @@ impl<'a> Weights<'a> {
             (vec![1.0; width], vec![0.0; width])
         };
         if let Some(v) = variance.iter().find(|&&v| v + layer.eps <= 0.0) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "tensor {name}.running_var has the value {v}; expected a variance"
             )));
         }
@@ -111,7 +110,7 @@ impl<'a> Weights<'a> {
             let mut names: Vec<_> = self.file.names().iter().map(ToString::to_string).collect();
             names.sort();
             names.truncate(40);
-            Error::new(format!(
+            Error::model(format!(
                 "the weights have no tensor {name}; there are: {}",
                 names.join(", ")
             ))
@@ -123,14 +122,14 @@ impl<'a> Weights<'a> {
     fn tensor(&mut self, name: &str, expected: &[usize]) -> Result<Vec<f64>> {
         let shape = self.shape(name)?;
         if shape != expected {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "tensor {name} has shape {shape:?}; expected {expected:?}"
             )));
         }
         let view = self
             .file
             .tensor(name)
-            .map_err(|e| Error::new(format!("tensor {name}: {e}")))?;
+            .map_err(|e| Error::model(format!("tensor {name}")).because(e))?;
         let data = view.data();
         let values: Vec<f64> = match view.dtype() {
             Dtype::F64 => of(data, f64::from_le_bytes),
@@ -138,13 +137,13 @@ impl<'a> Weights<'a> {
             Dtype::F16 => of(data, |b| half::f16::from_le_bytes(b).to_f64()),
             Dtype::BF16 => of(data, |b| half::bf16::from_le_bytes(b).to_f64()),
             other => {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "tensor {name} has type {other:?}; expected F64, F32, F16 or BF16"
                 )));
             }
         };
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "tensor {name}: value {i} is {}; weights must be finite",
                 values[i]
             )));

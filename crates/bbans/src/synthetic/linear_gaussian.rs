@@ -51,7 +51,7 @@ impl LinearGaussian {
             )));
         }
         let mut tensors = std::collections::BTreeMap::new();
-        insert_standard_normal(&mut tensors, BIN_PRECISION).map_err(Error::model)?;
+        insert_standard_normal(&mut tensors, BIN_PRECISION)?;
         let mut take = |name| tensors.remove(name).map(|t| t.values).unwrap_or_default();
         Ok(Self {
             w: w.to_vec(),
