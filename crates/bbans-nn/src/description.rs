@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::tables::MAX_LEVELS;
+use bbans_core::{Error, Result};
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
@@ -187,7 +187,7 @@ impl Likelihood {
     pub(crate) fn validate(self) -> Result<()> {
         let levels = self.levels();
         if !(2..=MAX_LEVELS).contains(&levels) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the likelihood has {levels} levels; expected 2 to {MAX_LEVELS}"
             )));
         }
@@ -195,14 +195,14 @@ impl Likelihood {
             Self::DiscretizedLogistic { components, .. }
                 if !(1..=MAX_COMPONENTS).contains(&components) =>
             {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "the likelihood mixes {components} components; expected 1 to {MAX_COMPONENTS}"
                 )));
             }
             Self::CausalCategorical { embedding, .. }
                 if !(1..=MAX_EMBEDDING).contains(&embedding) || levels < 3 =>
             {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "the likelihood has {levels} levels and {embedding} numbers for each; expected 3 to \
                      {MAX_LEVELS}, and 1 to {MAX_EMBEDDING}"
                 )));
@@ -218,7 +218,7 @@ impl Likelihood {
                 || above > MAX_WINDOW
                 || side > MAX_WINDOW =>
             {
-                Err(Error::new(format!(
+                Err(Error::model(format!(
                     "the likelihood sees {channels} channels, {above} rows above and {side} columns \
                      aside; expected 1 to {MAX_CHANNELS}, and at most {MAX_WINDOW}"
                 )))
@@ -319,7 +319,7 @@ impl Description {
         });
         match product {
             Some(n) if !self.data_shape.is_empty() => Ok(n),
-            _ => Err(Error::new(format!(
+            _ => Err(Error::model(format!(
                 "the model's data shape is {:?}; expected positive sizes with a product of at most {MAX_DIM}",
                 self.data_shape
             ))),
@@ -337,10 +337,10 @@ impl Description {
             version: u32,
         }
         let bad =
-            |e: serde_json::Error| Error::new(format!("the model's description is not valid: {e}"));
+            |e: serde_json::Error| Error::model("the model's description is not valid").because(e);
         let Version { version } = serde_json::from_str(text).map_err(bad)?;
         if !(1..=DESCRIPTION_VERSION).contains(&version) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model's description has version {version}, this program reads versions 1 to \
                  {DESCRIPTION_VERSION}; use a newer bbans"
             )));
@@ -379,7 +379,7 @@ impl Description {
     pub(crate) fn validate(&self) -> Result<()> {
         let dims = self.dims()?;
         if self.version < self.oldest_version() {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model's description has version {}, but a likelihood or a layer of version {}",
                 self.version,
                 self.oldest_version()
@@ -390,9 +390,21 @@ impl Description {
             if let &Layer::Neighbours { above, side } = layer
                 && above.max(side) > MAX_WINDOW
             {
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "a layer of the head sees {above} rows above and {side} columns aside; the limit \
                      is {MAX_WINDOW}"
+                )));
+            }
+        }
+        let cells = self.inference().chain(&self.decoder).chain(&self.head);
+        for layer in cells {
+            // The work on a datum is then at most that of every weight for each of its dimensions.
+            if let Layer::Cells { name, count } = layer
+                && *count > dims
+            {
+                return Err(Error::model(format!(
+                    "layer {name} has {count} cells for data of {dims} dimensions; expected no more \
+                     cells than dimensions"
                 )));
             }
         }
@@ -402,19 +414,19 @@ impl Description {
                 && !names.insert(name)
             {
                 // Its weights would be in memory as often as a text of a few bytes says.
-                return Err(Error::new(format!(
+                return Err(Error::model(format!(
                     "two layers of the model have the name {name}; expected one for each name"
                 )));
             }
         }
         let causal = self.likelihood.window().is_some();
         if causal && self.data_shape.len() != 2 || causal == self.head.is_empty() {
-            return Err(Error::new(
+            return Err(Error::model(
                 "a causal likelihood, and it alone, is of images [height, width] and has a head",
             ));
         }
         if dims * self.likelihood.parameters() > MAX_DIM {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "{dims} dimensions of {} parameters each; the limit is {MAX_DIM} in all",
                 self.likelihood.parameters()
             )));
@@ -425,31 +437,31 @@ impl Description {
             log_sigma: [min, max],
         } = self.latent;
         if !(1..=MAX_DIM).contains(&dim) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model has {dim} latents; expected 1 to {MAX_DIM}"
             )));
         }
         let sizes: Vec<usize> = self.hierarchy.iter().map(|layer| layer.latents).collect();
         let of_all = sizes.iter().try_fold(0usize, |n, &k| n.checked_add(k));
         if !sizes.is_empty() && (of_all != Some(dim) || sizes.contains(&0)) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model's {dim} latents are in layers of {sizes:?}; expected layers that are all of \
                  them"
             )));
         }
         if !(1..=16).contains(&bin_precision) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model's bin_precision is {bin_precision}; expected 1 to 16"
             )));
         }
         // The bounds keep e^-log_sigma finite and normal.
         if !(min >= -20.0 && min <= max && max <= 20.0) {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "the model clamps log sigma to [{min}, {max}]; expected -20 <= min <= max <= 20"
             )));
         }
         if self.name.len() > 100 || !self.name.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(Error::new(
+            return Err(Error::model(
                 "the model's name must be at most 100 printable ASCII characters without spaces",
             ));
         }

@@ -7,10 +7,13 @@ use pulp::{Simd, WithSimd};
 
 use crate::dense::Dense;
 use crate::description::{Layer, MAX_DIM};
-use crate::error::{Error, Result};
 use crate::math;
 use crate::model_file::ModelFile;
 use crate::simd::Path;
+use bbans_core::{Error, Result};
+
+/// Most outputs of a layer on all lanes: a gigabyte of them.
+const MAX_VALUES: usize = 1 << 28;
 
 /// Layers from `inputs` to `outputs`.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct Network {
     first: Dense,
     rest: Vec<Step>,
     outputs: usize,
+    /// Outputs of each layer.
+    widths: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -64,7 +69,7 @@ impl Network {
 
     pub(crate) fn expect_outputs(&self, outputs: usize) -> Result<()> {
         if self.outputs != outputs {
-            return Err(Error::new(format!(
+            return Err(Error::model(format!(
                 "a network of the model ends with {} outputs; expected {outputs}",
                 self.outputs
             )));
@@ -74,7 +79,7 @@ impl Network {
 
     /// The same with as many outputs as its layers give.
     pub(crate) fn of_layers(layers: &[Layer], file: &ModelFile, inputs: usize) -> Result<Self> {
-        let mut width = inputs;
+        let (mut width, mut widths) = (inputs, Vec::with_capacity(layers.len()));
         let mut steps = Vec::with_capacity(layers.len());
         for layer in layers {
             steps.push(match layer {
@@ -87,7 +92,7 @@ impl Network {
                     let dense = read_dense(file, name, parts(width, *count, name)?)?;
                     width = dense.outputs().saturating_mul(*count);
                     if width > MAX_DIM {
-                        return Err(Error::new(format!(
+                        return Err(Error::model(format!(
                             "layer {name} has {width} outputs; the limit is {MAX_DIM}"
                         )));
                     }
@@ -110,7 +115,7 @@ impl Network {
                     })
                 }
                 Layer::Neighbours { .. } => {
-                    return Err(Error::new(
+                    return Err(Error::model(
                         "neighbours are between the layers of a head, and nowhere else",
                     ));
                 }
@@ -122,6 +127,7 @@ impl Network {
                 Layer::Elu => Step::Map(Activation::Elu),
                 Layer::Softplus => Step::Map(Activation::Softplus),
             });
+            widths.push(width);
         }
         let mut steps = steps.into_iter();
         match steps.next() {
@@ -129,16 +135,19 @@ impl Network {
                 first,
                 rest: steps.collect(),
                 outputs: width,
+                widths,
             }),
-            _ => Err(Error::new("the first layer of a network must be dense")),
+            _ => Err(Error::model("the first layer of a network must be dense")),
         }
     }
 
     /// The network on `x`, `[inputs, lanes]`; gives `[outputs, lanes]`.
     ///
     /// # Errors
-    /// If the height is another, or a layer's result is infinite or NaN.
+    /// If the height is another, a layer on so many lanes is too large, or its result is infinite or
+    /// NaN.
     pub fn forward(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        check_lanes(&self.widths, x.ncols())?;
         apply(&self.rest, path, self.first.forward(path, x)?)
     }
 
@@ -161,6 +170,7 @@ impl Network {
     /// # Errors
     /// As [`Network::forward`].
     pub fn forward_bytes(&self, path: Path, x: ArrayView2<'_, u8>) -> Result<Array2<f32>> {
+        check_lanes(&self.widths, x.nrows())?;
         apply(&self.rest, path, self.first.forward_bytes(path, x)?)
     }
 
@@ -170,6 +180,8 @@ impl Network {
     /// # Errors
     /// As [`Network::forward`].
     pub fn forward_hidden(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Hidden<'_>> {
+        let held = self.widths.split_last().map_or(&[][..], |(_, held)| held);
+        check_lanes(held, x.ncols())?;
         if self.rest.is_empty() {
             return Ok(Hidden {
                 path,
@@ -193,7 +205,7 @@ impl Network {
             return Ok(Hidden {
                 path,
                 last: Some(&self.first),
-                values: values.map_err(|_| Error::new("a head's inputs do not fit it"))?,
+                values: values.map_err(|_| Error::model("a head's inputs do not fit it"))?,
             });
         }
         self.hidden(path, self.first.forward_parts(path, parts, lanes)?)
@@ -252,7 +264,7 @@ impl Hidden<'_> {
                 out.copy_from_slice(values);
                 Ok(())
             }
-            _ => Err(Error::new(format!(
+            _ => Err(Error::model(format!(
                 "room for {} values for outputs {outputs:?} on {lanes} lanes",
                 out.len()
             ))),
@@ -262,6 +274,17 @@ impl Hidden<'_> {
     /// Number of lanes.
     pub fn lanes(&self) -> usize {
         self.values.ncols()
+    }
+}
+
+/// Checks that layers of these widths have room in memory.
+fn check_lanes(widths: &[usize], lanes: usize) -> Result<()> {
+    match widths.iter().find(|w| w.saturating_mul(lanes) > MAX_VALUES) {
+        None => Ok(()),
+        Some(outputs) => Err(Error::model(format!(
+            "a layer of {outputs} outputs on {lanes} lanes; the limit is {MAX_VALUES} numbers in all: \
+             use fewer lanes"
+        ))),
     }
 }
 
@@ -326,7 +349,7 @@ impl Tiles {
 /// Size of each of `count` parts of a layer's inputs.
 fn parts(inputs: usize, count: usize, name: &str) -> Result<usize> {
     if count == 0 || !inputs.is_multiple_of(count) {
-        return Err(Error::new(format!(
+        return Err(Error::model(format!(
             "layer {name} takes {count} parts of its inputs, of which there are {inputs}"
         )));
     }
@@ -336,13 +359,13 @@ fn parts(inputs: usize, count: usize, name: &str) -> Result<usize> {
 fn read_dense(file: &ModelFile, name: &str, inputs: usize) -> Result<Dense> {
     let bias_name = format!("{name}.bias");
     let bias = file.tensors.get(&bias_name).ok_or_else(|| {
-        Error::new(format!(
+        Error::model(format!(
             "the model has no tensor {bias_name}; expected one of shape [outputs]"
         ))
     })?;
     let outputs = bias.values.len();
     if outputs > MAX_DIM {
-        return Err(Error::new(format!(
+        return Err(Error::model(format!(
             "layer {name} has {outputs} outputs; the limit is {MAX_DIM}"
         )));
     }

@@ -137,7 +137,7 @@ fn encode(model: &impl FileModel, rows: Rows, lanes: usize) -> Result<(Block, Ve
     let data = Array2::from_shape_vec((count, model.dims()), bytes);
     let data = data.map_err(Error::invalid_argument)?;
     let block = block::encode(model, ArrayView2::from(&data), lanes)?;
-    let bytes = StoredBlock::to_bytes(&block, scale);
+    let bytes = StoredBlock::to_bytes(&block, scale, model.dims())?;
     Ok((block, bytes))
 }
 

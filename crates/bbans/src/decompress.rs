@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use bbans_core::{Error, Result, block};
 use bbans_format::DataWriter;
-use bbans_format::container::{Header, Part, StoredBlock, Trailer, read_part};
+use bbans_format::container::{Header, Part, Parts, StoredBlock};
 
 use crate::file_model::{FileModel, check_fits};
 use crate::pipeline::ordered;
@@ -35,8 +35,8 @@ pub fn decompress(
 ) -> Result<Restored> {
     check_model(model, header)?;
     let mut trailer = None;
-    let mut table = Vec::new();
-    let next = || match read_part(input, header)? {
+    let mut parts = Parts::new(input, header)?;
+    let next = || match parts.read()? {
         Part::Block(block) => Ok(Some(block)),
         Part::Trailer(t) => {
             trailer = Some(t);
@@ -45,50 +45,25 @@ pub fn decompress(
     };
     let mut count = 0;
     let work = |b: StoredBlock| {
-        let StoredBlock {
-            plan,
-            scale,
-            words,
-            stored_bytes,
-        } = b;
-        let data = block::decode(model, plan, words)?;
-        Ok((plan.count as u64, stored_bytes, scale, data))
+        let data = block::decode(model, b.plan, b.words)?;
+        Ok((b.scale, data))
     };
-    ordered(
-        threads.get(),
-        next,
-        work,
-        |(data_count, stored_bytes, scale, data)| {
-            let data = data.as_standard_layout();
-            writer.write(data.as_slice().unwrap_or_default(), scale)?;
-            table.push((data_count, stored_bytes));
-            count += data_count;
-            progress(count);
-            Ok(())
-        },
-    )?;
-    let Some(Trailer {
-        count: promised,
-        blocks,
-        cut,
-        digest,
-    }) = trailer
-    else {
+    ordered(threads.get(), next, work, |(scale, data)| {
+        let data = data.as_standard_layout();
+        writer.write(data.as_slice().unwrap_or_default(), scale)?;
+        count += data.nrows() as u64;
+        progress(count);
+        Ok(())
+    })?;
+    let Some(trailer) = trailer else {
         return Err(Error::corruption(
             "the file ends without a trailer; it was cut short",
         ));
     };
-    if promised != count || blocks != table {
-        return Err(Error::corruption(format!(
-            "the trailer promises {promised} data in {} blocks, found {count} in {}",
-            blocks.len(),
-            table.len()
-        )));
-    }
-    writer.finish(cut, &digest)?;
+    writer.finish(trailer.cut, &trailer.digest)?;
     Ok(Restored {
         count,
-        blocks: table.len() as u64,
+        blocks: trailer.blocks.len() as u64,
     })
 }
 

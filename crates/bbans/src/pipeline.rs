@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
-use bbans_core::{Error, Result};
+use bbans_core::{Error, ErrorKind, Result};
 
 /// Calls `work` on everything that `next` gives, on `threads` threads, and `emit` on the results in
-/// the order of `next`. At most twice as many items as threads are under way at a time.
+/// the order of `next`. At most twice as many items as threads are under way at a time, and no more
+/// threads are started than there are items.
 ///
 /// # Errors
 /// The first error, in that order, of any of the three.
@@ -29,9 +30,9 @@ pub(crate) fn ordered<T: Send, U: Send>(
     thread::scope(|scope| {
         // Owned by this closure: an early return closes the channel, and the threads end.
         let jobs = jobs;
-        for _ in 0..threads {
-            let (done, queue, work) = (done.clone(), &queue, &work);
-            scope.spawn(move || {
+        let start = |done: mpsc::Sender<_>| {
+            let (queue, work) = (&queue, &work);
+            let run = move || {
                 loop {
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((i, item)) = job else { return };
@@ -39,10 +40,13 @@ pub(crate) fn ordered<T: Send, U: Send>(
                         return;
                     }
                 }
-            });
-        }
-        drop(done);
-        let stopped = || Error::new(bbans_core::ErrorKind::Io, "a thread stopped unexpectedly");
+            };
+            has_room().and_then(|()| thread::Builder::new().spawn_scoped(scope, run))
+        };
+        // Taken away once no more threads will be started: when they have ended, so have the results.
+        let mut done = Some(done);
+        let (mut threads, mut started) = (threads, 0);
+        let stopped = || Error::new(ErrorKind::Io, "a thread stopped unexpectedly");
         let (mut sent, mut emitted, mut open) = (0, 0, true);
         let mut waiting = BTreeMap::new();
         loop {
@@ -51,8 +55,23 @@ pub(crate) fn ordered<T: Send, U: Send>(
                     Some(item) => {
                         jobs.send((sent, item)).map_err(|_| stopped())?;
                         sent += 1;
+                        // A thread for each item, as far as there are so many.
+                        if started < threads
+                            && let Some(sender) = &done
+                        {
+                            match start(sender.clone()) {
+                                Ok(_) => started += 1,
+                                Err(e) if started == 0 => return Err(no_thread(e)),
+                                // Fewer do the same work.
+                                Err(_) => threads = started,
+                            }
+                        }
+                        done = done.filter(|_| started < threads);
                     }
-                    None => open = false,
+                    None => {
+                        open = false;
+                        done = None;
+                    }
                 }
             }
             if emitted == sent {
@@ -66,6 +85,21 @@ pub(crate) fn ordered<T: Send, U: Send>(
             }
         }
     })
+}
+
+/// Room that a thread needs besides its stack, about. What it cannot get when it starts ends the program.
+const ROOM: usize = 1 << 24;
+
+fn has_room() -> std::io::Result<()> {
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(ROOM);
+    // An allocation that nobody looks at may be left out.
+    std::hint::black_box(&room);
+    reserved.map_err(|_| std::io::ErrorKind::OutOfMemory.into())
+}
+
+fn no_thread(e: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "no thread can be started").because(e)
 }
 
 #[cfg(test)]

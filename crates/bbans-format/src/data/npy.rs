@@ -12,7 +12,9 @@ pub(crate) fn parse_dictionary(text: &str) -> Result<(usize, Vec<usize>)> {
     let descr = descr.trim_matches(['\'', '"']);
     if !matches!(descr, "|u1" | "|b1" | "|i1" | "<u1" | ">u1") {
         return Err(bad(&format!(
-            "of type {descr:?}; expected bytes (|u1, |b1 or |i1): save it with .astype('uint8')"
+            "of type {descr:?}; expected bytes (|u1, |b1 or |i1). .astype('uint8') changes every \
+             value that is no whole number from 0 to 255: use it only where np.array_equal(a, \
+             a.astype('uint8')) is true; other values cannot be compressed yet"
         )));
     }
     let shape = field(text, "shape").ok_or_else(|| bad("without a shape in its header"))?;

@@ -1,8 +1,9 @@
 //! PNG files: grey images of 1 or 8 bits, one a datum.
 
 use std::fs;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bbans_core::{Error, Result};
 use flate2::Compression;
@@ -11,9 +12,14 @@ use flate2::write::ZlibEncoder;
 
 use super::source::{Layout, Source};
 use crate::bytes::{Recorder, put_varint};
+use crate::container::{MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES};
 
-/// Most bytes of all names together.
-const MAX_NAMES: u64 = 1 << 28;
+/// Bytes of a file up to the end of its first chunk, which has its size.
+const HEAD: u64 = 33;
+/// Most bytes of a name.
+const MAX_NAME: usize = 255;
+/// Bytes of chunks besides the pixels' that a file may have.
+const MAX_CHUNKS: u64 = 1 << 24;
 
 /// A folder of PNG files.
 #[derive(Debug, Clone)]
@@ -30,7 +36,7 @@ pub struct PngData {
 /// If there is no PNG file, a name cannot be restored everywhere, or the first is no grey image.
 pub fn read_folder(folder: &Path) -> Result<PngData> {
     let in_folder = |e: std::io::Error| Error::from(e).context(folder.display());
-    let mut names = Vec::new();
+    let (mut names, mut bytes) = (Vec::new(), 0);
     for entry in fs::read_dir(folder).map_err(in_folder)? {
         let name = entry.map_err(in_folder)?.file_name();
         let name = name.into_string().map_err(|name| {
@@ -46,7 +52,15 @@ pub fn read_folder(folder: &Path) -> Result<PngData> {
             )));
         }
         check_name(&name)?;
+        bytes += name.len() as u64 + 1;
         names.push(name);
+        if names.len() > MAX_NAMES || bytes > MAX_NAME_BYTES {
+            return Err(Error::invalid_argument(format!(
+                "{}: too many files; the limits are {MAX_NAMES} names and {MAX_NAME_BYTES} bytes of \
+                 names",
+                folder.display()
+            )));
+        }
     }
     names.sort_unstable();
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
@@ -62,15 +76,23 @@ pub fn read_folder(folder: &Path) -> Result<PngData> {
         layout: Layout::Png {
             depth,
             single: false,
-            names,
+            names: names.into(),
         },
     };
     Ok(PngData { source, paths })
 }
 
 fn read(path: &Path) -> Result<(Vec<usize>, u8, Vec<u8>)> {
-    let opened = fs::File::open(path).map_err(Error::from);
-    opened
+    let opened = || {
+        // Not opened first: that of a named pipe would wait for a writer.
+        if !fs::metadata(path)?.is_file() {
+            return Err(Error::invalid_argument(
+                "not a regular file; expected a folder of PNG files alone",
+            ));
+        }
+        Ok(fs::File::open(path)?)
+    };
+    opened()
         .and_then(|file| decode(BufReader::new(file)))
         .map_err(|e| e.context(path.display()))
 }
@@ -92,9 +114,8 @@ pub(super) fn read_like(path: &Path, source: &Source) -> Result<Vec<u8>> {
 
 /// Shape, depth and pixels, a byte each: 0 or 1 for a depth of 1.
 pub(super) fn decode(input: impl Read) -> Result<(Vec<usize>, u8, Vec<u8>)> {
-    let bad = |e: png::DecodingError| Error::invalid_argument(format!("not a readable PNG: {e}"));
-    let mut bytes = Vec::new();
-    BufReader::new(input).read_to_end(&mut bytes)?;
+    let bad = |e: png::DecodingError| Error::invalid_argument("not a readable PNG").because(e);
+    let bytes = read_file(input)?;
     let decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     let mut reader = decoder.read_info().map_err(bad)?;
     let info = reader.info();
@@ -108,8 +129,17 @@ pub(super) fn decode(input: impl Read) -> Result<(Vec<usize>, u8, Vec<u8>)> {
             )));
         }
     };
-    let size = reader.output_buffer_size().filter(|&n| n <= 1 << 28);
-    let size = size.ok_or_else(|| Error::invalid_argument("a PNG of over 256 MiB"))?;
+    if info.trns.is_some() || info.animation_control.is_some() {
+        return Err(Error::invalid_argument(
+            "a PNG with transparency or of several frames, which would be lost; expected opaque \
+             pixels of one frame",
+        ));
+    }
+    let too_large = || Error::invalid_argument("a PNG too large to be decoded");
+    let size = reader.output_buffer_size().ok_or_else(too_large)?;
+    if size > MAX_DIMS {
+        return Err(too_large());
+    }
     let mut data = vec![0; size];
     reader.next_frame(&mut data).map_err(bad)?;
     let pixels = if depth == 8 {
@@ -118,6 +148,32 @@ pub(super) fn decode(input: impl Read) -> Result<(Vec<usize>, u8, Vec<u8>)> {
         unpack(&data, width)
     };
     Ok((vec![height, width], depth, pixels))
+}
+
+/// The bytes of a file, of which there may not be more than its size accounts for.
+fn read_file(mut input: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.by_ref().take(HEAD).read_to_end(&mut bytes)?;
+    let size = |at: usize| -> u64 {
+        let size = bytes.get(at..at + 4).unwrap_or(&[]);
+        size.iter().fold(0, |n, &b| n << 8 | u64::from(b))
+    };
+    let (width, height) = (size(16), size(20));
+    let pixels = width * height;
+    if pixels > MAX_DIMS as u64 {
+        return Err(Error::invalid_argument(format!(
+            "a PNG of {width} by {height} pixels; the limit is {MAX_DIMS} pixels"
+        )));
+    }
+    // A byte a pixel and one a row, which deflate can make longer, if by little.
+    let most = 2 * (pixels + height) + MAX_CHUNKS;
+    input.take(most + 1 - HEAD).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::invalid_argument(format!(
+            "a PNG of {width} by {height} pixels with over {most} bytes; expected fewer"
+        )));
+    }
+    Ok(bytes)
 }
 
 fn unpack(packed: &[u8], width: usize) -> Vec<u8> {
@@ -176,14 +232,15 @@ pub(super) fn encode(
     });
     written.map_err(|e| match e {
         png::EncodingError::IoError(e) => e.into(),
-        e => Error::invalid_argument(format!("cannot write a PNG: {e}")),
+        e => Error::invalid_argument("cannot write a PNG").because(e),
     })
 }
 
 /// A name that can be restored in one folder on every system.
 pub(super) fn check_name(name: &str) -> Result<()> {
     let forbidden = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
-    if name.is_empty() || name.len() > 255 || name.starts_with('.') || name.contains(forbidden) {
+    if name.is_empty() || name.len() > MAX_NAME || name.starts_with('.') || name.contains(forbidden)
+    {
         return Err(Error::invalid_argument(format!(
             "the name {name:?} of a PNG file cannot be restored everywhere; rename it"
         )));
@@ -203,22 +260,32 @@ pub(crate) fn write_names(out: &mut Vec<u8>, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn read_names<R: Read>(r: &mut Recorder<'_, R>) -> Result<Vec<String>> {
+/// Reads names, each of which is checked before the next is read: few bytes can hold many.
+pub(crate) fn read_names<R: Read>(r: &mut Recorder<'_, R>) -> Result<Arc<[String]>> {
     let bad = || Error::corruption("the names of the PNG files in the header are damaged");
-    let len = r.varint(MAX_NAMES, "the length of the names")?;
+    let len = r.varint(MAX_HEADER_BYTES, "the length of the names")?;
     let compressed = r.bytes(len)?;
-    let mut text = Vec::new();
-    let decoded = ZlibDecoder::new(compressed)
-        .take(MAX_NAMES)
-        .read_to_end(&mut text);
-    let text = decoded
-        .ok()
-        .and_then(|_| String::from_utf8(text).ok())
-        .ok_or_else(bad)?;
-    let names: Vec<String> = text.lines().map(str::to_owned).collect();
-    // Ascending: in order, and none twice.
-    if !names.is_sorted_by(|a, b| a < b) || names.iter().any(|name| check_name(name).is_err()) {
-        return Err(bad());
+    let mut lines = BufReader::new(ZlibDecoder::new(&compressed[..]).take(MAX_NAME_BYTES + 1));
+    let mut names: Vec<String> = Vec::new();
+    let mut bytes = 0;
+    loop {
+        let mut line = Vec::new();
+        let longest = MAX_NAME as u64 + 1;
+        let read = (&mut lines).take(longest).read_until(b'\n', &mut line);
+        bytes += read.map_err(|e| bad().because(e))? as u64;
+        if line.is_empty() {
+            return Ok(names.into());
+        }
+        let name = line
+            .strip_suffix(b"\n")
+            .and_then(|n| std::str::from_utf8(n).ok());
+        let name = name.ok_or_else(bad)?;
+        check_name(name).map_err(|e| bad().because(e))?;
+        // Ascending: in order, and none twice.
+        let ascends = names.last().is_none_or(|before| before.as_str() < name);
+        if !ascends || names.len() == MAX_NAMES || bytes > MAX_NAME_BYTES {
+            return Err(bad());
+        }
+        names.push(name.to_owned());
     }
-    Ok(names)
 }

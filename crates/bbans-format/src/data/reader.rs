@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bbans_core::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
@@ -10,6 +11,7 @@ use super::amat::Line;
 use super::npy;
 use super::png_file;
 use super::source::{Layout, Source};
+use crate::container::{MAX_DIMS, dims_of};
 
 /// Some consecutive data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -190,8 +192,8 @@ impl DataReader {
     }
 
     fn bytes(source: Source, count: usize, stream: Stream) -> Result<Self> {
-        match source.dims() {
-            Some(1..) => Ok(Self {
+        match dims_of(&source.shape)? {
+            1.. => Ok(Self {
                 source,
                 input: Input::Bytes {
                     stream,
@@ -208,7 +210,7 @@ impl DataReader {
     fn amat(mut first: Vec<u8>, mut stream: Stream) -> Result<Self> {
         // The head may hold several short lines: put it back before the rest.
         if !first.contains(&b'\n') {
-            let limit = 1 << 26;
+            let limit = 2 * MAX_DIMS as u64 + 2;
             (&mut stream).take(limit).read_until(b'\n', &mut first)?;
         }
         let end = first
@@ -216,6 +218,7 @@ impl DataReader {
             .position(|&b| b == b'\n')
             .map_or(first.len(), |at| at + 1);
         let line = Line::detect(&first[..end])?;
+        dims_of(&[line.dims])?;
         let source = Source {
             shape: vec![line.dims],
             layout: line.layout(),
@@ -237,7 +240,7 @@ impl DataReader {
         let layout = Layout::Png {
             depth,
             single: true,
-            names: vec![name.to_owned()],
+            names: Arc::new([name.to_owned()]),
         };
         let input = Input::OnePng {
             pixels: Some(pixels),

@@ -1,6 +1,7 @@
 //! What a data file was, so that it can be restored.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bbans_core::{Error, Result};
 
@@ -51,7 +52,7 @@ pub enum Layout {
         /// Whether it was one file, not a folder of them.
         single: bool,
         /// Names of the files, in order.
-        names: Vec<String>,
+        names: Arc<[String]>,
     },
 }
 

@@ -1,0 +1,138 @@
+//! The header of a member.
+
+use std::io::{ErrorKind as IoErrorKind, Read};
+
+use bbans_core::{Error, Result, block};
+
+use super::limits::{self, MAX_HEADER_BYTES};
+use super::{MAGIC, VERSION, put_crc};
+use crate::bytes::{Recorder, put_varint};
+use crate::data::Source;
+
+/// What a member starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// BLAKE3 of the model; see `bbans_nn`.
+    pub fingerprint: [u8; 32],
+    /// The model's name, for messages.
+    pub model_name: String,
+    /// Lanes of every block.
+    pub lanes: usize,
+    /// Data in every block but the last.
+    pub block_len: usize,
+    /// What the data came from.
+    pub source: Source,
+}
+
+impl Header {
+    /// The header's bytes.
+    ///
+    /// # Errors
+    /// If a field is too large to be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut body = self.fingerprint.to_vec();
+        let name = self.model_name.as_bytes();
+        let len = u8::try_from(name.len());
+        body.push(len.map_err(|_| Error::invalid_argument("a model name of over 255 bytes"))?);
+        body.extend(name);
+        put_varint(&mut body, self.lanes as u64);
+        put_varint(&mut body, self.block_len as u64);
+        limits::check_block(self.block_len, limits::dims(&self.source.shape)?)?;
+        self.source.write(&mut body)?;
+        let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        if u64::from(len) > MAX_HEADER_BYTES {
+            return Err(Error::invalid_argument(format!(
+                "a header of {} bytes; the limit is {MAX_HEADER_BYTES}",
+                body.len()
+            )));
+        }
+        let mut out = MAGIC.to_vec();
+        out.push(VERSION);
+        out.extend(len.to_le_bytes());
+        out.extend(body);
+        put_crc(&mut out);
+        Ok(out)
+    }
+
+    /// Reads a header; `None` if the input is at its end.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Compatibility`] for another version,
+    /// [`bbans_core::ErrorKind::Corruption`] for anything else that is no header, or beyond the limits
+    /// of this version.
+    pub fn read(input: &mut impl Read) -> Result<Option<Self>> {
+        let mut first = [0];
+        if !read_byte(input, &mut first)? {
+            return Ok(None);
+        }
+        let mut rest = (&first[..]).chain(input);
+        let mut r = Recorder::new(&mut rest);
+        let magic = r.array::<8>().map_err(|_| not_ours())?;
+        if magic != MAGIC {
+            return Err(not_ours());
+        }
+        let version = r.byte()?;
+        if version != VERSION {
+            return Err(Error::compatibility(format!(
+                "the file has format version {version}, this program reads version {VERSION}; \
+                 use a newer bbans"
+            )));
+        }
+        let len = u64::from(r.u32()?);
+        if len > MAX_HEADER_BYTES {
+            return Err(Error::corruption(format!(
+                "a header of {len} bytes; the limit is {MAX_HEADER_BYTES}"
+            )));
+        }
+        let body = r.bytes(len)?;
+        r.check_crc("the header")?;
+        Self::parse(&body).map(Some)
+    }
+
+    fn parse(mut body: &[u8]) -> Result<Self> {
+        let mut r = Recorder::new(&mut body);
+        let fingerprint = r.array()?;
+        let len = r.byte()?;
+        let name = r.bytes(u64::from(len))?;
+        if !name.iter().all(u8::is_ascii_graphic) {
+            return Err(Error::corruption(
+                "the model's name in the header is not printable",
+            ));
+        }
+        let model_name = String::from_utf8_lossy(&name).into_owned();
+        let lanes = r.varint(block::MAX_LANES as u64, "the number of lanes")? as usize;
+        let block_len = r.varint(block::MAX_COUNT as u64, "the length of a block")? as usize;
+        let source = Source::read(&mut r)?;
+        if !body.is_empty() || lanes == 0 || block_len == 0 {
+            return Err(Error::corruption(
+                "the header holds values that no encoder writes",
+            ));
+        }
+        limits::dims(&source.shape)
+            .and_then(|dims| limits::check_block(block_len, dims))
+            .map_err(Error::corruption)?;
+        Ok(Self {
+            fingerprint,
+            model_name,
+            lanes,
+            block_len,
+            source,
+        })
+    }
+}
+
+fn read_byte(input: &mut impl Read, byte: &mut [u8; 1]) -> Result<bool> {
+    loop {
+        match input.read(byte) {
+            Ok(n) => return Ok(n == 1),
+            Err(e) if e.kind() == IoErrorKind::Interrupted => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+fn not_ours() -> Error {
+    Error::corruption(
+        "not a bbans file: it does not start with the magic bytes; expected a file that `bbans compress` wrote",
+    )
+}

@@ -1,0 +1,61 @@
+//! What a file of this version may hold, so that no promise of a few bytes takes gigabytes. The
+//! encoder keeps to the same limits.
+
+use bbans_core::block::Plan;
+use bbans_core::{Error, Result};
+
+/// Most dimensions of one datum.
+pub const MAX_DIMS: usize = 1 << 24;
+/// Most symbols in a block that holds more than one datum.
+pub const MAX_BLOCK_SYMBOLS: usize = 1 << 22;
+/// Most words in a block; see [`max_words`] for the limit that depends on what it holds.
+pub const MAX_BLOCK_WORDS: u64 = 1 << 25;
+/// Most bytes in a header.
+pub const MAX_HEADER_BYTES: u64 = 1 << 27;
+/// Most names of PNG files.
+pub const MAX_NAMES: usize = 1 << 21;
+/// Most bytes of all names together, each with its line's end.
+pub const MAX_NAME_BYTES: u64 = 1 << 26;
+
+/// Data in a block, at most, for an encoder's choice.
+const BLOCK_DATA: usize = 5000;
+
+/// Data in a block for data of `dims` dimensions: 5,000, fewer for large data.
+pub fn block_len(dims: usize) -> usize {
+    (MAX_BLOCK_SYMBOLS / dims.max(1)).clamp(1, BLOCK_DATA)
+}
+
+/// Dimensions of data of this shape.
+pub(crate) fn dims(shape: &[usize]) -> Result<usize> {
+    let dims = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    dims.filter(|&n| n <= MAX_DIMS).ok_or_else(|| {
+        Error::invalid_argument(format!(
+            "data of shape {shape:?}; the limit is {MAX_DIMS} values a datum"
+        ))
+    })
+}
+
+/// Checks the number of data in a block against their dimensions.
+pub(super) fn check_block(count: usize, dims: usize) -> Result<()> {
+    if count > 1 && count.saturating_mul(dims) > MAX_BLOCK_SYMBOLS {
+        return Err(Error::invalid_argument(format!(
+            "blocks of {count} data of {dims} values; the limit is {MAX_BLOCK_SYMBOLS} values in a \
+             block of more than one"
+        )));
+    }
+    Ok(())
+}
+
+/// Most words in a block.
+///
+/// They are its initial words, two for each lane's head, and what coding a datum adds: no more than
+/// the initial words for its latents, for which an encoder provides them, and two words a dimension.
+pub(super) fn max_words(plan: &Plan, dims: usize) -> u64 {
+    let [count, initial, lanes, dims] =
+        [plan.count, plan.initial_words, plan.lanes, dims].map(|n| n as u64);
+    let of_datum = initial.saturating_add(dims.saturating_mul(2));
+    let words = count
+        .saturating_mul(of_datum)
+        .saturating_add(initial + 2 * lanes);
+    words.min(MAX_BLOCK_WORDS)
+}
