@@ -3,11 +3,14 @@
 mod commands;
 mod support;
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use crate::commands::Command;
+use crate::support::{files, terminal};
 
 /// Lossless compression with latent-variable models: bits-back coding of a VAE, as real files.
 #[derive(Debug, Parser)]
@@ -17,7 +20,7 @@ use crate::commands::Command;
     max_term_width = 100,
     disable_help_subcommand = true
 )]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -25,17 +28,20 @@ struct Cli {
 
 /// Runs the program on the arguments of the process.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    support::output::clean_up_on_signals();
-    match cli.command.run() {
+    files::clean_up_on_signals();
+    let done = cli.command.run().and_then(|()| {
+        let flushed = std::io::stdout().flush();
+        flushed.context("cannot write to standard output")
+    });
+    // If a signal came first, its exit code counts.
+    files::wait_for_clean_up();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Whoever reads the output has gone away: nobody wants to be told.
-            if !support::output::is_broken_pipe(&error) {
-                eprintln!("bbans: {error:#}");
-            }
+            terminal::complain(&error);
             ExitCode::FAILURE
         }
     }

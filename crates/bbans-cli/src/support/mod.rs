@@ -2,16 +2,17 @@
 
 pub(crate) mod chain;
 pub(crate) mod data;
-pub(crate) mod input;
+pub(crate) mod files;
 pub(crate) mod machine;
+pub(crate) mod members;
 pub(crate) mod memory;
 pub(crate) mod models;
 pub(crate) mod notebook;
-pub(crate) mod output;
 pub(crate) mod picture;
 pub(crate) mod plot;
 pub(crate) mod progress;
 pub(crate) mod rows;
+pub(crate) mod terminal;
 pub(crate) mod threads;
 
 /// Bytes in hexadecimal digits.

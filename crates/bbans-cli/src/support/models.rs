@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bbans::{FileModel, VaeModel, container::Header};
+use bbans::{VaeModel, container::Header};
 use bbans_models::{EmbeddedModel, MODELS};
 
 /// The largest model file that is read.
@@ -54,27 +55,49 @@ pub(crate) fn default_name() -> &'static str {
     MODELS.first().map_or("", |m: &EmbeddedModel| m.name)
 }
 
-/// The model that a file was written with: `given`, or the built-in one of the file's fingerprint.
-///
-/// # Errors
-/// If the model is not built in and none is given.
-pub(crate) fn of_file(header: &Header, given: Option<&str>) -> Result<VaeModel> {
-    if let Some(name) = given {
-        return load(name);
-    }
-    // The one of that name first: it nearly always is the one.
-    let (same_name, others): (Vec<&EmbeddedModel>, Vec<&EmbeddedModel>) =
-        MODELS.iter().partition(|m| m.name == header.model_name);
-    for model in same_name.into_iter().chain(others) {
-        let model = VaeModel::from_bytes(model.bytes)?;
-        if model.fingerprint() == header.fingerprint {
-            return Ok(model);
+/// The models that files were written with, each of which is loaded once.
+pub(crate) struct Models {
+    /// What --model names.
+    given: Option<String>,
+    loaded: Vec<(Option<[u8; 32]>, Rc<VaeModel>)>,
+}
+
+impl Models {
+    /// Models for files whose model is `given`, or built in.
+    pub(crate) fn new(given: Option<&str>) -> Self {
+        Self {
+            given: given.map(str::to_owned),
+            loaded: Vec::new(),
         }
     }
-    bail!(
-        "the file was written with the model {}, which is not built in; give its file with --model \
-         (built in: {})",
-        header.model_name,
-        names()
-    )
+
+    /// The model of a file: the given one, or the built-in one of the file's fingerprint.
+    ///
+    /// # Errors
+    /// If the model is not built in and none is given.
+    pub(crate) fn of_file(&mut self, header: &Header) -> Result<Rc<VaeModel>> {
+        // One that is given is for every file; whether it is theirs is told when they are decoded.
+        let key = self.given.is_none().then_some(header.fingerprint);
+        if let Some((_, model)) = self.loaded.iter().find(|(k, _)| *k == key) {
+            return Ok(model.clone());
+        }
+        let model = match (&self.given, built_in(&header.fingerprint)) {
+            (Some(name), _) => load(name)?,
+            (None, Some(model)) => load(model.name)?,
+            (None, None) => bail!(
+                "the file was written with the model {}, which is not built in; give its file with \
+                 --model (built in: {})",
+                header.model_name,
+                names()
+            ),
+        };
+        let model = Rc::new(model);
+        self.loaded.push((key, model.clone()));
+        Ok(model)
+    }
+}
+
+/// The built-in model of a fingerprint.
+pub(crate) fn built_in(fingerprint: &[u8; 32]) -> Option<&'static EmbeddedModel> {
+    MODELS.iter().find(|m| m.fingerprint == *fingerprint)
 }

@@ -20,12 +20,17 @@ pub(crate) fn on_threads<T: Send>(
     let parts: Vec<_> = data.axis_chunks_iter(Axis(0), part).collect();
     let results: Vec<_> = thread::scope(|scope| {
         let work = &work;
-        let start = |(i, rows)| scope.spawn(move || work(i * part, rows));
-        let handles: Vec<_> = parts.into_iter().enumerate().map(start).collect();
-        handles
-            .into_iter()
-            .map(thread::ScopedJoinHandle::join)
-            .collect()
+        let start = |(i, rows)| {
+            let run = move || work(i * part, rows);
+            // Where the system gives no more threads, this one does the work.
+            (thread::Builder::new().spawn_scoped(scope, run)).map_err(|_| run())
+        };
+        let started: Vec<_> = parts.into_iter().enumerate().map(start).collect();
+        let ended = started.into_iter().map(|thread| match thread {
+            Ok(thread) => thread.join(),
+            Err(result) => Ok(result),
+        });
+        ended.collect()
     });
     let mut all = Vec::with_capacity(data.nrows());
     for result in results {

@@ -12,7 +12,7 @@ use super::measure::{bound, code, per_datum};
 use super::report::{Bench, ModelFigures, csv, figures, folder, table};
 use super::subject::Subject;
 use super::{Args, rivals, truth};
-use crate::support::output::{Output, OutputFolder};
+use crate::support::files::{Output, OutputFolder, Protected};
 use crate::support::{machine, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -29,12 +29,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .map(|(_, model, _)| subject.symbols(model))
         .collect::<Result<_>>()?;
     subject.shape_as(&models[0].1);
+    let protected = Protected::inputs(args.data.as_deref());
     let csv_file = args
         .csv
         .as_deref()
-        .map(|path| Output::create(path, args.force));
+        .map(|path| Output::create(path, args.force, &protected, None));
     let csv_file = csv_file.transpose()?;
-    let report = args.report.as_deref().map(OutputFolder::create);
+    let report = (args.report.as_deref()).map(|path| OutputFolder::create(path, None, false));
     let report = report.transpose()?;
     if let Some(expectations) = &expectations {
         let names: Vec<&str> = models.iter().map(|(_, model, _)| model.name()).collect();

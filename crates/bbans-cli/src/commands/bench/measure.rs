@@ -11,8 +11,8 @@ use bbans::{DataReader, Elbo, Options, Report, VaeModel};
 use ndarray::ArrayView2;
 
 use crate::support::chain::chain;
+use crate::support::files::Scratch;
 use crate::support::memory;
-use crate::support::output::Scratch;
 use crate::support::rows::DataSet;
 use crate::support::threads::on_threads;
 

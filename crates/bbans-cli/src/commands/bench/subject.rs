@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::Args;
 use crate::support::rows::DataSet;
-use crate::support::{data, input, memory, models};
+use crate::support::{data, files, memory, models};
 
 /// A data set to measure on.
 pub(super) struct Subject {
@@ -33,11 +33,11 @@ impl Subject {
         let (name, mut content) = match path {
             Some(path) if path.is_dir() => (
                 path.display().to_string(),
-                DataSet::read(input::open_data(&path)?)?.to_idx()?,
+                DataSet::read(files::open_data(&path)?.0)?.to_idx()?,
             ),
             Some(path) => {
                 let mut content = Vec::new();
-                input::open(&path)?.read_to_end(&mut content)?;
+                files::open(&path)?.0.read_to_end(&mut content)?;
                 (path.display().to_string(), content)
             }
             None => (

@@ -5,15 +5,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::Args;
-use crate::support::input;
-use crate::support::output::{Output, check_free};
+use crate::support::files::{self, Output, Protected, check_free};
 use crate::support::rows::DataSet;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if !input::is_dash(&args.output) {
+    let protected = Protected::inputs([args.input.as_path()]);
+    if !files::is_dash(&args.output) {
+        protected.check(&args.output)?;
         check_free(&args.output, args.force)?;
     }
-    let mut data = DataSet::read(input::open_data(&args.input)?)?;
+    let (reader, origin) = files::open_data(&args.input)?;
+    let mut data = DataSet::read(reader)?;
     if args.stochastic {
         let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
         // Uniform over 0..255: 1 with probability v / 255, to within 2^-32.
@@ -26,7 +28,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .iter_mut()
             .for_each(|v| *v = u8::from(*v >= args.threshold));
     }
-    let mut out = Output::create(&args.output, args.force)?;
+    let mut out = Output::create(&args.output, args.force, &protected, origin.as_ref())?;
     data.write(&args.output, &mut out)?;
-    out.commit()
+    out.commit()?;
+    Ok(())
 }

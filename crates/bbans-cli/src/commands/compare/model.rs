@@ -16,10 +16,10 @@ use super::ModelArgs;
 use super::codes::{Codes, Group, pairs};
 use super::plots;
 use crate::support::chain::chain;
-use crate::support::output::Output;
+use crate::support::files::{Output, Protected};
 use crate::support::rows::DataSet;
 use crate::support::threads::on_threads;
-use crate::support::{data, input, memory, models};
+use crate::support::{data, files, memory, models};
 
 /// Samples of z for each image in the estimators of KL.
 const KL_SAMPLES: usize = 16;
@@ -79,10 +79,11 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         );
     }
     // Before the work: a file that is in the way is said at once.
+    let protected = Protected::inputs(args.data.as_deref());
     let csv = args
         .csv
         .as_deref()
-        .map(|path| Output::create(path, args.force));
+        .map(|path| Output::create(path, args.force, &protected, None));
     let csv = csv.transpose()?;
     let codes = Codes::new(&model, args.budget)?;
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
@@ -120,7 +121,7 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
 /// The data, 0 and 1, and their name.
 fn read(args: &ModelArgs, model: &VaeModel) -> Result<(String, DataSet)> {
     let (name, reader) = match args.data.clone().or_else(data::real_test_set) {
-        Some(path) => (path.display().to_string(), input::open_data(&path)?),
+        Some(path) => (path.display().to_string(), files::open_data(&path)?.0),
         None => {
             let demo = models::load(data::DEMO_MODEL)?;
             let bytes = memory::restore(&demo, data::DEMO, args.threads.get())?;

@@ -1,100 +1,122 @@
 //! The work of `bbans compress`.
 
-use std::fs::{self, File};
+use std::cell::Cell;
+use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bbans::data::{Layout, Target};
-use bbans::{DataWriter, FileModel, Options, Report, container::Header};
+use bbans::{DataWriter, LatentModel, Options, Report, VaeModel};
 
 use super::Args;
-use crate::support::output::{Output, check_free};
-use crate::support::{input, models, progress};
+use crate::commands::decompress::handler::decode;
+use crate::support::files::{self, Output, Protected};
+use crate::support::rows::is_png_folder;
+use crate::support::terminal::note;
+use crate::support::{members, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let output = output_path(args)?;
-    if args.rm && (input::is_dash(&args.input) || args.input.is_dir() || input::is_dash(&output)) {
-        bail!(
-            "--rm removes a file that can be restored from a file: not standard input, not a folder \
-             of PNG files, whose own compression is not kept, and not with standard output"
-        );
+    if args.output.is_some() && args.inputs.len() > 1 {
+        bail!("-o names the output of one input; leave it out, or use -c for one output of all");
     }
-    if !input::is_dash(&output) {
-        check_free(&output, args.force)?;
-    }
+    let protected = Protected::inputs(args.inputs.iter().map(PathBuf::as_path));
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
-    let reader = input::open_data(&args.input)?;
+    files::each(&args.inputs, |input, torn| {
+        one(args, input, &model, &protected, torn)
+    })
+}
+
+/// Compresses one input.
+fn one(
+    args: &Args,
+    input: &Path,
+    model: &VaeModel,
+    protected: &Protected,
+    torn: &Cell<bool>,
+) -> Result<()> {
+    let output = output_path(args, input)?;
+    if args.rm {
+        files::check_removable(input, &output)?;
+    }
+    if !files::is_dash(&output) {
+        protected.check(&output)?;
+        files::check_free(&output, args.force)?;
+    }
+    let (reader, origin) = files::open_data(input)?;
     let png = matches!(reader.source().layout, Layout::Png { .. });
     if args.rm && png {
-        bail!("--rm would lose the compression of the PNG file, which is not kept");
+        bail!(
+            "{}: --rm would lose the PNG file's own compression, which is not kept; leave out --rm",
+            input.display()
+        );
     }
-    let mut out = Output::create(&output, args.force)?;
+    if args.inputs.len() > 1 && args.stdout && is_png_folder(reader.source()) {
+        bail!(
+            "{}: a set of PNG files shares its file with nothing else; compress it alone",
+            input.display()
+        );
+    }
+    let mut out = Output::create(&output, args.force, protected, origin.as_ref())?;
+    torn.set(args.stdout);
     let bar = progress::counter(reader.count_hint().map(|n| n as u64), "compressing");
     let options = Options {
         lanes: args.lanes.into(),
         threads: args.threads.get(),
     };
-    let report = bbans::compress(&model, reader, &mut out, options, &mut |n| {
+    let report = bbans::compress(model, reader, &mut out, options, &mut |n| {
         bar.set_position(n)
     });
     bar.finish_and_clear();
-    let report = report.with_context(|| args.input.display().to_string())?;
+    let report = report.with_context(|| input.display().to_string())?;
     if args.rm {
-        compare(&model, &out.written()?, args)?;
+        compare(model, &out.written()?, args)?;
     }
-    out.commit()?;
-    if args.rm {
-        fs::remove_file(&args.input)
-            .with_context(|| format!("cannot remove {}", args.input.display()))?;
+    let committed = out.commit()?;
+    torn.set(false);
+    if let Some(origin) = origin.filter(|_| args.rm) {
+        files::remove(&origin, committed.durable()?)?;
     }
-    if !args.quiet && !input::is_dash(&output) {
-        tell(&report, args, &output, png);
+    if !args.quiet && !files::is_dash(&output) {
+        tell(&report, input, &output, png);
     }
     Ok(())
 }
 
-fn output_path(args: &Args) -> Result<PathBuf> {
+fn output_path(args: &Args, input: &Path) -> Result<PathBuf> {
     if args.stdout {
         return Ok("-".into());
     }
     Ok(match &args.output {
         Some(path) => path.clone(),
-        None if input::is_dash(&args.input) => "-".into(),
+        None if files::is_dash(input) => "-".into(),
         None => {
             // The file beside the folder, not in it, and also for "." and "folder/..".
-            let path = if args.input.is_dir() {
-                args.input.canonicalize()?
+            let path = if input.is_dir() {
+                input.canonicalize()?
             } else {
-                args.input.clone()
+                input.to_owned()
             };
-            input::with_suffix(&path, ".bbans")
+            files::with_suffix(&path, ".bbans")
         }
     })
 }
 
 /// Decodes what was written. The trailer's digest is that of the input as it was read, and the
 /// decoder compares with it.
-fn compare(model: &impl FileModel, written: &Path, args: &Args) -> Result<()> {
+fn compare(model: &VaeModel, written: &Path, args: &Args) -> Result<()> {
     let restore = || -> Result<()> {
         let mut file = BufReader::new(File::open(written)?);
-        let header = Header::read(&mut file)?.context("the file is empty")?;
-        let sink = Target::Stream(Box::new(std::io::sink()));
-        let writer = DataWriter::new(header.source.clone(), model.dims(), sink)?;
-        bbans::decompress(
-            model,
-            &header,
-            &mut file,
-            writer,
-            args.threads.get(),
-            &mut |_| {},
-        )?;
+        members::each(&mut file, |header, file| {
+            let writer = DataWriter::new(header.source.clone(), model.dims(), Target::Nowhere)?;
+            decode(model, &header, file, writer, args.threads.get()).map(drop)
+        })?;
         Ok(())
     };
     restore().context("the output does not decode to the input; nothing was removed")
 }
 
-fn tell(report: &Report, args: &Args, output: &Path, png: bool) {
+fn tell(report: &Report, input: &Path, output: &Path, png: bool) {
     let Report {
         count,
         input_bytes,
@@ -105,12 +127,18 @@ fn tell(report: &Report, args: &Args, output: &Path, png: bool) {
         0 => String::new(),
         _ => format!(", {:.4} bits/dim", report.gross_bits_per_dim()),
     };
-    eprintln!(
+    note!(
         "{}: {count} data, {input_bytes} bytes to {file_bytes}{rate}: {}",
-        args.input.display(),
+        input.display(),
         output.display()
     );
+    if file_bytes > input_bytes {
+        note!(
+            "warning: the file is larger than its input; the model does not suit the data, or they \
+             are few"
+        );
+    }
     if png {
-        eprintln!("names and pixels are kept, not the PNG files' own compression");
+        note!("names and pixels are kept, not the PNG files' own compression");
     }
 }

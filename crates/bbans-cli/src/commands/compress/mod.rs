@@ -12,13 +12,14 @@ use super::Threads;
 /// are restored, not the files' own compression.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Data file or folder of PNG files; - is standard input
-    #[arg(default_value = "-")]
-    pub(crate) input: PathBuf,
-    /// Output file; - is standard output [default: INPUT.bbans; standard output for standard input]
+    /// Data files or folders of PNG files, each to a file of its own; - is standard input
+    #[arg(default_value = "-", value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Output file of one input; - is standard output
+    /// [default: INPUT.bbans; standard output for standard input]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write to standard output
+    /// Write to standard output, one file after another
     #[arg(short = 'c', long, conflicts_with = "output")]
     pub(crate) stdout: bool,
     /// Model: a built-in name (see `bbans models`) or a file
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     /// Remove the input after the output was decoded and compared
     #[arg(long, conflicts_with = "stdout")]
     pub(crate) rm: bool,
-    /// Overwrite the output
+    /// Overwrite the output, though never an input
     #[arg(short, long)]
     pub(crate) force: bool,
     /// Data that a step codes side by side, 1 to 4096

@@ -27,11 +27,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for file in MNIST_FILES {
         let path = folder.join(file.name);
         if digest(&path).is_ok_and(|d| d == file.sha256) {
-            println!("{}: there already", path.display());
+            writeln!(io::stdout(), "{}: there already", path.display())?;
             continue;
         }
         fetch(args, file, &path)?;
-        println!("{}: downloaded, contents as published", path.display());
+        writeln!(
+            io::stdout(),
+            "{}: downloaded, contents as published",
+            path.display()
+        )?;
     }
     Ok(())
 }

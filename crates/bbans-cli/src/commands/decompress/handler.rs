@@ -1,82 +1,125 @@
 //! The work of `bbans decompress`.
 
-use std::fs;
+use std::cell::Cell;
 use std::io::{BufReader, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use bbans::data::Target;
 use bbans::{DataWriter, LatentModel, VaeModel, container::Header};
-use std::num::NonZeroUsize;
 
 use super::Args;
-use crate::support::output::{Output, OutputFolder, check_free};
+use crate::support::files::{self, Committed, Origin, Output, OutputFolder, Protected};
+use crate::support::models::Models;
 use crate::support::rows::is_png_folder;
-use crate::support::{input, models, progress};
+use crate::support::{members, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let output = output_path(args)?;
-    if args.rm && (input::is_dash(&args.input) || input::is_dash(&output)) {
-        bail!(
-            "--rm removes a file once its contents are in another: not with standard input or output"
-        );
+    if args.output.is_some() && args.inputs.len() > 1 {
+        bail!("-o names the output of one input; leave it out, or use -c for one output of all");
     }
-    let mut file = BufReader::with_capacity(1 << 16, input::open(&args.input)?);
-    restore(args, &output, &mut file).with_context(|| args.input.display().to_string())?;
-    if args.rm {
-        fs::remove_file(&args.input)
-            .with_context(|| format!("cannot remove {}", args.input.display()))?;
-    }
-    Ok(())
+    let protected = Protected::inputs(args.inputs.iter().map(PathBuf::as_path));
+    let mut models = Models::new(args.model.as_deref());
+    files::each(&args.inputs, |input, torn| {
+        one(args, input, &mut models, &protected, torn).with_context(|| input.display().to_string())
+    })
 }
 
-fn output_path(args: &Args) -> Result<PathBuf> {
+/// Restores one input.
+fn one(
+    args: &Args,
+    input: &Path,
+    models: &mut Models,
+    protected: &Protected,
+    torn: &Cell<bool>,
+) -> Result<()> {
+    let output = output_path(args, input)?;
+    if args.rm {
+        files::check_removable(input, &output)?;
+    }
+    let (file, origin) = files::open(input)?;
+    let mut restored = Restored {
+        args,
+        output: &output,
+        origin: origin.as_ref(),
+        protected,
+        made: None,
+    };
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    members::each(&mut file, |header, file| {
+        let model = models.of_file(&header)?;
+        let target = restored.target(&header)?;
+        torn.set(args.stdout);
+        let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
+        decode(&model, &header, file, writer, args.threads.get()).map(drop)
+    })?;
+    let committed = restored.commit()?;
+    torn.set(false);
+    match origin {
+        Some(origin) if args.rm => files::remove(&origin, committed.durable()?),
+        _ => Ok(()),
+    }
+}
+
+fn output_path(args: &Args, input: &Path) -> Result<PathBuf> {
     match &args.output {
         _ if args.stdout => Ok("-".into()),
         Some(path) => Ok(path.clone()),
-        None if input::is_dash(&args.input) => Ok("-".into()),
-        None if args.input.extension().is_some_and(|e| e == "bbans") => {
-            Ok(args.input.with_extension(""))
-        }
-        None => bail!(
-            "{}: the name does not end in .bbans; name the output with -o",
-            args.input.display()
-        ),
+        None if files::is_dash(input) => Ok("-".into()),
+        None if input.extension().is_some_and(|e| e == "bbans") => Ok(input.with_extension("")),
+        None => bail!("the name does not end in .bbans; name the output with -o"),
     }
 }
 
-fn restore(args: &Args, output: &Path, file: &mut impl Read) -> Result<()> {
-    let first = Header::read(file)?
-        .context("the file is empty; expected one that `bbans compress` wrote")?;
-    if is_png_folder(&first.source) && !input::is_dash(output) {
-        let folder = OutputFolder::create(output)?;
-        member(args, first, file, Target::Folder(folder.path().to_owned()))?;
-        if Header::read(file)?.is_some() {
-            bail!("several files in one, of which one is a set of PNG files; expected it alone");
-        }
-        return folder.commit();
-    }
-    if !input::is_dash(output) {
-        check_free(output, args.force)?;
-    }
-    let out = Shared(Arc::new(Mutex::new(Output::create(output, args.force)?)));
-    let mut next = Some(first);
-    while let Some(header) = next {
-        member(args, header, file, Target::Stream(Box::new(out.clone())))?;
-        next = Header::read(file).context("after the end of a complete file")?;
-    }
-    let out = Arc::into_inner(out.0).context("the output is still in use")?;
-    out.into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .commit()
+/// What an input is restored to: made when its first member is known.
+struct Restored<'a> {
+    args: &'a Args,
+    output: &'a Path,
+    origin: Option<&'a Origin>,
+    protected: &'a Protected,
+    made: Option<Made>,
 }
 
-/// Restores one of the files that `file` holds one after another.
-fn member(args: &Args, header: Header, file: &mut impl Read, target: Target) -> Result<()> {
-    let model = models::of_file(&header, args.model.as_deref())?;
-    let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
-    decode(&model, &header, file, writer, args.threads.get()).map(drop)
+enum Made {
+    File(Shared),
+    Folder(OutputFolder),
+}
+
+impl Restored<'_> {
+    /// Where a member goes.
+    fn target(&mut self, header: &Header) -> Result<Target> {
+        let (args, output) = (self.args, self.output);
+        let made = match self.made.take() {
+            Some(made) => made,
+            None if is_png_folder(&header.source) && !files::is_dash(output) => {
+                Made::Folder(OutputFolder::create(output, self.origin, args.rm)?)
+            }
+            None => {
+                let out = Output::create(output, args.force, self.protected, self.origin)?;
+                Made::File(Shared(Arc::new(Mutex::new(out))))
+            }
+        };
+        let target = match &made {
+            Made::File(out) => Target::Stream(Box::new(out.clone())),
+            Made::Folder(folder) => Target::Folder(folder.path().to_owned()),
+        };
+        self.made = Some(made);
+        Ok(target)
+    }
+
+    /// Completes it.
+    fn commit(self) -> Result<Committed> {
+        match self.made.context("nothing was restored")? {
+            Made::Folder(folder) => folder.commit(),
+            Made::File(out) => {
+                let out = Arc::into_inner(out.0).context("the output is still in use")?;
+                let out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
+                out.commit()
+            }
+        }
+    }
 }
 
 /// Decodes a member, with progress; gives the number of data.

@@ -9,14 +9,14 @@ use super::Threads;
 /// Restore what a .bbans file holds
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Compressed file; - is standard input
-    #[arg(default_value = "-")]
-    pub(crate) input: PathBuf,
-    /// Output file, or folder for a set of PNG files; - is standard output
+    /// Compressed files; - is standard input
+    #[arg(default_value = "-", value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Output file of one input, or folder for a set of PNG files; - is standard output
     /// [default: INPUT without .bbans; standard output for standard input]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write to standard output
+    /// Write to standard output, one file after another
     #[arg(short = 'c', long, conflicts_with = "output")]
     pub(crate) stdout: bool,
     /// Model file, where the model is not built in
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     /// Keep the input (the default)
     #[arg(short, long, conflicts_with = "rm")]
     pub(crate) keep: bool,
-    /// Remove the input after the output is complete
+    /// Remove the input after the output is complete and on the disk
     #[arg(long, conflicts_with = "stdout")]
     pub(crate) rm: bool,
-    /// Overwrite the output
+    /// Overwrite the output, though never an input
     #[arg(short, long)]
     pub(crate) force: bool,
     #[command(flatten)]

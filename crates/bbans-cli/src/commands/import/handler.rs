@@ -9,7 +9,8 @@ use bbans::nn::import::{Arch, import};
 use bbans::{FileModel, VaeModel};
 
 use super::Args;
-use crate::support::output::Output;
+use crate::support::files::{Output, Protected};
+use crate::support::terminal::note;
 
 /// The largest weights that are read.
 const MAX_BYTES: u64 = 1 << 32;
@@ -25,10 +26,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let imported = import(&weights, &arch).with_context(|| args.weights.display().to_string())?;
     let bytes = imported.file.to_bytes()?;
     let model = VaeModel::from_bytes(&bytes)?;
-    let mut out = Output::create(&args.output, args.force)?;
+    let protected = Protected::inputs([args.arch.as_path(), args.weights.as_path()]);
+    let mut out = Output::create(&args.output, args.force, &protected, None)?;
     out.write_all(&bytes)?;
     out.commit()?;
-    eprintln!(
+    note!(
         "{}: {} latents, data of shape {:?}, {} levels, {} bytes -> {}",
         model.name(),
         model.vae().latents(),
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args.output.display()
     );
     if !imported.unused.is_empty() {
-        eprintln!("unused tensors: {}", imported.unused.join(", "));
+        note!("unused tensors: {}", imported.unused.join(", "));
     }
     Ok(())
 }

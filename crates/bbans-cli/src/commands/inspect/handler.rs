@@ -2,62 +2,75 @@
 
 use std::io::{self, BufReader, Read, Write};
 
-use anyhow::{Context, Result, bail};
-use bbans::container::{Header, Part, StoredBlock, Trailer, read_part};
+use anyhow::{Context, Result};
+use bbans::block::Plan;
+use bbans::container::{Header, Part, Parts, StoredBlock, Trailer};
 use bbans::data::Layout;
-use bbans::{FileModel, VaeModel};
-use bbans_models::MODELS;
 use serde_json::{Value, json};
 
 use super::Args;
-use crate::support::{hex, input};
+use crate::support::{files, hex, members, models};
 
 /// Blocks that the table shows; all are in the JSON.
 const SHOWN: usize = 20;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut file = BufReader::with_capacity(1 << 16, input::open(&args.input)?);
+    let mut file = BufReader::with_capacity(1 << 16, files::open(&args.input)?.0);
     show(args, &mut file).with_context(|| args.input.display().to_string())
 }
 
 fn show(args: &Args, file: &mut impl Read) -> Result<()> {
     let mut out = io::stdout().lock();
-    let mut members = 0;
-    while let Some(header) = Header::read(file)? {
+    members::each(file, |header, file| {
+        let mut parts = Parts::new(file, &header)?;
         let mut blocks = Vec::new();
         let trailer = loop {
-            match read_part(file, &header)? {
-                Part::Block(block) => blocks.push(block),
+            match parts.read()? {
+                Part::Block(block) => blocks.push(Shown::new(&block)),
                 Part::Trailer(trailer) => break trailer,
             }
         };
-        members += 1;
         if args.json {
             writeln!(out, "{:#}", to_json(&header, &blocks, &trailer)?)?;
         } else {
             print(&mut out, &header, &blocks, &trailer)?;
         }
-    }
-    match members {
-        0 => bail!("the file is empty; expected one that `bbans compress` wrote"),
-        _ => Ok(()),
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// What is shown of a block: all but its words.
+struct Shown {
+    plan: Plan,
+    scale: u8,
+    words: usize,
+    stored_bytes: u64,
+}
+
+impl Shown {
+    fn new(block: &StoredBlock) -> Self {
+        Self {
+            plan: block.plan,
+            scale: block.scale,
+            words: block.words.len(),
+            stored_bytes: block.stored_bytes,
+        }
     }
 }
 
-/// Name of the built-in model of that fingerprint.
+/// Name of the built-in model of a file.
 fn built_in(header: &Header) -> Option<&'static str> {
-    let same =
-        |bytes| VaeModel::from_bytes(bytes).is_ok_and(|m| m.fingerprint() == header.fingerprint);
-    MODELS.iter().find(|m| same(m.bytes)).map(|m| m.name)
+    models::built_in(&header.fingerprint).map(|m| m.name)
 }
 
-fn sizes(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result<(u64, u64, u64)> {
+fn sizes(header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<(u64, u64, u64)> {
     let header = header.to_bytes()?.len() as u64;
     let blocks = blocks.iter().map(|b| b.stored_bytes).sum();
     Ok((header, blocks, trailer.to_bytes()?.len() as u64))
 }
 
-fn to_json(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result<Value> {
+fn to_json(header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<Value> {
     let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
     let blocks = blocks.iter().map(|b| {
         json!({
@@ -65,7 +78,7 @@ fn to_json(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result
             "initial_words": b.plan.initial_words,
             "growth": b.plan.growth,
             "scale": b.scale,
-            "words": b.words.len(),
+            "words": b.words,
             "stored_bytes": b.stored_bytes,
             "bits_per_datum": 8.0 * b.stored_bytes as f64 / b.plan.count as f64,
         })
@@ -89,12 +102,7 @@ fn to_json(header: &Header, blocks: &[StoredBlock], trailer: &Trailer) -> Result
     }))
 }
 
-fn print(
-    out: &mut impl Write,
-    header: &Header,
-    blocks: &[StoredBlock],
-    trailer: &Trailer,
-) -> Result<()> {
+fn print(out: &mut impl Write, header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<()> {
     let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
     let file_bytes = header_bytes + block_bytes + trailer_bytes;
     let where_from = if built_in(header).is_some() {

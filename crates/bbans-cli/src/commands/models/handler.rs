@@ -1,21 +1,24 @@
 //! The work of `bbans models`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use bbans::{FileModel, LatentModel, VaeModel};
 use bbans_models::MODELS;
 
 use super::Args;
-use crate::support::output::Output;
+use crate::support::files::{Output, Protected};
 use crate::support::{hex, models};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     match (&args.name, &args.output) {
         (Some(name), Some(path)) => {
-            let mut out = Output::create(path, args.force)?;
+            let protected = Protected::inputs([Path::new(name)]);
+            let mut out = Output::create(path, args.force, &protected, None)?;
             out.write_all(&models::bytes(name)?)?;
-            out.commit()
+            out.commit()?;
+            Ok(())
         }
         (Some(name), None) => show(name),
         (None, _) => list(),

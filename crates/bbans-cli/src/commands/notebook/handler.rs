@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Action, Args, Filter};
 use crate::support::notebook::read;
 use crate::support::plot::{Plot, Points};
+use crate::support::terminal::note;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let records = read(&args.file)?;
@@ -208,6 +209,6 @@ fn plot(records: &[(usize, Value)], figure: &str, folder: &Path, filter: &Filter
         legend: SeriesLabelPosition::UpperRight,
     }
     .write(folder)?;
-    eprintln!("{}", folder.join(format!("{name}.svg")).display());
+    note!("{}", folder.join(format!("{name}.svg")).display());
     Ok(())
 }

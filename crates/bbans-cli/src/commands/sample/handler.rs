@@ -6,16 +6,16 @@ use anyhow::{Result, bail};
 use bbans::FileModel;
 
 use super::Args;
-use crate::support::output::{Output, check_free};
+use crate::support::files::{self, Output, Protected, check_free};
+use crate::support::models;
 use crate::support::picture::Picture;
 use crate::support::rows::DataSet;
-use crate::support::{input, models};
 
 /// Data drawn at a time.
 const LANES: usize = 100;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if !input::is_dash(&args.output) {
+    if !files::is_dash(&args.output) {
         check_free(&args.output, args.force)?;
     }
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         shape: model.shape().to_vec(),
         bytes,
     };
-    let mut out = Output::create(&args.output, args.force)?;
+    let mut out = Output::create(&args.output, args.force, &Protected::default(), None)?;
     if args.output.extension().is_some_and(|e| e == "png") {
         let white = model.levels().saturating_sub(1).min(255) as u8;
         let picture = Picture::tiled(&data)?.brightened(white);
@@ -47,5 +47,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         data.write(&args.output, &mut out)?;
     }
-    out.commit()
+    out.commit()?;
+    Ok(())
 }

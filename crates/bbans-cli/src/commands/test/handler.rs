@@ -1,51 +1,38 @@
 //! The work of `bbans test`.
 
-use std::io::BufReader;
+use std::cell::RefCell;
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bbans::data::Target;
-use bbans::{DataWriter, LatentModel, container::Header};
+use bbans::{DataWriter, LatentModel};
 
 use super::Args;
 use crate::commands::decompress::handler::decode;
-use crate::support::{input, models};
+use crate::support::models::Models;
+use crate::support::{files, members};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut failed = 0;
-    for path in &args.inputs {
-        match check(args, path) {
-            Ok(count) if !args.quiet => println!("{}: ok, {count} data", path.display()),
-            Ok(_) => {}
-            Err(e) => {
-                eprintln!("bbans: {}: {e:#}", path.display());
-                failed += 1;
-            }
+    let models = RefCell::new(Models::new(args.model.as_deref()));
+    files::each(&args.inputs, |path, _| {
+        let count = check(args, path, &mut models.borrow_mut());
+        let count = count.with_context(|| path.display().to_string())?;
+        if !args.quiet {
+            writeln!(io::stdout(), "{}: ok, {count} data", path.display())?;
         }
-    }
-    match failed {
-        0 => Ok(()),
-        _ => bail!("{failed} of {} files failed the test", args.inputs.len()),
-    }
+        Ok(())
+    })
 }
 
-fn check(args: &Args, path: &Path) -> Result<u64> {
-    let mut file = BufReader::with_capacity(1 << 16, input::open(path)?);
-    let mut next = Header::read(&mut file)?;
-    if next.is_none() {
-        bail!("the file is empty; expected one that `bbans compress` wrote");
-    }
+fn check(args: &Args, path: &Path, models: &mut Models) -> Result<u64> {
+    let mut file = BufReader::with_capacity(1 << 16, files::open(path)?.0);
     let mut count = 0;
-    while let Some(mut header) = next {
-        let model = models::of_file(&header, args.model.as_deref())?;
-        // A set of PNG files is restored to one stream that nobody keeps.
-        if let bbans::data::Layout::Png { single, .. } = &mut header.source.layout {
-            *single = true;
-        }
-        let sink = Target::Stream(Box::new(std::io::sink()));
-        let writer = DataWriter::new(header.source.clone(), model.dims(), sink)?;
-        count += decode(&model, &header, &mut file, writer, args.threads.get())?;
-        next = Header::read(&mut file).context("after the end of a complete file")?;
-    }
+    members::each(&mut file, |header, file| {
+        let model = models.of_file(&header)?;
+        let writer = DataWriter::new(header.source.clone(), model.dims(), Target::Nowhere)?;
+        count += decode(&model, &header, file, writer, args.threads.get())?;
+        Ok(())
+    })?;
     Ok(count)
 }

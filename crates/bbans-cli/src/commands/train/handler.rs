@@ -12,14 +12,17 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Args;
-use crate::support::output::{Output, check_free};
+use crate::support::files::{self, Output, Protected, check_free};
 use crate::support::rows::DataSet;
-use crate::support::{hex, input, progress};
+use crate::support::terminal::note;
+use crate::support::{hex, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if input::is_dash(&args.output) {
+    if files::is_dash(&args.output) {
         bail!("a model is written to a file; name one with -o");
     }
+    let protected = Protected::inputs([args.data.as_path()]);
+    protected.check(&args.output)?;
     check_free(&args.output, args.force)?;
     let notebook = args.notebook.open()?;
     let start = Instant::now();
@@ -35,12 +38,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let checkpoint = std::path::PathBuf::from(checkpoint);
     let mut trainer = Trainer::new(config(args)?, &name(args)?, data, Some(checkpoint.clone()))?;
     // An unwritable folder is found out now, not after hours.
-    let mut out = Output::create(&args.output, args.force)?;
+    let mut out = Output::create(&args.output, args.force, &protected, None)?;
     if trainer.on_gpu() {
-        eprintln!("training on the GPU");
+        note!("training on the GPU");
     }
     if trainer.epochs_done() > 0 {
-        eprintln!(
+        note!(
             "going on after {} epochs from {}",
             trainer.epochs_done(),
             checkpoint.display()
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if outcome.complete {
         fs::remove_file(&checkpoint).ok();
     } else {
-        eprintln!("stopped before the last epoch; the same command with -f goes on");
+        note!("stopped before the last epoch; the same command with -f goes on");
     }
     let of = if outcome.validated {
         "validation"
@@ -90,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }),
         )?;
     }
-    eprintln!(
+    note!(
         "{}: {of} -ELBO {:.3} nats, {:.4} bits/dim",
         args.output.display(),
         outcome.nats,
@@ -127,7 +130,7 @@ fn name(args: &Args) -> Result<String> {
 }
 
 fn training_data(args: &Args) -> Result<Dataset> {
-    let mut data = DataSet::read(input::open_data(&args.data)?)?;
+    let mut data = DataSet::read(files::open_data(&args.data)?.0)?;
     let values = if config(args)?.architecture.levels() > 2 {
         if args.binarize {
             bail!(

@@ -9,7 +9,7 @@ use png::Filter;
 
 use super::layout::pack;
 use super::{Kind, Laid, Rival, as_depth, is_stream, png as png_files};
-use crate::support::output::Scratch;
+use crate::support::files::Scratch;
 
 /// The path of a program, if it is installed.
 fn find(program: &str) -> Option<PathBuf> {

@@ -1,0 +1,24 @@
+//! Files that are read and written: nothing is lost, and nothing is left behind.
+//!
+//! [`Output::commit`] is the one place where an output takes its name, [`remove`] the one where an
+//! input is removed.
+
+mod input;
+mod origin;
+mod output;
+mod protected;
+mod removal;
+mod several;
+mod signals;
+mod stdout;
+mod temporary;
+
+pub(crate) use input::{is_dash, open, open_data, with_suffix};
+pub(crate) use origin::Origin;
+pub(crate) use output::{Committed, Output, OutputFolder, check_free};
+pub(crate) use protected::Protected;
+pub(crate) use removal::{check_removable, remove};
+pub(crate) use several::each;
+pub(crate) use signals::clean_up_on_signals;
+pub(crate) use stdout::is_closed;
+pub(crate) use temporary::{Scratch, wait_for_clean_up};

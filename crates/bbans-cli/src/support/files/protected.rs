@@ -1,0 +1,42 @@
+//! Files that a command may not overwrite, whatever its options.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Result, bail};
+
+use super::origin::FileId;
+
+/// What a command reads, and what it has written so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Protected(Arc<Mutex<HashSet<FileId>>>);
+
+impl Protected {
+    /// The inputs of a command, those that are there.
+    pub(crate) fn inputs<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        let ids = paths.into_iter().filter_map(|path| FileId::of(path).ok());
+        Self(Arc::new(Mutex::new(ids.collect())))
+    }
+
+    /// An error if a path leads to one of them.
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
+        if FileId::of(path).is_ok_and(|id| self.ids().contains(&id)) {
+            bail!(
+                "{} is an input or an output of this same command and would be lost; name another \
+                 output with -o",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds an output.
+    pub(super) fn add(&self, path: &Path) {
+        self.ids().extend(FileId::of(path).ok());
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashSet<FileId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,31 @@
+//! What is said on standard error. A terminal that has gone away stops nothing.
+
+use std::io::{self, Write};
+
+/// Writes a line to standard error.
+macro_rules! note {
+    ($($arg:tt)*) => {
+        $crate::support::terminal::line(format_args!($($arg)*))
+    };
+}
+pub(crate) use note;
+
+/// Writes a line, if it can be written.
+pub(crate) fn line(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Says what went wrong. Whoever reads our output and has gone away need not be told.
+pub(crate) fn complain(error: &anyhow::Error) {
+    if !is_broken_pipe(error) {
+        note!("bbans: {error:#}");
+    }
+}
+
+/// Whether an error comes from writing to a pipe that nobody reads any more.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .any(|e| e.downcast_ref::<io::Error>().is_some_and(broken))
+}
