@@ -103,7 +103,11 @@ fn compressed_files_that_are_damaged_foreign_or_of_the_future() {
     let tested = folder.run("test good.bbans flipped.bbans -m tiny.safetensors");
     assert_eq!(tested.code, Some(1));
     assert_eq!(tested.stdout, b"good.bbans: ok, 40 data\n");
-    assert!(tested.stderr.contains("1 of 2 files"));
+    assert!(
+        tested
+            .stderr
+            .ends_with("1 of 2 inputs failed: flipped.bbans\n")
+    );
 }
 
 #[test]
@@ -180,37 +184,4 @@ fn usage_errors_have_code_2() {
     ] {
         assert_eq!(folder.run(words).code, Some(0), "{words}");
     }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_device_is_an_error() {
-    let folder = Folder::new();
-    folder.write("x", idx(&tiny_data(4, 1), &TINY_SHAPE, 1));
-    folder.fails(
-        "compress x -o /dev/full -m tiny.safetensors",
-        &["No space left"],
-    );
-}
-
-#[cfg(unix)]
-#[test]
-fn an_unwritable_folder_is_an_error() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new();
-    std::fs::create_dir(folder.path("locked")).unwrap();
-    std::fs::set_permissions(
-        folder.path("locked"),
-        std::fs::Permissions::from_mode(0o555),
-    )
-    .unwrap();
-    if std::fs::write(folder.path("locked/probe"), "").is_ok() {
-        crate::support::skipped("this user may write everywhere");
-        return;
-    }
-    folder.write("x", idx(&tiny_data(4, 1), &TINY_SHAPE, 1));
-    folder.fails(
-        "compress x -o locked/x -m tiny.safetensors",
-        &["cannot write locked/x", "denied"],
-    );
 }

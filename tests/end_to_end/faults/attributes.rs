@@ -1,0 +1,75 @@
+//! Outputs have their input's mode and times, and are never open to more people.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::signals::{kill, paused};
+use super::{with_data, with_png_set};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set(path: &Path, mode: u32, time: SystemTime) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let times = fs::FileTimes::new().set_modified(time).set_accessed(time);
+    fs::File::open(path).unwrap().set_times(times).unwrap();
+}
+
+fn long_ago() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
+}
+
+#[test]
+fn mode_and_time_go_with_the_data_both_ways() {
+    for bits in [0o600, 0o640, 0o664, 0o444] {
+        let folder = with_data(40);
+        fs::remove_file(folder.path("x.bbans")).unwrap();
+        set(&folder.path("x"), bits, long_ago());
+        folder.ok("compress --rm x -q -m tiny.safetensors");
+        let check = |name: &str| {
+            assert_eq!(mode(&folder.path(name)), bits, "{name}");
+            let time = fs::metadata(folder.path(name)).unwrap().modified().unwrap();
+            assert_eq!(time, long_ago(), "{name}");
+        };
+        check("x.bbans");
+        folder.ok("decompress --rm x.bbans -m tiny.safetensors");
+        check("x");
+    }
+}
+
+#[test]
+fn a_set_of_png_files_has_them_too() {
+    let folder = with_png_set(12);
+    set(&folder.path("set.bbans"), 0o640, long_ago());
+    folder.ok("decompress --rm set.bbans -m tiny.safetensors");
+    assert_eq!(mode(&folder.path("set")), 0o750);
+    let mut paths = vec![folder.path("set")];
+    paths.extend((0..12).map(|i| folder.path(&format!("set/{i:05}.png"))));
+    for path in &paths {
+        assert_eq!(path.metadata().unwrap().modified().unwrap(), long_ago());
+        assert!(path.is_dir() || mode(path) == 0o640);
+    }
+    fs::set_permissions(folder.path("set"), fs::Permissions::from_mode(0o700)).unwrap();
+    folder.ok("compress set -q -m tiny.safetensors");
+    assert_eq!(mode(&folder.path("set.bbans")), 0o600);
+}
+
+#[test]
+fn what_is_private_is_private_from_the_first_byte() {
+    let folder = with_data(100_000);
+    fs::remove_file(folder.path("x.bbans")).unwrap();
+    set(&folder.path("x"), 0o600, long_ago());
+    let mut child = paused(&folder, "compress x -q -m tiny.safetensors");
+    let names = folder.names();
+    let partial = names.iter().find(|n| n.ends_with(".part")).unwrap();
+    assert_eq!(mode(&folder.path(partial)), 0o600);
+    kill(&child, "-CONT");
+    assert!(child.wait().unwrap().success());
+    // Without an input's mode, as the umask says.
+    let outcome = folder.sh("umask 027; $BBANS compress -o y -m tiny.safetensors < x");
+    assert_eq!(outcome.code, Some(0));
+    assert_eq!(mode(&folder.path("y")), 0o640);
+}

@@ -1,0 +1,56 @@
+//! What would be lost silently is refused or told.
+
+use super::{png, with_data};
+use crate::Folder;
+use crate::support::{TINY_SHAPE, idx, npy_with, tiny_data};
+
+#[test]
+fn transparency_and_further_frames_are_refused() {
+    let folder = Folder::new();
+    folder.write("plain.png", png(5, 6, &[255; 30], |_| {}));
+    folder.ok("compress plain.png -m tiny.safetensors");
+    let clear = png(5, 6, &[255; 30], |e| e.set_trns(vec![0, 255]));
+    folder.write("clear.png", clear);
+    folder.fails(
+        "compress clear.png -m tiny.safetensors",
+        &["clear.png", "transparency"],
+    );
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 5, 6);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_animated(2, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[255; 30]).unwrap();
+    writer.write_image_data(&[0; 30]).unwrap();
+    writer.finish().unwrap();
+    folder.write("moving.png", bytes);
+    folder.fails(
+        "compress moving.png -m tiny.safetensors",
+        &["moving.png", "frames"],
+    );
+}
+
+#[test]
+fn advice_loses_no_values() {
+    let folder = Folder::new();
+    for descr in ["<u2", "<i8", "<f4"] {
+        let dictionary =
+            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1, 30), }}");
+        folder.write("x.npy", npy_with(&dictionary, &[0; 240]));
+        let advice = [descr, "only where np.array_equal"];
+        folder.fails("compress x.npy -m tiny.safetensors", &advice);
+    }
+}
+
+#[test]
+fn a_file_larger_than_its_input_is_told() {
+    let folder = Folder::new();
+    folder.write("x", idx(&tiny_data(1, 1), &TINY_SHAPE, 1));
+    let told = folder.ok("compress x -m tiny.safetensors").stderr;
+    assert!(told.contains("larger than its input"), "{told}");
+    assert_eq!(folder.ok("compress x -f -q -m tiny.safetensors").stderr, "");
+    let told = with_data(5000)
+        .ok("compress x -f -m tiny.safetensors")
+        .stderr;
+    assert!(!told.contains("larger"), "{told}");
+}
