@@ -1,10 +1,48 @@
-//! Any bytes as a data file: refused, or read to the end.
+//! Any bytes as a data file: refused, or read to the end, restored to the same, and coded by a model that
+//! it fits.
 #![no_main]
 
-use bbans::DataReader;
+use bbans::data::Layout;
+use bbans::{DataReader, DataWriter};
+use bbans_fuzz::{MODELS, Memory, decode, encode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(mut reader) = DataReader::open(std::io::Cursor::new(bytes.to_vec()), "x.png") else { return };
-    while reader.read(100).is_ok_and(|rows| rows.count > 0) {}
+    let open = |bytes: &[u8]| DataReader::open(std::io::Cursor::new(bytes.to_vec()), "x.png");
+    let Ok(mut reader) = open(bytes) else { return };
+    let source = reader.source().clone();
+    let dims = source.dims().unwrap();
+    let memory = Memory::default();
+    let mut writer = DataWriter::new(source.clone(), dims, memory.target()).unwrap();
+    let mut read = 0;
+    loop {
+        let Ok(rows) = reader.read(1 + read % 5) else {
+            return;
+        };
+        assert_eq!(rows.bytes.len(), rows.count * dims);
+        if rows.count == 0 {
+            break;
+        }
+        read += rows.count;
+        writer.write(&rows.bytes, 1).unwrap();
+    }
+    let end = reader.finish();
+    writer.finish(end.cut, &end.digest).unwrap();
+    let restored = memory.bytes();
+    if matches!(source.layout, Layout::Png { .. }) {
+        // The pixels are the same; the file is another.
+        let mut again = open(&restored).unwrap();
+        assert_eq!(*again.source(), source);
+        while again.read(1).unwrap().count > 0 {}
+        assert_eq!(again.finish().digest, end.digest);
+    } else if !bytes.starts_with(&[0x1f, 0x8b]) {
+        assert_eq!(restored, bytes);
+    }
+    if dims <= 30 || source.shape.is_empty() {
+        for model in [&MODELS[0], &MODELS[1]] {
+            if let Ok(file) = encode(model, &restored, 3) {
+                assert_eq!(decode(model, &file).unwrap().unwrap(), restored);
+            }
+        }
+    }
 });

@@ -1,0 +1,41 @@
+//! A model of every likelihood, any bytes as a file of it, and any data: what it takes comes back.
+#![no_main]
+
+use bbans::{FileModel, LatentModel, block};
+use bbans_fuzz::{MODELS, decode};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let [kind, lanes, rest @ ..] = bytes else {
+        return;
+    };
+    let model = &MODELS[usize::from(*kind) % MODELS.len()];
+    let lanes = usize::from(*lanes) % 9 + 1;
+    if rest.starts_with(&[0x89]) {
+        let _ = decode(model, rest);
+        return;
+    }
+    // The same bytes as words of a block, which mostly decode to something...
+    let (words, _) = rest.as_chunks();
+    let words: Vec<u32> = words.iter().take(200).map(|&w| u32::from_le_bytes(w)).collect();
+    let plan = block::Plan {
+        count: lanes,
+        lanes,
+        initial_words: 0,
+        growth: 64,
+    };
+    let _ = block::decode(model, plan, words);
+    // ...and as data, which come back: few, so that many are tried.
+    let dims = model.dims();
+    let levels = model.levels();
+    let symbols: Vec<u8> = rest
+        .iter()
+        .map(|&b| (usize::from(b) % levels) as u8)
+        .collect();
+    let count = (symbols.len() / dims).min(3);
+    let data = ndarray::ArrayView2::from_shape((count, dims), &symbols[..count * dims]).unwrap();
+    if count > 0 {
+        let coded = block::encode(model, data, lanes).unwrap();
+        assert_eq!(block::decode(model, coded.plan, coded.words).unwrap(), data);
+    }
+});
