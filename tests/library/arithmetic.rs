@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::support::{
-    TINY_SHAPE, causal_model_file, features_model_files, hierarchy_model_file, idx, tiny_data,
-    tiny_model, tiny_model_file,
+    TINY_SHAPE, causal_model_file, features_model_files, grey_model_files, hierarchy_model_file,
+    idx, tiny_data, tiny_model, tiny_model_file,
 };
 use crate::{compress, decompress};
 
@@ -170,6 +170,27 @@ fn the_elbo_agrees_with_candle() {
     {
         elbo_agrees_with_candle(&file);
     }
+}
+
+/// A wrong number would be taken for right.
+#[test]
+fn likelihoods_that_are_not_known_are_refused() {
+    use bbans::nn::Likelihood;
+    let zeros = |n: usize| Tensor::zeros((1, n), candle_core::DType::F32, &Device::Cpu).unwrap();
+    for file in grey_model_files() {
+        let terms = Network::from_model_file(&file)
+            .unwrap()
+            .terms(&zeros(30), &zeros(3));
+        let likelihood = file.description.likelihood;
+        let causal = likelihood.window().is_some();
+        assert_eq!(terms.is_ok(), causal, "{}", file.description.name);
+        let mut starts = vec![0; likelihood.levels() + 1];
+        let parameters = vec![0.0; likelihood.parameters()];
+        let tables = likelihood.starts(Path::detect(), &parameters, &mut starts);
+        assert_eq!(tables.is_err(), causal, "{}", file.description.name);
+    }
+    let tables = Likelihood::Bernoulli.starts(Path::detect(), &[0.0], &mut [0; 3]);
+    assert!(tables.is_err());
 }
 
 fn elbo_agrees_with_candle(file: &ModelFile) {

@@ -232,3 +232,103 @@ proptest! {
         }
     }
 }
+
+/// What a reader refuses no writer writes; what is just within is taken by both.
+#[test]
+fn the_limits_of_the_container_hold_both_ways() {
+    use bbans::block::{Block, Plan};
+    use bbans::container::{Header, MAX_BLOCK_SYMBOLS, MAX_DIMS, Part, Parts, StoredBlock};
+    use bbans::data::Layout;
+    let header = |block_len: usize, shape: Vec<usize>| Header {
+        fingerprint: [7; 32],
+        model_name: "none".into(),
+        lanes: 2,
+        block_len,
+        source: bbans::Source {
+            shape,
+            layout: Layout::Amat {
+                separator: b' ',
+                trailing: false,
+                crlf: false,
+            },
+        },
+    };
+    for (block_len, shape, fits) in [
+        (MAX_BLOCK_SYMBOLS / 64, vec![8, 8], true),
+        (MAX_BLOCK_SYMBOLS / 64, vec![8, 9], false),
+        (1, vec![MAX_DIMS], true),
+        (2, vec![MAX_DIMS], false),
+        (1, vec![MAX_DIMS, 2], false),
+        (1, vec![usize::MAX, 2], false),
+    ] {
+        let header = header(block_len, shape);
+        let written = header.to_bytes();
+        assert_eq!(written.is_ok(), fits, "{header:?}");
+        if let Ok(bytes) = written {
+            assert_eq!(Header::read(&mut bytes.as_slice()).unwrap(), Some(header));
+        }
+    }
+    // 3 initial words, 2 lanes, 2 data of 5 values: 3 + 4 + 2 * (3 + 10) words.
+    let header = header(2, vec![5]);
+    for (words, fits) in [(33, true), (34, false)] {
+        let plan = Plan {
+            count: 2,
+            lanes: 2,
+            initial_words: 3,
+            growth: 64,
+        };
+        let block = Block {
+            plan,
+            words: vec![9; words],
+            net_bits: 0.0,
+        };
+        assert_eq!(StoredBlock::to_bytes(&block, 1, 5).is_ok(), fits, "{words}");
+        // As a writer would that has more room.
+        let bytes = StoredBlock::to_bytes(&block, 1, 500).unwrap();
+        let mut input = bytes.as_slice();
+        let read = Parts::new(&mut input, &header).unwrap().read();
+        assert_eq!(read.is_ok(), fits, "{words}");
+        if let Ok(part) = read {
+            assert!(matches!(part, Part::Block(b) if b.words == block.words));
+        }
+    }
+}
+
+/// A table of other blocks would lead a program that seeks astray.
+#[test]
+fn a_trailer_of_other_blocks_is_refused() {
+    use bbans::container::{Header, Part, Parts, StoredBlock, Trailer};
+    let model = tiny_model();
+    let content = idx(&tiny_data(5_010, 3), &TINY_SHAPE, 1);
+    let (file, _) = compress(&model, &content, 4, 1).unwrap();
+    let mut input = file.as_slice();
+    let header = Header::read(&mut input).unwrap().unwrap();
+    let start = file.len() - input.len();
+    let mut parts = Parts::new(&mut input, &header).unwrap();
+    let mut good: Option<Trailer> = None;
+    while good.is_none() {
+        match parts.read().unwrap() {
+            Part::Block(StoredBlock { .. }) => {}
+            Part::Trailer(trailer) => good = Some(trailer),
+        }
+    }
+    let good = good.unwrap();
+    let blocks: u64 = good.blocks.iter().map(|b| b.1).sum();
+    let before = &file[..start + blocks as usize];
+    assert_eq!(good.blocks.len(), 2);
+    assert_eq!([before, &good.to_bytes().unwrap()].concat(), file);
+    for change in [
+        |t: &mut Trailer| t.blocks[0].1 += 1,
+        |t: &mut Trailer| t.blocks.swap(0, 1),
+        |t: &mut Trailer| t.count += 1,
+        |t: &mut Trailer| t.blocks.truncate(1),
+        |t: &mut Trailer| t.blocks.push((1, 9)),
+        |t: &mut Trailer| t.digest[5] ^= 1,
+        |t: &mut Trailer| t.cut = 1,
+    ] {
+        let mut trailer = good.clone();
+        change(&mut trailer);
+        let forged = [before, &trailer.to_bytes().unwrap()].concat();
+        assert!(decompress(&model, &forged, 1).is_err(), "{trailer:?}");
+    }
+}

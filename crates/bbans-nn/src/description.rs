@@ -23,6 +23,8 @@ pub const MAX_DIM: usize = 1 << 24;
 const MAX_CHANNELS: usize = 1024;
 /// Most rows above a pixel, and columns aside.
 const MAX_WINDOW: usize = 16;
+/// Most layers without weights one after another.
+const MAX_IDLE: usize = 8;
 /// Most components of a mixture.
 const MAX_COMPONENTS: usize = 64;
 /// Most numbers that stand for a level.
@@ -103,6 +105,33 @@ pub enum Likelihood {
         /// Numbers that stand for a level.
         embedding: usize,
     },
+}
+
+/// Checks that the work on a datum of `dims` dimensions is bounded by that of every weight for each of
+/// its dimensions: a text of a few bytes must not say otherwise.
+fn check_work(layers: &[Layer], dims: usize) -> Result<()> {
+    let mut idle = 0;
+    for layer in layers {
+        idle = match layer {
+            Layer::Dense { .. } | Layer::Cells { .. } => 0,
+            _ => idle + 1,
+        };
+        match layer {
+            Layer::Cells { name, count } if *count > dims => {
+                return Err(Error::model(format!(
+                    "layer {name} has {count} cells for data of {dims} dimensions; expected no more \
+                     cells than dimensions"
+                )));
+            }
+            _ if idle > MAX_IDLE => {
+                return Err(Error::model(format!(
+                    "over {MAX_IDLE} layers without weights one after another; expected no more"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The numbers that stand for the levels of a causal categorical likelihood, `[levels, embedding]`.
@@ -396,17 +425,12 @@ impl Description {
                 )));
             }
         }
-        let cells = self.inference().chain(&self.decoder).chain(&self.head);
-        for layer in cells {
-            // The work on a datum is then at most that of every weight for each of its dimensions.
-            if let Layer::Cells { name, count } = layer
-                && *count > dims
-            {
-                return Err(Error::model(format!(
-                    "layer {name} has {count} cells for data of {dims} dimensions; expected no more \
-                     cells than dimensions"
-                )));
-            }
+        let posteriors = self.hierarchy.iter().map(|layer| &layer.layers);
+        for layers in [&self.encoder, &self.decoder, &self.head]
+            .into_iter()
+            .chain(posteriors)
+        {
+            check_work(layers, dims)?;
         }
         let mut names = BTreeSet::new();
         for layer in self.inference().chain(&self.decoder).chain(&self.head) {

@@ -158,6 +158,7 @@ impl Network {
         parts: &[&[f32]],
         lanes: usize,
     ) -> Result<Array2<f32>> {
+        check_lanes(&self.widths, lanes)?;
         apply(
             &self.rest,
             path,
@@ -180,8 +181,7 @@ impl Network {
     /// # Errors
     /// As [`Network::forward`].
     pub fn forward_hidden(&self, path: Path, x: ArrayView2<'_, f32>) -> Result<Hidden<'_>> {
-        let held = self.widths.split_last().map_or(&[][..], |(_, held)| held);
-        check_lanes(held, x.ncols())?;
+        check_lanes(self.held(), x.ncols())?;
         if self.rest.is_empty() {
             return Ok(Hidden {
                 path,
@@ -199,6 +199,7 @@ impl Network {
         parts: &[&[f32]],
         lanes: usize,
     ) -> Result<Hidden<'_>> {
+        check_lanes(self.held(), lanes)?;
         if self.rest.is_empty() {
             let inputs = self.first.inputs();
             let values = Array2::from_shape_vec((inputs, lanes), parts.concat());
@@ -209,6 +210,14 @@ impl Network {
             });
         }
         self.hidden(path, self.first.forward_parts(path, parts, lanes)?)
+    }
+
+    /// Outputs of the layers that are held at a time: not those of a last dense one.
+    fn held(&self) -> &[usize] {
+        match (self.rest.last(), self.widths.split_last()) {
+            (None | Some(Step::Dense(_)), Some((_, held))) => held,
+            _ => &self.widths,
+        }
     }
 
     /// From the first layer's outputs on, for a network of several layers.
@@ -283,7 +292,7 @@ fn check_lanes(widths: &[usize], lanes: usize) -> Result<()> {
         None => Ok(()),
         Some(outputs) => Err(Error::model(format!(
             "a layer of {outputs} outputs on {lanes} lanes; the limit is {MAX_VALUES} numbers in all: \
-             use fewer lanes"
+             compress with fewer lanes"
         ))),
     }
 }

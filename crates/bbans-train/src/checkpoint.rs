@@ -82,7 +82,12 @@ pub(crate) fn load(path: &Path) -> Result<(State, Adam, Vec<Vec<f32>>)> {
     let (_, metadata) =
         SafeTensors::read_metadata(&bytes).map_err(|e| Error::because(context(), e))?;
     let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
-    let json = json.ok_or_else(|| Error::new(context()))?;
+    let json = json.ok_or_else(|| {
+        Error::new(format!(
+            "{}: it is no checkpoint of a training run",
+            context()
+        ))
+    })?;
     let state: State = serde_json::from_str(json).map_err(|e| Error::because(context(), e))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|e| Error::because(context(), e))?;
     let values = |name: String| {

@@ -33,6 +33,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bbans(e) => fmt::Display::fmt(e, f),
+            Self::Candle(e) if f.alternate() => write!(f, "candle: {e}"),
             Self::Candle(_) => f.write_str("candle"),
         }
     }

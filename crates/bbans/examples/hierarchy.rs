@@ -51,7 +51,7 @@ struct TopDown {
 impl Upper {
     fn new() -> Result<Self> {
         let mut tensors = std::collections::BTreeMap::new();
-        insert_standard_normal(&mut tensors, BIN_PRECISION).map_err(Error::model)?;
+        insert_standard_normal(&mut tensors, BIN_PRECISION)?;
         let mut take = |name| tensors.remove(name).map(|t| t.values).unwrap_or_default();
         Ok(Self {
             bins: Bins::new(&take(EDGES))?,

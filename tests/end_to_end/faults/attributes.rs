@@ -55,6 +55,27 @@ fn a_set_of_png_files_has_them_too() {
     fs::set_permissions(folder.path("set"), fs::Permissions::from_mode(0o700)).unwrap();
     folder.ok("compress set -q -m tiny.safetensors");
     assert_eq!(mode(&folder.path("set.bbans")), 0o600);
+    // No file of a folder is told to more people than before.
+    fs::set_permissions(folder.path("set"), fs::Permissions::from_mode(0o755)).unwrap();
+    set(&folder.path("set/00003.png"), 0o604, long_ago());
+    folder.ok("compress -f set -q -m tiny.safetensors");
+    assert_eq!(mode(&folder.path("set.bbans")), 0o600);
+}
+
+#[test]
+fn a_mode_that_lets_nobody_write_is_none_in_the_way() {
+    let folder = with_png_set(3);
+    for bits in [0o400, 0o000] {
+        let mode_of_input = fs::Permissions::from_mode(bits);
+        fs::set_permissions(folder.path("set.bbans"), mode_of_input).unwrap();
+        if bits == 0 && fs::read(folder.path("set.bbans")).is_err() {
+            continue;
+        }
+        folder.ok("decompress set.bbans -o out -m tiny.safetensors");
+        assert_eq!(mode(&folder.path("out")), bits | (bits & 0o444) >> 2);
+        fs::set_permissions(folder.path("out"), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::remove_dir_all(folder.path("out")).unwrap();
+    }
 }
 
 #[test]
@@ -68,8 +89,19 @@ fn what_is_private_is_private_from_the_first_byte() {
     assert_eq!(mode(&folder.path(partial)), 0o600);
     kill(&child, "-CONT");
     assert!(child.wait().unwrap().success());
+    fs::rename(folder.path("x.bbans"), folder.path("y.bbans")).unwrap();
+    let set = with_png_set(2000);
+    fs::set_permissions(set.path("set.bbans"), fs::Permissions::from_mode(0o600)).unwrap();
+    for (folder, input, private) in [(&folder, "y.bbans", 0o600), (&set, "set.bbans", 0o700)] {
+        let mut child = paused(folder, &format!("decompress {input} -m tiny.safetensors"));
+        let names = folder.names();
+        let partial = names.iter().find(|n| n.ends_with(".part")).unwrap();
+        assert_eq!(mode(&folder.path(partial)), private, "{input}");
+        kill(&child, "-CONT");
+        assert!(child.wait().unwrap().success());
+    }
     // Without an input's mode, as the umask says.
-    let outcome = folder.sh("umask 027; $BBANS compress -o y -m tiny.safetensors < x");
+    let outcome = folder.sh("umask 027; $BBANS compress -o z -m tiny.safetensors < x");
     assert_eq!(outcome.code, Some(0));
-    assert_eq!(mode(&folder.path("y")), 0o640);
+    assert_eq!(mode(&folder.path("z")), 0o640);
 }

@@ -62,13 +62,13 @@ fn png_source(names: &[u8]) -> Vec<u8> {
     source
 }
 
-/// Runs a command that must fail with one line, in an address space of 500 MB: what it maps and does not
+/// Runs a command that must fail with one line, in an address space of 400 MB: what it maps and does not
 /// touch counts too.
 fn refused(folder: &Folder, words: &str, expected: &str) {
     let before = folder.state();
     #[cfg(target_os = "linux")]
     let outcome = folder.sh(&format!(
-        "ulimit -v 500000; $BBANS {words} -m tiny.safetensors --threads 2"
+        "ulimit -v 400000; $BBANS {words} -m tiny.safetensors --threads 2"
     ));
     #[cfg(not(target_os = "linux"))]
     let outcome = folder.run(&format!("{words} -m tiny.safetensors --threads 2"));
@@ -119,13 +119,20 @@ fn pictures_are_no_larger_than_they_say() {
     let gz = gzip([start(5, 6, 8)].into_iter().chain(zeros));
     folder.write("x.png.gz", gz);
     refused(&folder, "compress x.png.gz", "expected fewer");
+    // No pixels, in very many rows.
+    let zeros = std::iter::repeat_n(vec![0; 1 << 20], 2 << 10);
+    folder.write(
+        "x.png.gz",
+        gzip([start(0, u32::MAX, 8)].into_iter().chain(zeros)),
+    );
+    refused(&folder, "compress x.png.gz", "expected 1 to");
     // 2^31 pixels of one bit.
     let rows = (0..1 << 12).map(|_| vec![0; (1 << 16) + 8]);
     let mut bits = start(1 << 19, 1 << 12, 1);
     bits.extend(chunk(b"IDAT", &zlib(rows)));
     bits.extend(chunk(b"IEND", &[]));
     folder.write("x.png", bits);
-    refused(&folder, "compress x.png", "limit");
+    refused(&folder, "compress x.png", "expected 1 to 16777216");
 }
 
 #[cfg(unix)]
@@ -161,6 +168,24 @@ fn blocks_hold_what_their_data_need() {
     folder.write("x.bbans", [promise, vec![0; 120_000]].concat());
     refused(&folder, "test x.bbans", "limit is 4194304 values");
     folder.fails("inspect x.bbans", &["limit is 4194304 values"]);
+    // The same without a shape, as only a file of no bytes has it.
+    for kind in [1, 2] {
+        let source = [kind, 0, 0, 0];
+        let promise = file(
+            1,
+            65_536,
+            &source[..if kind == 1 { 3 } else { 4 }],
+            &block(65_536, 2, 30_000),
+        );
+        folder.write("x.bbans", [promise, vec![0; 120_000]].concat());
+        refused(&folder, "test x.bbans", "shape");
+    }
+    // Blocks of nothing, of which each would be told at length.
+    let mut empty = block(1, 0, 0);
+    empty.extend(crc(&empty).to_le_bytes());
+    let many = file(1, 1, &amat_source(&[30]), &empty.repeat(300_000));
+    folder.write("x.bbans", many);
+    refused(&folder, "test x.bbans", "no encoder writes");
     // 3 GB of words for one datum, of which a part is there.
     let promise = file(64, 1, &amat_source(&[30]), &block(1, 3, 750_000_000));
     folder.write("x.bbans", [promise, vec![0; 1 << 20]].concat());
@@ -199,9 +224,9 @@ fn many_members_take_one_model() {
     folder.ok("test foreign.bbans");
 }
 
-/// A model of few weights may not widen without bound.
+/// The work for a datum is bounded by a model's weights and dimensions, not by its text.
 #[test]
-fn cells_are_no_more_than_dimensions() {
+fn a_model_of_few_weights_may_not_be_much_work() {
     use bbans::nn::Layer;
     let mut model = crate::support::causal_model_file("cells", 11);
     model.description.decoder.iter_mut().for_each(|layer| {
@@ -214,5 +239,15 @@ fn cells_are_no_more_than_dimensions() {
     folder.fails(
         "compress x -f -m cells.safetensors",
         &["31 cells", "30 dimensions"],
+    );
+    let mut model = crate::support::tiny_model_file("long", 1);
+    model
+        .description
+        .decoder
+        .splice(1..1, vec![Layer::Relu; 1000]);
+    folder.write("long.safetensors", model.to_bytes().unwrap());
+    folder.fails(
+        "compress x -f -m long.safetensors",
+        &["layers without weights"],
     );
 }

@@ -69,6 +69,14 @@ fn standard_output_takes_one_after_another_and_nothing_torn() {
     let outcome = folder.run("decompress -c nowhere b.bbans -m tiny.safetensors");
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.stdout, folder.read("b"));
+    folder.write("wide", idx(&tiny_data(3, 1), &[5, 6], 1));
+    let outcome = folder.run("compress -c wide b -m tiny.safetensors");
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stdout == folder.read("b.bbans"),
+        "{}",
+        outcome.stderr
+    );
     let mut cut = folder.read("a.bbans");
     cut.truncate(cut.len() - 9);
     folder.write("cut.bbans", cut);

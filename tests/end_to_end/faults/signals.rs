@@ -124,12 +124,90 @@ fn folders_are_whole_or_not_there_at_any_moment() {
     interrupted_at_30_moments(&folder, "decompress set.bbans -m tiny.safetensors", "set");
 }
 
+/// With --rm at no moment neither the input nor the output is there.
+#[test]
+fn an_input_that_is_removed_is_whole_elsewhere() {
+    let folder = with_data(60_000);
+    let (x, file) = (folder.read("x"), folder.read("x.bbans"));
+    for (input, output, command) in [("x", "y", "compress"), ("x.bbans", "y", "decompress")] {
+        let content = folder.read(input);
+        let words = format!("{command} --rm {input} -o {output} -m tiny.safetensors");
+        let begun = Instant::now();
+        folder.ok(&words);
+        let duration = begun.elapsed();
+        let expected = folder.read(output);
+        for moment in 0..30 {
+            folder.write(input, &content);
+            let _ = std::fs::remove_file(folder.path(output));
+            let mut child = start(&folder, &words);
+            std::thread::sleep(duration * moment / 30);
+            kill(&child, "-INT");
+            let _ = child.wait().unwrap();
+            if folder.path(output).exists() {
+                assert!(folder.read(output) == expected, "{words}");
+            } else {
+                assert!(folder.read(input) == content, "{words}");
+            }
+            assert!(!folder.names().iter().any(|n| n.ends_with(".part")));
+        }
+        folder.write("x", &x);
+        folder.write("x.bbans", &file);
+        let _ = std::fs::remove_file(folder.path(output));
+    }
+}
+
+/// What lasts is on the disk before the input goes: the calls in their order.
+#[cfg(target_os = "linux")]
+#[test]
+fn outputs_are_synced_before_an_input_is_removed() {
+    let folder = with_data(40);
+    let set = with_png_set(4);
+    std::fs::copy(set.path("set.bbans"), folder.path("set.bbans")).unwrap();
+    if folder.sh("strace -V").code != Some(0) {
+        crate::support::skipped("it needs strace");
+        return;
+    }
+    for (words, files) in [
+        ("compress --rm x -o y", 1),
+        ("decompress --rm x.bbans -o z", 1),
+        ("decompress --rm set.bbans", 4 + 1),
+    ] {
+        let calls = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat";
+        let outcome = folder.sh(&format!(
+            "strace -f -o calls -e trace={calls} $BBANS {words} -m tiny.safetensors"
+        ));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let calls = String::from_utf8(folder.read("calls")).unwrap();
+        let input = words.split(' ').nth(2).unwrap();
+        let kinds: String = calls
+            .lines()
+            .filter_map(|line| {
+                let removal = format!("\"{input}\"");
+                match line {
+                    _ if line.contains("sync(") => Some('s'),
+                    _ if line.contains("unlink") && line.contains(&removal) => Some('u'),
+                    _ if line.contains("rename") || line.contains("link(") => Some('n'),
+                    _ => None,
+                }
+            })
+            .collect();
+        // Each file, its folder, its name, the folder above; then the input.
+        assert_eq!(
+            kinds,
+            format!("{}nsu", "s".repeat(files)),
+            "{words}: {calls}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn after_nohup_a_hangup_is_none() {
     let folder = with_data(60_000);
     let outcome = folder.sh(
         "trap '' HUP; $BBANS decompress x.bbans -o y -m tiny.safetensors & \
-         pid=$!; while ! ls -A | grep -q part; do :; done; kill -HUP $pid; wait $pid",
+         pid=$!; for i in $(seq 1000); do ls -A | grep -q part && break; done; \
+         kill -HUP $pid; wait $pid",
     );
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(folder.read("y") == folder.read("x"));

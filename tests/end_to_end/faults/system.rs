@@ -140,7 +140,6 @@ fn a_broken_pipe_is_met_quietly() {
 
 #[test]
 fn folders_that_are_missing_or_closed_are_errors() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = with_data(4);
     for words in [
         "compress x",
@@ -156,27 +155,42 @@ fn folders_that_are_missing_or_closed_are_errors() {
             &["cannot write x/y", "Not a directory"],
         );
     }
-    std::fs::create_dir(folder.path("closed")).unwrap();
-    let set_mode = |mode| {
-        let mode = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(folder.path("closed"), mode).unwrap();
+}
+
+#[test]
+fn a_read_only_disk_is_an_error() {
+    let folder = with_data(4);
+    std::fs::create_dir(folder.path("disk")).unwrap();
+    let on_disk = |script: &str| {
+        folder.sh(&format!(
+            "unshare -rm sh -c 'mount -t tmpfs none disk && cp x x.bbans disk && \
+             mount -o remount,ro disk && {{ {script}; }}'"
+        ))
     };
-    set_mode(0o555);
-    if std::fs::write(folder.path("closed/probe"), "").is_ok() {
-        crate::support::skipped("this user may write everywhere");
+    if on_disk("true").code != Some(0) {
+        crate::support::skipped("this system lets no one mount a disk");
         return;
     }
     for words in [
-        "compress x",
-        "decompress x.bbans",
-        "decompress --rm x.bbans",
+        "compress disk/x -o disk/y",
+        "decompress disk/x.bbans -o disk/y",
+        "compress --rm -f disk/x",
+        "decompress --rm -f disk/x.bbans",
     ] {
-        folder.fails(
-            &format!("{words} -o closed/y -m tiny.safetensors"),
-            &["cannot write closed/y", "denied"],
-        );
+        let outcome = on_disk(&format!("$BBANS {words} -m tiny.safetensors"));
+        assert_eq!(outcome.code, Some(1), "{words}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("Read-only"), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains(".part"), "{}", outcome.stderr);
     }
-    set_mode(0o755);
+    // The output is elsewhere: it is complete, and the input stays, and both are said.
+    let outcome = on_disk("$BBANS compress -q --rm disk/x -o y -m tiny.safetensors");
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stderr.contains("cannot remove disk/x"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(folder.path("y").exists());
 }
 
 /// What a run does in an address space of so many KiB: all that it should, or an error that leaves

@@ -101,3 +101,41 @@ impl Models {
 pub(crate) fn built_in(fingerprint: &[u8; 32]) -> Option<&'static EmbeddedModel> {
     MODELS.iter().find(|m| m.fingerprint == *fingerprint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bbans::data::Layout;
+    use bbans::{FileModel, Source};
+
+    #[test]
+    fn a_model_is_loaded_once_and_found_by_its_fingerprint() {
+        let header = |fingerprint, name: &str| Header {
+            fingerprint,
+            model_name: name.to_owned(),
+            lanes: 1,
+            block_len: 1,
+            source: Source {
+                shape: vec![784],
+                layout: Layout::Idx { prefix: vec![] },
+            },
+        };
+        let small = &MODELS[0];
+        let mut models = Models::new(None);
+        let first = models
+            .of_file(&header(small.fingerprint, small.name))
+            .unwrap();
+        assert_eq!(first.fingerprint(), small.fingerprint);
+        for name in [small.name, MODELS[1].name, "nobody's"] {
+            let again = models.of_file(&header(small.fingerprint, name)).unwrap();
+            assert!(Rc::ptr_eq(&first, &again), "{name}");
+        }
+        let unknown = models.of_file(&header([7; 32], small.name));
+        assert!(unknown.unwrap_err().to_string().contains("not built in"));
+        // One that is given is for every file.
+        let mut models = Models::new(Some(small.name));
+        let given = models.of_file(&header([7; 32], "x")).unwrap();
+        let again = models.of_file(&header([8; 32], "y")).unwrap();
+        assert!(Rc::ptr_eq(&given, &again));
+    }
+}

@@ -7,7 +7,7 @@ use bbans_core::{Error, Result, block};
 use super::limits::{self, MAX_HEADER_BYTES};
 use super::{MAGIC, VERSION, put_crc};
 use crate::bytes::{Recorder, put_varint};
-use crate::data::Source;
+use crate::data::{Layout, Source};
 
 /// What a member starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,10 @@ impl Header {
         }
         let mut rest = (&first[..]).chain(input);
         let mut r = Recorder::new(&mut rest);
-        let magic = r.array::<8>().map_err(|_| not_ours())?;
+        let magic = r.array::<8>().map_err(|e| match e.kind() {
+            bbans_core::ErrorKind::Io => e,
+            _ => not_ours(),
+        })?;
         if magic != MAGIC {
             return Err(not_ours());
         }
@@ -107,6 +110,10 @@ impl Header {
             return Err(Error::corruption(
                 "the header holds values that no encoder writes",
             ));
+        }
+        // Only the .amat file of no bytes has no shape.
+        if source.shape.is_empty() && !matches!(source.layout, Layout::Amat { .. }) {
+            return Err(Error::corruption("data without a shape in the header"));
         }
         limits::dims(&source.shape)
             .and_then(|dims| limits::check_block(block_len, dims))

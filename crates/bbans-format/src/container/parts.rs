@@ -110,6 +110,8 @@ pub struct Parts<'a, R> {
     lanes: usize,
     block_len: usize,
     dims: usize,
+    /// Whether there may be blocks: the .amat file of no bytes, which alone has no shape, has none.
+    has_data: bool,
     /// Of each block so far: number of data and bytes in the file.
     blocks: Vec<(u64, u64)>,
 }
@@ -125,6 +127,7 @@ impl<'a, R: Read> Parts<'a, R> {
             lanes: header.lanes,
             block_len: header.block_len,
             dims: limits::dims(&header.source.shape)?,
+            has_data: !header.source.shape.is_empty(),
             blocks: Vec::new(),
         })
     }
@@ -136,6 +139,9 @@ impl<'a, R: Read> Parts<'a, R> {
     pub fn read(&mut self) -> Result<Part> {
         let mut r = Recorder::new(&mut *self.input);
         match r.byte()? {
+            TAG_BLOCK if !self.has_data => {
+                Err(Error::corruption("a block of data that have no shape"))
+            }
             TAG_BLOCK => {
                 let block = read_block(r, self.lanes, self.block_len, self.dims)?;
                 (self.blocks).push((block.plan.count as u64, block.stored_bytes));
@@ -168,7 +174,8 @@ fn read_block<R: Read>(
     let len = r.varint(limits::max_words(&plan, dims), "a block's length")?;
     let words = r.words(len)?;
     r.check_crc("a block")?;
-    if count == 0 || scale == 0 {
+    // A head alone is two words.
+    if count == 0 || scale == 0 || words.len() < 2 {
         return Err(Error::corruption(
             "a block holds values that no encoder writes",
         ));

@@ -160,9 +160,9 @@ fn read_file(mut input: impl Read) -> Result<Vec<u8>> {
     };
     let (width, height) = (size(16), size(20));
     let pixels = width * height;
-    if pixels > MAX_DIMS as u64 {
+    if bytes.len() as u64 == HEAD && !(1..=MAX_DIMS as u64).contains(&pixels) {
         return Err(Error::invalid_argument(format!(
-            "a PNG of {width} by {height} pixels; the limit is {MAX_DIMS} pixels"
+            "a PNG of {width} by {height} pixels; expected 1 to {MAX_DIMS}"
         )));
     }
     // A byte a pixel and one a row, which deflate can make longer, if by little.

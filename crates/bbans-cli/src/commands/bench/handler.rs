@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 use bbans::{FileModel, Options, VaeModel};
 use indicatif::ProgressBar;
@@ -29,7 +31,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .map(|(_, model, _)| subject.symbols(model))
         .collect::<Result<_>>()?;
     subject.shape_as(&models[0].1);
-    let protected = Protected::inputs(args.data.as_deref());
+    let models_given = args.model.iter().map(PathBuf::from);
+    let read = args.data.iter().chain(&args.expect).cloned();
+    let protected = Protected::inputs(read.chain(models_given));
     let csv_file = args
         .csv
         .as_deref()

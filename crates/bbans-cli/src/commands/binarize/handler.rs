@@ -9,11 +9,8 @@ use crate::support::files::{self, Output, Protected, check_free};
 use crate::support::rows::DataSet;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let protected = Protected::inputs([args.input.as_path()]);
-    if !files::is_dash(&args.output) {
-        protected.check(&args.output)?;
-        check_free(&args.output, args.force)?;
-    }
+    let protected = Protected::inputs([&args.input]);
+    check_free(&args.output, args.force, &protected)?;
     let (reader, origin) = files::open_data(&args.input)?;
     let mut data = DataSet::read(reader)?;
     if args.stochastic {

@@ -30,7 +30,7 @@ pub(super) fn pairs(model: &VaeModel, x: &Array2<u8>) -> Result<Vec<Vec<Pair>>> 
             model.name()
         );
     }
-    let inference = vae.infer(x.view()).map_err(bbans::Error::model)?;
+    let inference = vae.infer(x.view())?;
     let none = Array2::zeros((0, x.nrows()));
     let posterior = model.posterior_distributions(&inference, 0, none.view())?.0;
     let bins = 1usize << model.vae().description().latent.bin_precision;

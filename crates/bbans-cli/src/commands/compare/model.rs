@@ -79,7 +79,8 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         );
     }
     // Before the work: a file that is in the way is said at once.
-    let protected = Protected::inputs(args.data.as_deref());
+    let read = args.data.iter().cloned();
+    let protected = Protected::inputs(read.chain(args.model.clone().map(std::path::PathBuf::from)));
     let csv = args
         .csv
         .as_deref()

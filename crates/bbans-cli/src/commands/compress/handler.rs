@@ -1,6 +1,5 @@
 //! The work of `bbans compress`.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -17,32 +16,23 @@ use crate::support::terminal::note;
 use crate::support::{members, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.output.is_some() && args.inputs.len() > 1 {
-        bail!("-o names the output of one input; leave it out, or use -c for one output of all");
-    }
-    let protected = Protected::inputs(args.inputs.iter().map(PathBuf::as_path));
+    files::check_output(&args.inputs, args.output.as_ref())?;
+    let protected = Protected::inputs(
+        args.inputs
+            .iter()
+            .chain(&args.model.clone().map(PathBuf::from)),
+    );
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
-    files::each(&args.inputs, |input, torn| {
-        one(args, input, &model, &protected, torn)
-    })
+    files::each(&args.inputs, |input| one(args, input, &model, &protected))
 }
 
 /// Compresses one input.
-fn one(
-    args: &Args,
-    input: &Path,
-    model: &VaeModel,
-    protected: &Protected,
-    torn: &Cell<bool>,
-) -> Result<()> {
+fn one(args: &Args, input: &Path, model: &VaeModel, protected: &Protected) -> Result<()> {
     let output = output_path(args, input)?;
     if args.rm {
         files::check_removable(input, &output)?;
     }
-    if !files::is_dash(&output) {
-        protected.check(&output)?;
-        files::check_free(&output, args.force)?;
-    }
+    files::check_free(&output, args.force, protected)?;
     let (reader, origin) = files::open_data(input)?;
     let png = matches!(reader.source().layout, Layout::Png { .. });
     if args.rm && png {
@@ -58,7 +48,6 @@ fn one(
         );
     }
     let mut out = Output::create(&output, args.force, protected, origin.as_ref())?;
-    torn.set(args.stdout);
     let bar = progress::counter(reader.count_hint().map(|n| n as u64), "compressing");
     let options = Options {
         lanes: args.lanes.into(),
@@ -70,15 +59,17 @@ fn one(
     bar.finish_and_clear();
     let report = report.with_context(|| input.display().to_string())?;
     if args.rm {
-        compare(model, &out.written()?, args)?;
+        let compared = compare(model, &out.written()?, args);
+        compared.with_context(|| input.display().to_string())?;
     }
     let committed = out.commit()?;
-    torn.set(false);
-    if let Some(origin) = origin.filter(|_| args.rm) {
-        files::remove(&origin, committed.durable()?)?;
+    if let Some(origin) = origin.as_ref().filter(|_| args.rm) {
+        files::remove(origin, committed.durable()?)?;
     }
     if !args.quiet && !files::is_dash(&output) {
-        tell(&report, input, &output, png);
+        // On the disk, compressed in its own way, it may be smaller than what was read of it.
+        let on_disk = origin.map_or(report.input_bytes, |origin| origin.len());
+        tell(&report, input, &output, png, on_disk);
     }
     Ok(())
 }
@@ -116,7 +107,7 @@ fn compare(model: &VaeModel, written: &Path, args: &Args) -> Result<()> {
     restore().context("the output does not decode to the input; nothing was removed")
 }
 
-fn tell(report: &Report, input: &Path, output: &Path, png: bool) {
+fn tell(report: &Report, input: &Path, output: &Path, png: bool, on_disk: u64) {
     let Report {
         count,
         input_bytes,
@@ -132,10 +123,11 @@ fn tell(report: &Report, input: &Path, output: &Path, png: bool) {
         input.display(),
         output.display()
     );
-    if file_bytes > input_bytes {
+    if file_bytes > on_disk {
         note!(
-            "warning: the file is larger than its input; the model does not suit the data, or they \
-             are few"
+            "warning: {} is larger than its input of {on_disk} bytes; the model does not suit the \
+             data, or they are few",
+            output.display()
         );
     }
     if png {

@@ -1,6 +1,5 @@
 //! The work of `bbans decompress`.
 
-use std::cell::Cell;
 use std::io::{BufReader, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -17,24 +16,20 @@ use crate::support::rows::is_png_folder;
 use crate::support::{members, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.output.is_some() && args.inputs.len() > 1 {
-        bail!("-o names the output of one input; leave it out, or use -c for one output of all");
-    }
-    let protected = Protected::inputs(args.inputs.iter().map(PathBuf::as_path));
+    files::check_output(&args.inputs, args.output.as_ref())?;
+    let protected = Protected::inputs(
+        args.inputs
+            .iter()
+            .chain(&args.model.clone().map(PathBuf::from)),
+    );
     let mut models = Models::new(args.model.as_deref());
-    files::each(&args.inputs, |input, torn| {
-        one(args, input, &mut models, &protected, torn).with_context(|| input.display().to_string())
+    files::each(&args.inputs, |input| {
+        one(args, input, &mut models, &protected).with_context(|| input.display().to_string())
     })
 }
 
 /// Restores one input.
-fn one(
-    args: &Args,
-    input: &Path,
-    models: &mut Models,
-    protected: &Protected,
-    torn: &Cell<bool>,
-) -> Result<()> {
+fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) -> Result<()> {
     let output = output_path(args, input)?;
     if args.rm {
         files::check_removable(input, &output)?;
@@ -51,12 +46,10 @@ fn one(
     members::each(&mut file, |header, file| {
         let model = models.of_file(&header)?;
         let target = restored.target(&header)?;
-        torn.set(args.stdout);
         let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
         decode(&model, &header, file, writer, args.threads.get()).map(drop)
     })?;
     let committed = restored.commit()?;
-    torn.set(false);
     match origin {
         Some(origin) if args.rm => files::remove(&origin, committed.durable()?),
         _ => Ok(()),

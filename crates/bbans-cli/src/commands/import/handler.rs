@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let imported = import(&weights, &arch).with_context(|| args.weights.display().to_string())?;
     let bytes = imported.file.to_bytes()?;
     let model = VaeModel::from_bytes(&bytes)?;
-    let protected = Protected::inputs([args.arch.as_path(), args.weights.as_path()]);
+    let protected = Protected::inputs([&args.arch, &args.weights]);
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
     out.write_all(&bytes)?;
     out.commit()?;

@@ -3,10 +3,9 @@
 use std::io::{self, BufReader, Read, Write};
 
 use anyhow::{Context, Result};
-use bbans::block::Plan;
 use bbans::container::{Header, Part, Parts, StoredBlock, Trailer};
 use bbans::data::Layout;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Args;
 use crate::support::{files, hex, members, models};
@@ -20,7 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn show(args: &Args, file: &mut impl Read) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = io::BufWriter::new(io::stdout().lock());
     members::each(file, |header, file| {
         let mut parts = Parts::new(file, &header)?;
         let mut blocks = Vec::new();
@@ -31,30 +30,38 @@ fn show(args: &Args, file: &mut impl Read) -> Result<()> {
             }
         };
         if args.json {
-            writeln!(out, "{:#}", to_json(&header, &blocks, &trailer)?)?;
+            to_json(&mut out, &header, &blocks, &trailer)?;
         } else {
             print(&mut out, &header, &blocks, &trailer)?;
         }
         Ok(())
     })?;
-    Ok(())
+    Ok(out.flush()?)
 }
 
 /// What is shown of a block: all but its words.
+#[derive(Serialize)]
 struct Shown {
-    plan: Plan,
+    count: usize,
+    initial_words: usize,
+    growth: u8,
     scale: u8,
     words: usize,
     stored_bytes: u64,
+    bits_per_datum: f64,
 }
 
 impl Shown {
     fn new(block: &StoredBlock) -> Self {
+        let plan = block.plan;
         Self {
-            plan: block.plan,
+            count: plan.count,
+            initial_words: plan.initial_words,
+            growth: plan.growth,
             scale: block.scale,
             words: block.words.len(),
             stored_bytes: block.stored_bytes,
+            bits_per_datum: 8.0 * block.stored_bytes as f64 / plan.count as f64,
         }
     }
 }
@@ -70,36 +77,52 @@ fn sizes(header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<(u64, u
     Ok((header, blocks, trailer.to_bytes()?.len() as u64))
 }
 
-fn to_json(header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<Value> {
+/// A member as JSON.
+#[derive(Serialize)]
+struct Member<'a> {
+    version: u8,
+    model: &'a str,
+    model_fingerprint: String,
+    model_built_in: Option<&'static str>,
+    lanes: usize,
+    block_len: usize,
+    source: &'static str,
+    shape: &'a [usize],
+    count: u64,
+    header_bytes: u64,
+    block_bytes: u64,
+    trailer_bytes: u64,
+    file_bytes: u64,
+    digest: String,
+    blocks: &'a [Shown],
+}
+
+fn to_json(
+    out: &mut impl Write,
+    header: &Header,
+    blocks: &[Shown],
+    trailer: &Trailer,
+) -> Result<()> {
     let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
-    let blocks = blocks.iter().map(|b| {
-        json!({
-            "count": b.plan.count,
-            "initial_words": b.plan.initial_words,
-            "growth": b.plan.growth,
-            "scale": b.scale,
-            "words": b.words,
-            "stored_bytes": b.stored_bytes,
-            "bits_per_datum": 8.0 * b.stored_bytes as f64 / b.plan.count as f64,
-        })
-    });
-    Ok(json!({
-        "version": bbans::container::VERSION,
-        "model": header.model_name,
-        "model_fingerprint": hex(&header.fingerprint),
-        "model_built_in": built_in(header),
-        "lanes": header.lanes,
-        "block_len": header.block_len,
-        "source": header.source.kind(),
-        "shape": header.source.shape,
-        "count": trailer.count,
-        "header_bytes": header_bytes,
-        "block_bytes": block_bytes,
-        "trailer_bytes": trailer_bytes,
-        "file_bytes": header_bytes + block_bytes + trailer_bytes,
-        "digest": hex(&trailer.digest),
-        "blocks": blocks.collect::<Vec<_>>(),
-    }))
+    let member = Member {
+        version: bbans::container::VERSION,
+        model: &header.model_name,
+        model_fingerprint: hex(&header.fingerprint),
+        model_built_in: built_in(header),
+        lanes: header.lanes,
+        block_len: header.block_len,
+        source: header.source.kind(),
+        shape: &header.source.shape,
+        count: trailer.count,
+        header_bytes,
+        block_bytes,
+        trailer_bytes,
+        file_bytes: header_bytes + block_bytes + trailer_bytes,
+        digest: hex(&trailer.digest),
+        blocks,
+    };
+    serde_json::to_writer_pretty(&mut *out, &member).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
 }
 
 fn print(out: &mut impl Write, header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<()> {
@@ -151,11 +174,11 @@ fn print(out: &mut impl Write, header: &Header, blocks: &[Shown], trailer: &Trai
         writeln!(
             out,
             "{i:>6} {:>8} {:>13} {:>7} {:>10} {:>11.2}",
-            b.plan.count,
-            b.plan.initial_words,
-            format!("{}/256", b.plan.growth),
+            b.count,
+            b.initial_words,
+            format!("{}/256", b.growth),
             b.stored_bytes,
-            8.0 * b.stored_bytes as f64 / b.plan.count as f64
+            b.bits_per_datum
         )?;
     }
     if blocks.len() > SHOWN {

@@ -1,7 +1,6 @@
 //! The work of `bbans models`.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::Result;
 use bbans::{FileModel, LatentModel, VaeModel};
@@ -14,7 +13,7 @@ use crate::support::{hex, models};
 pub(crate) fn run(args: &Args) -> Result<()> {
     match (&args.name, &args.output) {
         (Some(name), Some(path)) => {
-            let protected = Protected::inputs([Path::new(name)]);
+            let protected = Protected::inputs([name]);
             let mut out = Output::create(path, args.force, &protected, None)?;
             out.write_all(&models::bytes(name)?)?;
             out.commit()?;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use bbans::FileModel;
 
 use super::Args;
-use crate::support::files::{self, Output, Protected, check_free};
+use crate::support::files::{Output, Protected, check_free};
 use crate::support::models;
 use crate::support::picture::Picture;
 use crate::support::rows::DataSet;
@@ -15,9 +15,8 @@ use crate::support::rows::DataSet;
 const LANES: usize = 100;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if !files::is_dash(&args.output) {
-        check_free(&args.output, args.force)?;
-    }
+    let protected = Protected::inputs(&args.model);
+    check_free(&args.output, args.force, &protected)?;
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
     if model.levels() > 2 && args.output.extension().is_some_and(|e| e == "amat") {
         bail!(
@@ -39,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         shape: model.shape().to_vec(),
         bytes,
     };
-    let mut out = Output::create(&args.output, args.force, &Protected::default(), None)?;
+    let mut out = Output::create(&args.output, args.force, &protected, None)?;
     if args.output.extension().is_some_and(|e| e == "png") {
         let white = model.levels().saturating_sub(1).min(255) as u8;
         let picture = Picture::tiled(&data)?.brightened(white);

@@ -1,6 +1,5 @@
 //! The work of `bbans test`.
 
-use std::cell::RefCell;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 
@@ -14,9 +13,9 @@ use crate::support::models::Models;
 use crate::support::{files, members};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let models = RefCell::new(Models::new(args.model.as_deref()));
-    files::each(&args.inputs, |path, _| {
-        let count = check(args, path, &mut models.borrow_mut());
+    let mut models = Models::new(args.model.as_deref());
+    files::each(&args.inputs, |path| {
+        let count = check(args, path, &mut models);
         let count = count.with_context(|| path.display().to_string())?;
         if !args.quiet {
             writeln!(io::stdout(), "{}: ok, {count} data", path.display())?;

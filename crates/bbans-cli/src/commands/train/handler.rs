@@ -21,9 +21,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if files::is_dash(&args.output) {
         bail!("a model is written to a file; name one with -o");
     }
-    let protected = Protected::inputs([args.data.as_path()]);
-    protected.check(&args.output)?;
-    check_free(&args.output, args.force)?;
+    let protected = Protected::inputs([&args.data]);
+    check_free(&args.output, args.force, &protected)?;
     let notebook = args.notebook.open()?;
     let start = Instant::now();
     let limit = match args.max_minutes {

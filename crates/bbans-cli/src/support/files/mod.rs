@@ -18,7 +18,7 @@ pub(crate) use origin::Origin;
 pub(crate) use output::{Committed, Output, OutputFolder, check_free};
 pub(crate) use protected::Protected;
 pub(crate) use removal::{check_removable, remove};
-pub(crate) use several::each;
+pub(crate) use several::{check_output, each};
 pub(crate) use signals::clean_up_on_signals;
 pub(crate) use stdout::is_closed;
 pub(crate) use temporary::{Scratch, wait_for_clean_up};

@@ -1,6 +1,6 @@
 //! What an input was when it was opened.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,10 @@ pub(crate) struct Origin {
     path: PathBuf,
     id: FileId,
     metadata: Box<Metadata>,
+    /// Bytes on the disk; of a folder, of its files.
+    len: u64,
+    /// What others may do: of a folder, what they may do with each of its files too.
+    mode: u32,
 }
 
 /// Which file it is, by whatever name.
@@ -41,11 +45,27 @@ impl FileId {
 
 impl Origin {
     pub(crate) fn new(path: &Path, metadata: Metadata) -> io::Result<Self> {
-        Ok(Self {
+        let mut origin = Self {
             path: path.to_owned(),
             id: FileId::of_metadata(path, &metadata)?,
+            len: metadata.len(),
+            mode: mode(&metadata),
             metadata: Box::new(metadata),
-        })
+        };
+        if origin.metadata.is_dir() {
+            origin.len = 0;
+            for entry in fs::read_dir(path)? {
+                let file = fs::metadata(entry?.path())?;
+                origin.len += file.len();
+                origin.mode &= mode(&file);
+            }
+        }
+        Ok(origin)
+    }
+
+    /// Bytes on the disk; of a folder, of its files.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,34 +86,36 @@ impl Origin {
         self.metadata.is_file() || self.metadata.is_dir()
     }
 
-    /// Gives `file` owner, mode and times of this one, as far as the system lets us: the mode is never
-    /// wider than this one's.
-    pub(super) fn apply(&self, file: &File, is_folder: bool) {
-        let _ = file.set_permissions(self.permissions(file, is_folder));
-        let mut times = fs::FileTimes::new();
+    /// Gives a file or folder owner, mode and times of this one, as far as the system lets us: the mode
+    /// is never wider than this one's.
+    pub(super) fn apply(&self, path: &Path) {
+        let _ = fs::set_permissions(path, self.permissions(path));
+        let mut times = FileTimes::new();
         if let Ok(time) = self.metadata.modified() {
             times = times.set_modified(time);
         }
         if let Ok(time) = self.metadata.accessed() {
             times = times.set_accessed(time);
         }
-        let _ = file.set_times(times);
+        let _ = handle(path).and_then(|file| file.set_times(times));
     }
 
     #[cfg(unix)]
-    fn permissions(&self, file: &File, is_folder: bool) -> Permissions {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    fn permissions(&self, path: &Path) -> Permissions {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
         let (uid, gid) = (self.metadata.uid(), self.metadata.gid());
-        // Only root may give a file away.
-        let _ = fchown(file, Some(uid), None).and_then(|()| fchown(file, None, Some(gid)));
-        let mut mode = self.metadata.mode() & 0o777;
-        if file.metadata().is_ok_and(|m| m.gid() != gid) {
+        // Only root may give a file away, and others only to a group of theirs.
+        let _ = chown(path, None, Some(gid));
+        let _ = chown(path, Some(uid), None);
+        let mut mode = self.mode;
+        let found = fs::metadata(path);
+        if found.as_ref().is_ok_and(|m| m.gid() != gid) {
             // Another group may do what both the group and all others might.
             let both = mode >> 3 & mode & 0o7;
             mode = mode & 0o700 | both << 3 | both;
         }
         // Who may read a folder may also enter it; a file made of a folder is nothing to run.
-        match (self.metadata.is_dir(), is_folder) {
+        match (self.metadata.is_dir(), found.is_ok_and(|m| m.is_dir())) {
             (true, false) => mode &= 0o666,
             (false, true) => mode |= (mode & 0o444) >> 2,
             _ => {}
@@ -102,7 +124,30 @@ impl Origin {
     }
 
     #[cfg(not(unix))]
-    fn permissions(&self, _: &File, _: bool) -> Permissions {
+    fn permissions(&self, _: &Path) -> Permissions {
         self.metadata.permissions()
     }
+}
+
+#[cfg(unix)]
+fn mode(metadata: &Metadata) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o777
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> u32 {
+    0
+}
+
+/// What times are set and files synced by.
+#[cfg(unix)]
+pub(super) fn handle(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Elsewhere a file must be open for writing.
+#[cfg(not(unix))]
+pub(super) fn handle(path: &Path) -> io::Result<File> {
+    fs::OpenOptions::new().write(true).open(path)
 }

@@ -5,11 +5,21 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, anyhow, bail};
 
+use super::origin::handle;
 use super::temporary::Temporary;
-use super::{Origin, Protected, is_closed};
+use super::{Origin, Protected, is_closed, is_dash};
+
+/// Whether standard output holds a part of what is being written to it.
+static STDOUT_IS_TORN: AtomicBool = AtomicBool::new(false);
+
+/// Whether standard output ends within a result, which nothing can follow.
+pub(super) fn stdout_is_torn() -> bool {
+    STDOUT_IS_TORN.load(Ordering::Relaxed)
+}
 
 /// Where a result goes.
 pub(crate) enum Output {
@@ -83,21 +93,20 @@ impl Output {
         protected: &Protected,
         like: Option<&Origin>,
     ) -> Result<Self> {
-        if path == Path::new("-") {
+        if is_dash(path) {
             return Self::stdout();
         }
-        protected.check(path)?;
-        check_free(path, force)?;
+        check_free(path, force, protected)?;
         if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
             let file = fs::OpenOptions::new().write(true).open(path);
-            let file = file.map_err(|e| cannot_write(path, &e))?;
+            let file = file.map_err(|e| cannot_write(path, e))?;
             return Ok(Self::Device(BufWriter::new(file)));
         }
         let like = like.filter(|like| like.is_kept()).cloned();
         // What follows another file's mode is nobody else's until it is complete.
         let mode = if like.is_some() { 0o600 } else { 0o666 };
         let made = Temporary::file(parent(path), mode);
-        let (temporary, file) = made.map_err(|e| cannot_write(path, &e))?;
+        let (temporary, file) = made.map_err(|e| cannot_write(path, e))?;
         Ok(Self::File(NewFile {
             out: BufWriter::with_capacity(1 << 16, file),
             temporary,
@@ -115,7 +124,7 @@ impl Output {
     pub(crate) fn written(&mut self) -> Result<PathBuf> {
         match self {
             Self::File(new) => {
-                new.out.flush().map_err(|e| cannot_write(&new.path, &e))?;
+                new.out.flush().map_err(|e| cannot_write(&new.path, e))?;
                 Ok(new.temporary.path().to_owned())
             }
             _ => bail!("only a file can be read back"),
@@ -128,7 +137,10 @@ impl Output {
     /// If it cannot be written, or the name was taken meanwhile.
     pub(crate) fn commit(self) -> Result<Committed> {
         match self {
-            Self::Stdout(mut out) => out.flush()?,
+            Self::Stdout(mut out) => {
+                out.flush()?;
+                STDOUT_IS_TORN.store(false, Ordering::Relaxed);
+            }
             Self::Device(mut out) => out.flush()?,
             Self::File(new) => return new.commit(),
         }
@@ -146,13 +158,13 @@ impl NewFile {
             protected,
             like,
         } = self;
-        let cannot = |e: &io::Error| cannot_write(&path, e);
-        let file = out.into_inner().map_err(|e| cannot(e.error()))?;
+        let cannot = |e: io::Error| cannot_write(&path, e);
+        let file = out.into_inner().map_err(|e| cannot(e.into_error()))?;
         if let Some(like) = like {
-            like.apply(&file, false);
+            like.apply(temporary.path());
         }
-        file.sync_all().map_err(|e| cannot(&e))?;
-        temporary.persist(&path, force).map_err(|e| cannot(&e))?;
+        file.sync_all().map_err(cannot)?;
+        temporary.persist(&path, force).map_err(cannot)?;
         protected.add(&path);
         Ok(named(&path))
     }
@@ -160,7 +172,7 @@ impl NewFile {
 
 /// What an output is that has just taken its name and was synced itself.
 fn named(path: &Path) -> Committed {
-    match sync(parent(path)) {
+    match sync_folder(parent(path)) {
         Ok(()) => Committed::Durable(Durable(())),
         Err(e) => Committed::Passing(format!(
             "the folder of {} cannot be synced: {e}",
@@ -169,25 +181,26 @@ fn named(path: &Path) -> Committed {
     }
 }
 
-/// Writes a file or a folder out to the disk.
+/// Writes a folder's entries out to the disk.
 #[cfg(unix)]
-fn sync(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+fn sync_folder(path: &Path) -> io::Result<()> {
+    handle(path)?.sync_all()
 }
 
-/// Elsewhere a folder cannot be opened as a file, and a file only for writing.
+/// Elsewhere a folder cannot be opened as a file.
 #[cfg(not(unix))]
-fn sync(path: &Path) -> io::Result<()> {
-    match path.is_dir() {
-        true => Ok(()),
-        false => fs::OpenOptions::new().write(true).open(path)?.sync_all(),
-    }
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stdout(out) => out.write(bytes),
+            Self::Stdout(out) => {
+                STDOUT_IS_TORN.fetch_or(!bytes.is_empty(), Ordering::Relaxed);
+                out.write(bytes)
+            }
             Self::Device(out) => out.write(bytes),
             Self::File(new) => new.out.write(bytes),
         }
@@ -226,8 +239,7 @@ impl OutputFolder {
         }
         let like = like.filter(|like| like.is_kept()).cloned();
         let mode = if like.is_some() { 0o700 } else { 0o777 };
-        let temporary =
-            Temporary::folder(parent(path), mode).map_err(|e| cannot_write(path, &e))?;
+        let temporary = Temporary::folder(parent(path), mode).map_err(|e| cannot_write(path, e))?;
         Ok(Self {
             temporary,
             path: path.to_owned(),
@@ -255,18 +267,17 @@ impl OutputFolder {
         let finish = || -> io::Result<()> {
             for entry in fs::read_dir(temporary.path())? {
                 let file = entry?.path();
+                // Opened first: the mode may be one that lets nobody open it.
+                let opened = handle(&file)?;
                 if let Some(like) = &like {
-                    like.apply(&File::open(&file)?, false);
+                    like.apply(&file);
                 }
                 if durable {
-                    sync(&file)?;
+                    opened.sync_all()?;
                 }
             }
-            if let Some(like) = &like {
-                like.apply(&File::open(temporary.path())?, true);
-            }
             if durable {
-                sync(temporary.path())?;
+                sync_folder(temporary.path())?;
             }
             if !cfg!(unix) {
                 // There a folder takes the place of no other, even an empty one.
@@ -274,7 +285,11 @@ impl OutputFolder {
             }
             temporary.persist(&path, false)
         };
-        finish().map_err(|e| cannot_write(&path, &e))?;
+        finish().map_err(|e| cannot_write(&path, e))?;
+        // Last: the mode may be one that lets nobody rename it.
+        if let Some(like) = &like {
+            like.apply(&path);
+        }
         Ok(match durable {
             true => named(&path),
             false => Committed::Passing("its files were not synced".to_owned()),
@@ -282,11 +297,16 @@ impl OutputFolder {
     }
 }
 
-/// An error if `path` is a file, a folder or a disk that is there and may not be overwritten.
+/// Checks, before the work, that an output may be written.
 ///
 /// # Errors
-/// Likewise.
-pub(crate) fn check_free(path: &Path, force: bool) -> Result<()> {
+/// If `path` is one of `protected`, a folder, or there without `force`, unless it is a device that keeps
+/// nothing.
+pub(crate) fn check_free(path: &Path, force: bool, protected: &Protected) -> Result<()> {
+    if is_dash(path) {
+        return Ok(());
+    }
+    protected.check(path)?;
     let found = fs::metadata(path);
     if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
         bail!("{} is a folder; name a file with -o", path.display());
@@ -313,16 +333,12 @@ fn is_disk(_: &fs::Metadata) -> bool {
     true
 }
 
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> anyhow::Error {
-    // What the temporary file was called is of no use to anyone: the cause within tells enough.
-    let kind = error.kind();
-    let cause =
-        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    anyhow!(io::Error::new(kind, cause)).context(format!("cannot write {}", path.display()))
+fn cannot_write(path: &Path, error: io::Error) -> anyhow::Error {
+    anyhow!(error).context(format!("cannot write {}", path.display()))
 }

@@ -7,21 +7,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Result, bail};
 
 use super::origin::FileId;
+use super::output::parent;
 
 /// What a command reads, and what it has written so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Protected(Arc<Mutex<HashSet<FileId>>>);
 
 impl Protected {
-    /// The inputs of a command, those that are there.
-    pub(crate) fn inputs<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
-        let ids = paths.into_iter().filter_map(|path| FileId::of(path).ok());
+    /// What a command reads, as far as it is there: files, folders with all that is in them, models by
+    /// their path.
+    pub(crate) fn inputs<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
+        let ids = (paths.into_iter()).filter_map(|path| FileId::of(path.as_ref()).ok());
         Self(Arc::new(Mutex::new(ids.collect())))
     }
 
-    /// An error if a path leads to one of them.
-    pub(crate) fn check(&self, path: &Path) -> Result<()> {
-        if FileId::of(path).is_ok_and(|id| self.ids().contains(&id)) {
+    /// An error if a path leads to one of them, or into one.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        let is_protected = |path| FileId::of(path).is_ok_and(|id| self.ids().contains(&id));
+        let parent = parent(path);
+        if is_protected(path) || parent.is_dir() && is_protected(parent) {
             bail!(
                 "{} is an input or an output of this same command and would be lost; name another \
                  output with -o",

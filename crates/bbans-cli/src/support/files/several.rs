@@ -1,34 +1,41 @@
 //! The same for several inputs.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use super::output::stdout_is_torn;
+use super::wait_for_clean_up;
 use crate::support::terminal::complain;
 
-/// Does `work` for each input, with a flag to be set while a failure would leave a part of it in an
-/// output that others share. A failure does not stop the others, unless that flag is set.
+/// An error if one output is named for several inputs.
+pub(crate) fn check_output(inputs: &[PathBuf], output: Option<&PathBuf>) -> Result<()> {
+    if output.is_some() && inputs.len() > 1 {
+        bail!("-o names the output of one input; leave it out, or use -c for one output of all");
+    }
+    Ok(())
+}
+
+/// Does `work` for each input. A failure does not stop the others, unless it leaves standard output,
+/// which they share, with a part of a result.
 ///
 /// # Errors
 /// The failure of the one input; or, at the end, which of several failed.
-pub(crate) fn each(
-    inputs: &[PathBuf],
-    mut work: impl FnMut(&Path, &Cell<bool>) -> Result<()>,
-) -> Result<()> {
-    let torn = Cell::new(false);
+pub(crate) fn each(inputs: &[PathBuf], mut work: impl FnMut(&Path) -> Result<()>) -> Result<()> {
     if let [input] = inputs {
-        return work(input, &torn);
+        return work(input);
     }
     let mut failed = Vec::new();
     for input in inputs {
-        let Err(error) = work(input, &torn) else {
+        let Err(error) = work(input) else {
             continue;
         };
-        if torn.get() {
-            return Err(error
-                .context("the output ends within this input; the inputs after it were not begun"));
+        if stdout_is_torn() {
+            return Err(error.context(
+                "standard output ends within an input; the inputs after it were not begun",
+            ));
         }
+        wait_for_clean_up();
         complain(&error);
         failed.push(input.display().to_string());
     }

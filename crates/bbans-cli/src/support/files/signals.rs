@@ -1,7 +1,7 @@
 //! What a signal does: it ends the program, and nothing is left behind.
 
 #[cfg(unix)]
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 #[cfg(unix)]
 use super::temporary::remove_all_and_exit;
@@ -13,21 +13,22 @@ pub(crate) fn clean_up_on_signals() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGXFSZ};
     // A file that may not grow any more is an error of writing, as a full disk is.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
-    let mut signals = vec![SIGINT, SIGTERM, SIGXCPU];
-    // Whoever starts a program with nohup wants it to go on.
-    if !is_ignored(SIGHUP) {
-        signals.push(SIGHUP);
-    }
-    // Without a handler a signal still ends the program; only a temporary file would be left.
-    let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) else {
-        return;
-    };
+    // What is ignored from the start on stays so: SIGHUP after nohup, SIGINT in a shell's background.
+    let all = [SIGHUP, SIGINT, SIGTERM, SIGXCPU];
+    let signals: Vec<i32> = all.into_iter().filter(|&s| !is_ignored(s)).collect();
+    let (ready, registered) = mpsc::channel();
     let wait = move || {
-        if let Some(signal) = signals.forever().next() {
+        // Without handlers a signal still ends the program; only a temporary file would be left.
+        let signals = signal_hook::iterator::Signals::new(signals);
+        let _ = ready.send(());
+        if let Some(signal) = signals.ok().and_then(|mut s| s.forever().next()) {
             remove_all_and_exit(128 + signal);
         }
     };
-    let _ = std::thread::Builder::new().spawn(wait);
+    // Registered by the thread that waits for them: handlers without one would swallow them.
+    if std::thread::Builder::new().spawn(wait).is_ok() {
+        let _ = registered.recv();
+    }
 }
 
 /// Whether a signal was ignored when the program was started. Where the system does not tell, it was

@@ -54,18 +54,38 @@ pub(super) struct Temporary {
 impl Temporary {
     /// A new file in `folder`, with this mode, less what the umask takes away.
     pub(super) fn file(folder: &Path, mode: u32) -> io::Result<(Self, File)> {
-        let mut live = live();
-        let (file, path) = builder(mode).tempfile_in(folder)?.keep()?;
-        live.push(path.clone());
-        Ok((Self { path }, file))
+        Self::make(folder, |path| {
+            let mut options = File::options();
+            options.read(true).write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+            #[cfg(not(unix))]
+            let _ = mode;
+            options.open(path)
+        })
     }
 
     /// A new folder in `folder`.
     pub(super) fn folder(folder: &Path, mode: u32) -> io::Result<Self> {
+        let made = Self::make(folder, |path| {
+            let mut builder = fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+            #[cfg(not(unix))]
+            let _ = mode;
+            builder.create(path)
+        });
+        made.map(|(temporary, ())| temporary)
+    }
+
+    fn make<T>(folder: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<(Self, T)> {
         let mut live = live();
-        let path = builder(mode).tempdir_in(folder)?.keep();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".bbans-").suffix(".part");
+        let (made, path) = builder.make_in(folder, make)?.into_parts();
+        let path = path.keep()?;
         live.push(path.clone());
-        Ok(Self { path })
+        Ok((Self { path }, made))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -116,17 +136,4 @@ impl Scratch {
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
-}
-
-fn builder(mode: u32) -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".bbans-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(mode));
-    }
-    #[cfg(not(unix))]
-    let _ = mode;
-    builder
 }
