@@ -152,6 +152,7 @@ fn data_files_that_lie_are_refused() {
             ),
         ),
         ("header", npy(&data, &TINY_SHAPE)[..40].to_vec()),
+        ("8 axes", npy(&data, &[1, 1, 1, 1, 1, 1, 1, 6, 5])),
         ("line 2", b"0 1 1\n0 1\n".to_vec()),
         ("line 2", b"0 1 1\n0 1 2\n".to_vec()),
         ("line 2", b"0 1 1\n\n".to_vec()),

@@ -30,7 +30,16 @@ struct Cli {
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            let printed = help_or_error.print();
+            return match help_or_error.exit_code() {
+                0 if printed.is_err() => ExitCode::FAILURE,
+                code => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+            };
+        }
+    };
     files::clean_up_on_signals();
     let done = cli.command.run().and_then(|()| {
         let flushed = std::io::stdout().flush();

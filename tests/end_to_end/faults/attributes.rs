@@ -105,3 +105,25 @@ fn what_is_private_is_private_from_the_first_byte() {
     assert_eq!(outcome.code, Some(0));
     assert_eq!(mode(&folder.path("z")), 0o640);
 }
+
+/// With an access control list the group's bits say what anyone in the list may do at most.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_list_of_people_is_not_made_a_group() {
+    let folder = with_data(40);
+    fs::remove_file(folder.path("x.bbans")).unwrap();
+    fs::create_dir(folder.path("shared")).unwrap();
+    let made =
+        folder.sh("chmod 600 x && setfacl -m u:1234:rw x && setfacl -d -m u:1234:rwx shared");
+    if made.code != Some(0) {
+        crate::support::skipped("it needs setfacl, and a file system that has lists");
+        return;
+    }
+    folder.ok("compress x -q -m tiny.safetensors");
+    assert_eq!(mode(&folder.path("x.bbans")), 0o600);
+    fs::set_permissions(folder.path("x.bbans"), fs::Permissions::from_mode(0o640)).unwrap();
+    folder.ok("decompress x.bbans -o shared/x -m tiny.safetensors");
+    let list = String::from_utf8(folder.sh("getfacl shared/x").stdout).unwrap();
+    assert!(!list.contains("1234"), "{list}");
+    assert_eq!(mode(&folder.path("shared/x")), 0o640);
+}

@@ -102,12 +102,63 @@ fn an_output_is_none_of_the_other_inputs_nor_an_output_before_it() {
     assert_eq!(folder.read("a.amat"), first);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_is_no_input() {
+    let folder = with_data(40);
+    for (command, input) in [("compress", "x"), ("decompress", "x.bbans")] {
+        let before = folder.read(input);
+        for redirection in [">>", "1<>"] {
+            let outcome = folder.sh(&format!(
+                "$BBANS {command} -c {input} -m tiny.safetensors {redirection} {input}"
+            ));
+            assert_eq!(outcome.code, Some(1), "{command} {redirection}");
+            assert!(
+                outcome.stderr.contains("would be lost"),
+                "{}",
+                outcome.stderr
+            );
+            assert_eq!(folder.read(input), before, "{command} {redirection}");
+        }
+    }
+}
+
+/// The file that a link leads to is written; the link, which may be a system's own, stays.
+#[test]
+fn a_link_to_an_output_stays_one() {
+    let folder = with_data(40);
+    folder.write("real", "before");
+    symlink("real", folder.path("to-real")).unwrap();
+    folder.ok("decompress -f x.bbans -o to-real -m tiny.safetensors");
+    assert!(folder.path("to-real").is_symlink());
+    assert_eq!(folder.read("real"), folder.read("x"));
+    let outcome =
+        folder.sh("$BBANS decompress -f x.bbans -o /dev/stdout -m tiny.safetensors > out");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(std::path::Path::new("/dev/stdout").is_symlink());
+    assert_eq!(folder.read("out"), folder.read("x"));
+    let set = super::with_png_set(2);
+    fs::create_dir(set.path("empty")).unwrap();
+    symlink("empty", set.path("to-empty")).unwrap();
+    set.fails(
+        "decompress set.bbans -o to-empty -m tiny.safetensors",
+        &["to-empty", "no empty folder"],
+    );
+}
+
 #[test]
 fn no_output_is_written_into_a_folder_that_is_read() {
     let folder = super::with_png_set(3);
     folder.ok("decompress set.bbans -m tiny.safetensors");
     let before = folder.read("set/00001.png");
-    for output in ["set/00001.png", "set/new", "set/../set/00001.png"] {
+    fs::rename(folder.path("set/00002.png"), folder.path("elsewhere.png")).unwrap();
+    symlink("../elsewhere.png", folder.path("set/00002.png")).unwrap();
+    for output in [
+        "set/00001.png",
+        "set/new",
+        "set/../set/00001.png",
+        "elsewhere.png",
+    ] {
         folder.fails(
             &format!("compress -f set -o {output} -m tiny.safetensors"),
             &[output, "name another"],

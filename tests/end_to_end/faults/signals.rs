@@ -62,7 +62,13 @@ pub(super) fn kill(child: &Child, signal: &str) {
 
 #[test]
 fn every_ending_signal_cleans_up() {
-    for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-TERM", 143), ("-XCPU", 152)] {
+    for (signal, code) in [
+        ("-HUP", 129),
+        ("-INT", 130),
+        ("-QUIT", 131),
+        ("-TERM", 143),
+        ("-XCPU", 152),
+    ] {
         let folder = Folder::new();
         let mut child = waiting(&folder);
         kill(&child, signal);

@@ -116,6 +116,25 @@ fn a_closed_output_is_an_error() {
     }
 }
 
+/// Rust's library takes the error of writing to such an output for success.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_open_for_reading_is_an_error() {
+    let folder = with_data(4);
+    for words in ["compress -c x", "decompress -c x.bbans", "test x.bbans"] {
+        let outcome = folder.sh(&format!("$BBANS {words} -m tiny.safetensors 1<x"));
+        assert_eq!(outcome.code, Some(1), "{words}: {}", outcome.stderr);
+    }
+    let outcome = folder.sh("$BBANS compress -o y -m tiny.safetensors <&-");
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stderr.contains("input is closed"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(folder.sh("$BBANS --help >/dev/full").code, Some(1));
+}
+
 #[test]
 fn a_broken_pipe_is_met_quietly() {
     let folder = with_data(60_000);

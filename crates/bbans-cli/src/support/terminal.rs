@@ -1,8 +1,19 @@
-//! What is said on standard error. A terminal that has gone away stops nothing.
+//! What is said on standard output and standard error.
 
 use std::io::{self, Write};
 
-/// Writes a line to standard error.
+/// Standard output, for text.
+///
+/// # Errors
+/// If it is not open for writing.
+pub(crate) fn stdout() -> io::Result<io::Stdout> {
+    if super::files::stdout_is_unwritable() {
+        return Err(io::Error::other("standard output is not open for writing"));
+    }
+    Ok(io::stdout())
+}
+
+/// Writes a line to standard error. A terminal that has gone away stops nothing.
 macro_rules! note {
     ($($arg:tt)*) => {
         $crate::support::terminal::line(format_args!($($arg)*))

@@ -4,6 +4,8 @@
 use bbans_core::block::Plan;
 use bbans_core::{Error, Result};
 
+use crate::data::MAX_RANK;
+
 /// Most dimensions of one datum.
 pub const MAX_DIMS: usize = 1 << 24;
 /// Most symbols in a block that holds more than one datum.
@@ -28,9 +30,10 @@ pub fn block_len(dims: usize) -> usize {
 /// Dimensions of data of this shape.
 pub(crate) fn dims(shape: &[usize]) -> Result<usize> {
     let dims = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    dims.filter(|&n| n <= MAX_DIMS).ok_or_else(|| {
+    let dims = dims.filter(|&n| n <= MAX_DIMS && shape.len() as u64 <= MAX_RANK);
+    dims.ok_or_else(|| {
         Error::invalid_argument(format!(
-            "data of shape {shape:?}; the limit is {MAX_DIMS} values a datum"
+            "data of shape {shape:?}; the limit is {MAX_DIMS} values and {MAX_RANK} axes a datum"
         ))
     })
 }

@@ -61,7 +61,7 @@ impl StoredBlock {
         if block.words.len() as u64 > most {
             return Err(Error::model(format!(
                 "a block of {} data of {dims} values takes {} words, a file has room for {most}; \
-                 the model does not suit the data",
+                 the model does not fit the data",
                 block.plan.count,
                 block.words.len()
             )));

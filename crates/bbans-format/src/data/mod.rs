@@ -5,13 +5,16 @@
 //! for PNG the same names and pixels.
 
 mod amat;
+mod names;
 mod npy;
 mod png_file;
 mod reader;
 mod source;
 mod writer;
 
+pub use names::Names;
 pub use png_file::{PngData, read_folder};
 pub use reader::{DataReader, End, Rows};
+pub(crate) use source::MAX_RANK;
 pub use source::{Layout, Source};
 pub use writer::{DataWriter, Target};

@@ -1,23 +1,17 @@
 //! PNG files: grey images of 1 or 8 bits, one a datum.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bbans_core::{Error, Result};
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
 
+use super::names::Names;
 use super::source::{Layout, Source};
-use crate::bytes::{Recorder, put_varint};
-use crate::container::{MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES};
+use crate::container::MAX_DIMS;
 
 /// Bytes of a file up to the end of its first chunk, which has its size.
 const HEAD: u64 = 33;
-/// Most bytes of a name.
-const MAX_NAME: usize = 255;
 /// Bytes of chunks besides the pixels' that a file may have.
 const MAX_CHUNKS: u64 = 1 << 24;
 
@@ -36,7 +30,7 @@ pub struct PngData {
 /// If there is no PNG file, a name cannot be restored everywhere, or the first is no grey image.
 pub fn read_folder(folder: &Path) -> Result<PngData> {
     let in_folder = |e: std::io::Error| Error::from(e).context(folder.display());
-    let (mut names, mut bytes) = (Vec::new(), 0);
+    let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(in_folder)? {
         let name = entry.map_err(in_folder)?.file_name();
         let name = name.into_string().map_err(|name| {
@@ -51,16 +45,7 @@ pub fn read_folder(folder: &Path) -> Result<PngData> {
                 folder.display()
             )));
         }
-        check_name(&name)?;
-        bytes += name.len() as u64 + 1;
         names.push(name);
-        if names.len() > MAX_NAMES || bytes > MAX_NAME_BYTES {
-            return Err(Error::invalid_argument(format!(
-                "{}: too many files; the limits are {MAX_NAMES} names and {MAX_NAME_BYTES} bytes of \
-                 names",
-                folder.display()
-            )));
-        }
     }
     names.sort_unstable();
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
@@ -76,7 +61,7 @@ pub fn read_folder(folder: &Path) -> Result<PngData> {
         layout: Layout::Png {
             depth,
             single: false,
-            names: names.into(),
+            names: Names::new(names.iter().map(String::as_str))?,
         },
     };
     Ok(PngData { source, paths })
@@ -234,58 +219,4 @@ pub(super) fn encode(
         png::EncodingError::IoError(e) => e.into(),
         e => Error::invalid_argument("cannot write a PNG").because(e),
     })
-}
-
-/// A name that can be restored in one folder on every system.
-pub(super) fn check_name(name: &str) -> Result<()> {
-    let forbidden = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
-    if name.is_empty() || name.len() > MAX_NAME || name.starts_with('.') || name.contains(forbidden)
-    {
-        return Err(Error::invalid_argument(format!(
-            "the name {name:?} of a PNG file cannot be restored everywhere; rename it"
-        )));
-    }
-    Ok(())
-}
-
-/// The names, a line each, as a zlib stream after its length.
-pub(crate) fn write_names(out: &mut Vec<u8>, names: &[String]) -> Result<()> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    names
-        .iter()
-        .try_for_each(|name| writeln!(encoder, "{name}"))?;
-    let compressed = encoder.finish()?;
-    put_varint(out, compressed.len() as u64);
-    out.extend(compressed);
-    Ok(())
-}
-
-/// Reads names, each of which is checked before the next is read: few bytes can hold many.
-pub(crate) fn read_names<R: Read>(r: &mut Recorder<'_, R>) -> Result<Arc<[String]>> {
-    let bad = || Error::corruption("the names of the PNG files in the header are damaged");
-    let len = r.varint(MAX_HEADER_BYTES, "the length of the names")?;
-    let compressed = r.bytes(len)?;
-    let mut lines = BufReader::new(ZlibDecoder::new(&compressed[..]).take(MAX_NAME_BYTES + 1));
-    let mut names: Vec<String> = Vec::new();
-    let mut bytes = 0;
-    loop {
-        let mut line = Vec::new();
-        let longest = MAX_NAME as u64 + 1;
-        let read = (&mut lines).take(longest).read_until(b'\n', &mut line);
-        bytes += read.map_err(|e| bad().because(e))? as u64;
-        if line.is_empty() {
-            return Ok(names.into());
-        }
-        let name = line
-            .strip_suffix(b"\n")
-            .and_then(|n| std::str::from_utf8(n).ok());
-        let name = name.ok_or_else(bad)?;
-        check_name(name).map_err(|e| bad().because(e))?;
-        // Ascending: in order, and none twice.
-        let ascends = names.last().is_none_or(|before| before.as_str() < name);
-        if !ascends || names.len() == MAX_NAMES || bytes > MAX_NAME_BYTES {
-            return Err(bad());
-        }
-        names.push(name.to_owned());
-    }
 }

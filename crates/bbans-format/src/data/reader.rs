@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bbans_core::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 
 use super::amat::Line;
+use super::names::Names;
 use super::npy;
 use super::png_file;
 use super::source::{Layout, Source};
@@ -236,11 +236,10 @@ impl DataReader {
 
     fn one_png(head: Vec<u8>, stream: Stream, name: &str) -> Result<Self> {
         let (shape, depth, pixels) = png_file::decode(head.chain_read(stream))?;
-        png_file::check_name(name)?;
         let layout = Layout::Png {
             depth,
             single: true,
-            names: Arc::new([name.to_owned()]),
+            names: Names::new([name])?,
         };
         let input = Input::OnePng {
             pixels: Some(pixels),

@@ -1,16 +1,16 @@
 //! What a data file was, so that it can be restored.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use bbans_core::{Error, Result};
 
+use super::names::Names;
 use crate::bytes::{Recorder, put_varint};
 
 /// Longest prefix that is kept: an .npy header has at most 64 KiB before version 2.
 const MAX_PREFIX: u64 = 1 << 17;
 /// Most axes of one datum.
-const MAX_RANK: u64 = 8;
+pub(crate) const MAX_RANK: u64 = 8;
 /// Most values along an axis.
 const MAX_SIZE: u64 = 1 << 32;
 
@@ -52,7 +52,7 @@ pub enum Layout {
         /// Whether it was one file, not a folder of them.
         single: bool,
         /// Names of the files, in order.
-        names: Arc<[String]>,
+        names: Names,
     },
 }
 
@@ -99,7 +99,7 @@ impl Source {
                 names,
             } => {
                 out.extend([*depth, u8::from(*single)]);
-                super::png_file::write_names(out, names)?;
+                names.write(out)?;
             }
         }
         Ok(())
@@ -141,7 +141,7 @@ impl Source {
                 if !matches!(depth, 1 | 8) || single > 1 {
                     return Err(unknown("a kind of PNG"));
                 }
-                let names = super::png_file::read_names(r)?;
+                let names = Names::read(r)?;
                 Layout::Png {
                     depth,
                     single: single == 1,

@@ -1,6 +1,6 @@
 //! The work of `bbans bench`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use std::path::PathBuf;
 
@@ -15,6 +15,7 @@ use super::report::{Bench, ModelFigures, csv, figures, folder, table};
 use super::subject::Subject;
 use super::{Args, rivals, truth};
 use crate::support::files::{Output, OutputFolder, Protected};
+use crate::support::terminal::stdout;
 use crate::support::{machine, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -107,7 +108,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         notebook.append("bench", record)?;
     }
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     if args.json {
         let mut document = document;
         if let Some(verdicts) = &verdicts {

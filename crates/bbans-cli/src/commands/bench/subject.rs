@@ -37,7 +37,9 @@ impl Subject {
             ),
             Some(path) => {
                 let mut content = Vec::new();
-                files::open(&path)?.0.read_to_end(&mut content)?;
+                let opened = files::open(&path)
+                    .and_then(|(mut file, _)| Ok(file.read_to_end(&mut content)?));
+                opened.with_context(|| path.display().to_string())?;
                 (path.display().to_string(), content)
             }
             None => (

@@ -1,6 +1,6 @@
 //! The coder held against models whose true code length is known.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Result, bail};
 use bbans::synthetic::{LinearGaussian, Mixture};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Args;
 use crate::support::notebook::Notebook;
+use crate::support::terminal::stdout;
 
 /// Data of each model.
 const COUNT: usize = 20_000;
@@ -79,7 +80,7 @@ pub(super) fn run(args: &Args, notebook: Option<&Notebook>) -> Result<()> {
     if let Some(notebook) = notebook {
         notebook.append("truth", document.clone())?;
     }
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     if args.json {
         writeln!(out, "{document:#}")?;
     } else {

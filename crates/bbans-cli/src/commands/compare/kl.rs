@@ -1,6 +1,6 @@
 //! `bbans compare kl`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Result, bail};
 use bbans_twopart::estimators::{Estimate, NAMES, estimate};
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::KlArgs;
 use super::family::Family;
+use crate::support::terminal::stdout;
 
 pub(super) fn run(args: &KlArgs) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     let mut all = Vec::new();
     for p in &args.p {
         let (truth, reverse) = (kl_nats(&args.q, p)?, kl_nats(p, &args.q)?);

@@ -18,6 +18,7 @@ use super::plots;
 use crate::support::chain::chain;
 use crate::support::files::{Output, Protected};
 use crate::support::rows::DataSet;
+use crate::support::terminal::stdout;
 use crate::support::threads::on_threads;
 use crate::support::{data, files, memory, models};
 
@@ -112,7 +113,7 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         chain_bits: chain.stored_bits,
         seconds: start.elapsed().as_secs_f64(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     if args.json {
         return Ok(writeln!(out, "{:#}", report.to_json())?);
     }

@@ -1,6 +1,6 @@
 //! `bbans compare toy`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use bbans_twopart::{
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::ToyArgs;
 use super::family::pair;
 use super::plots;
+use crate::support::terminal::stdout;
 
 /// Blocks of Monte Carlo where types are too many.
 const SAMPLES: u32 = 20_000;
@@ -52,7 +53,7 @@ pub(super) fn run(args: &ToyArgs) -> Result<()> {
         let figures: Vec<_> = rows.iter().map(|row| row.figures).collect();
         plots::toy(folder, pair.kl_bits(), &figures)?;
     }
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     if args.json {
         return Ok(writeln!(
             out,

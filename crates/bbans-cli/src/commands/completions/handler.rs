@@ -6,9 +6,10 @@ use anyhow::Result;
 use clap::CommandFactory;
 
 use super::Args;
+use crate::support::terminal::stdout;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::Cli::command(), "bbans", &mut script);
-    Ok(std::io::stdout().write_all(&script)?)
+    Ok(stdout()?.write_all(&script)?)
 }

@@ -125,8 +125,8 @@ fn tell(report: &Report, input: &Path, output: &Path, png: bool, on_disk: u64) {
     );
     if file_bytes > on_disk {
         note!(
-            "warning: {} is larger than its input of {on_disk} bytes; the model does not suit the \
-             data, or they are few",
+            "warning: {} is larger than its input of {on_disk} bytes: the model does not fit the \
+             data, or there are too few of them",
             output.display()
         );
     }

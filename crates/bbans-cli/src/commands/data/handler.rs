@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Args;
 use super::sets::{MNIST_FILES, Published};
+use crate::support::terminal::stdout;
 use crate::support::{data, hex, progress};
 
 /// No published file is larger.
@@ -27,12 +28,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for file in MNIST_FILES {
         let path = folder.join(file.name);
         if digest(&path).is_ok_and(|d| d == file.sha256) {
-            writeln!(io::stdout(), "{}: there already", path.display())?;
+            writeln!(stdout()?, "{}: there already", path.display())?;
             continue;
         }
         fetch(args, file, &path)?;
         writeln!(
-            io::stdout(),
+            stdout()?,
             "{}: downloaded, contents as published",
             path.display()
         )?;

@@ -61,7 +61,15 @@ fn output_path(args: &Args, input: &Path) -> Result<PathBuf> {
         _ if args.stdout => Ok("-".into()),
         Some(path) => Ok(path.clone()),
         None if files::is_dash(input) => Ok("-".into()),
-        None if input.extension().is_some_and(|e| e == "bbans") => Ok(input.with_extension("")),
+        None if input.extension().is_some_and(|e| e == "bbans") => {
+            let path = input.with_extension("");
+            // That name alone would be standard output.
+            Ok(if files::is_dash(&path) {
+                "./-".into()
+            } else {
+                path
+            })
+        }
         None => bail!("the name does not end in .bbans; name the output with -o"),
     }
 }

@@ -8,19 +8,39 @@ use bbans::data::Layout;
 use serde::Serialize;
 
 use super::Args;
+use crate::support::terminal::stdout;
 use crate::support::{files, hex, members, models};
 
 /// Blocks that the table shows; all are in the JSON.
 const SHOWN: usize = 20;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut file = BufReader::with_capacity(1 << 16, files::open(&args.input)?.0);
-    show(args, &mut file).with_context(|| args.input.display().to_string())
+    let show = || {
+        let input = BufReader::with_capacity(1 << 16, files::open(&args.input)?.0);
+        show(args, &mut Counted { input, bytes: 0 })
+    };
+    show().with_context(|| args.input.display().to_string())
 }
 
-fn show(args: &Args, file: &mut impl Read) -> Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+/// A reader that counts.
+struct Counted<R> {
+    input: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+fn show(args: &Args, file: &mut Counted<impl Read>) -> Result<()> {
+    let mut out = io::BufWriter::new(stdout()?.lock());
+    let mut end = 0;
     members::each(file, |header, file| {
+        let header_bytes = file.bytes - end;
         let mut parts = Parts::new(file, &header)?;
         let mut blocks = Vec::new();
         let trailer = loop {
@@ -29,12 +49,13 @@ fn show(args: &Args, file: &mut impl Read) -> Result<()> {
                 Part::Trailer(trailer) => break trailer,
             }
         };
+        let sizes = Sizes::new(header_bytes, &blocks, file.bytes - end);
+        end = file.bytes;
         if args.json {
-            to_json(&mut out, &header, &blocks, &trailer)?;
+            to_json(&mut out, &header, &blocks, &trailer, sizes)
         } else {
-            print(&mut out, &header, &blocks, &trailer)?;
+            print(&mut out, &header, &blocks, &trailer, sizes)
         }
-        Ok(())
     })?;
     Ok(out.flush()?)
 }
@@ -71,10 +92,25 @@ fn built_in(header: &Header) -> Option<&'static str> {
     models::built_in(&header.fingerprint).map(|m| m.name)
 }
 
-fn sizes(header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<(u64, u64, u64)> {
-    let header = header.to_bytes()?.len() as u64;
-    let blocks = blocks.iter().map(|b| b.stored_bytes).sum();
-    Ok((header, blocks, trailer.to_bytes()?.len() as u64))
+/// Bytes of a member's parts.
+#[derive(Clone, Copy, Serialize)]
+struct Sizes {
+    header_bytes: u64,
+    block_bytes: u64,
+    trailer_bytes: u64,
+    file_bytes: u64,
+}
+
+impl Sizes {
+    fn new(header_bytes: u64, blocks: &[Shown], file_bytes: u64) -> Self {
+        let block_bytes = blocks.iter().map(|b| b.stored_bytes).sum();
+        Self {
+            header_bytes,
+            block_bytes,
+            trailer_bytes: file_bytes - header_bytes - block_bytes,
+            file_bytes,
+        }
+    }
 }
 
 /// A member as JSON.
@@ -89,10 +125,8 @@ struct Member<'a> {
     source: &'static str,
     shape: &'a [usize],
     count: u64,
-    header_bytes: u64,
-    block_bytes: u64,
-    trailer_bytes: u64,
-    file_bytes: u64,
+    #[serde(flatten)]
+    sizes: Sizes,
     digest: String,
     blocks: &'a [Shown],
 }
@@ -102,8 +136,8 @@ fn to_json(
     header: &Header,
     blocks: &[Shown],
     trailer: &Trailer,
+    sizes: Sizes,
 ) -> Result<()> {
-    let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
     let member = Member {
         version: bbans::container::VERSION,
         model: &header.model_name,
@@ -114,10 +148,7 @@ fn to_json(
         source: header.source.kind(),
         shape: &header.source.shape,
         count: trailer.count,
-        header_bytes,
-        block_bytes,
-        trailer_bytes,
-        file_bytes: header_bytes + block_bytes + trailer_bytes,
+        sizes,
         digest: hex(&trailer.digest),
         blocks,
     };
@@ -125,9 +156,19 @@ fn to_json(
     Ok(writeln!(out)?)
 }
 
-fn print(out: &mut impl Write, header: &Header, blocks: &[Shown], trailer: &Trailer) -> Result<()> {
-    let (header_bytes, block_bytes, trailer_bytes) = sizes(header, blocks, trailer)?;
-    let file_bytes = header_bytes + block_bytes + trailer_bytes;
+fn print(
+    out: &mut impl Write,
+    header: &Header,
+    blocks: &[Shown],
+    trailer: &Trailer,
+    sizes: Sizes,
+) -> Result<()> {
+    let Sizes {
+        header_bytes,
+        block_bytes,
+        trailer_bytes,
+        file_bytes,
+    } = sizes;
     let where_from = if built_in(header).is_some() {
         "built in"
     } else {

@@ -1,6 +1,6 @@
 //! The work of `bbans models`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use bbans::{FileModel, LatentModel, VaeModel};
@@ -8,6 +8,7 @@ use bbans_models::MODELS;
 
 use super::Args;
 use crate::support::files::{Output, Protected};
+use crate::support::terminal::stdout;
 use crate::support::{hex, models};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn list() -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     writeln!(
         out,
         "{:<24} {:>10} {:>8} {:>8} {:>10}",
@@ -52,7 +53,7 @@ fn list() -> Result<()> {
 
 fn show(name: &str) -> Result<()> {
     let model = models::load(name)?;
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     if let Some(embedded) = MODELS.iter().find(|m| m.name == name) {
         writeln!(out, "{}", embedded.card)?;
     }

@@ -1,7 +1,7 @@
 //! The work of `bbans notebook`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::{Action, Args, Filter};
 use crate::support::notebook::read;
 use crate::support::plot::{Plot, Points};
-use crate::support::terminal::note;
+use crate::support::terminal::{note, stdout};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let records = read(&args.file)?;
-    let mut out = io::stdout().lock();
+    let mut out = stdout()?.lock();
     let find = |number: usize| {
         let record = records.iter().find(|(n, _)| *n == number);
         record.map(|(_, record)| record).with_context(|| {

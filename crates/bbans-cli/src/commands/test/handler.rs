@@ -1,6 +1,6 @@
 //! The work of `bbans test`.
 
-use std::io::{self, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,6 +10,7 @@ use bbans::{DataWriter, LatentModel};
 use super::Args;
 use crate::commands::decompress::handler::decode;
 use crate::support::models::Models;
+use crate::support::terminal::stdout;
 use crate::support::{files, members};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let count = check(args, path, &mut models);
         let count = count.with_context(|| path.display().to_string())?;
         if !args.quiet {
-            writeln!(io::stdout(), "{}: ok, {count} data", path.display())?;
+            writeln!(stdout()?, "{}: ok, {count} data", path.display())?;
         }
         Ok(())
     })

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use bbans::DataReader;
 
 use super::Origin;
+use super::stdio::stdin_is_closed;
 
 /// Whether a path stands for standard input or output.
 pub(crate) fn is_dash(path: &Path) -> bool {
@@ -17,24 +18,23 @@ pub(crate) fn is_dash(path: &Path) -> bool {
 /// Opens a file, or standard input for `-`, which has no origin.
 ///
 /// # Errors
-/// If it cannot be opened, is a folder, or standard input is a terminal.
+/// Without the path, if it cannot be opened, is a folder, or standard input is a terminal.
 pub(crate) fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<Origin>)> {
     if is_dash(path) {
         if io::stdin().is_terminal() {
             bail!("nothing to read: name a file, or pipe data in");
         }
+        if stdin_is_closed() {
+            bail!("standard input is closed; name a file, or pipe data in");
+        }
         return Ok((Box::new(io::stdin()), None));
     }
-    let cannot = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(cannot)?;
-    let metadata = file.metadata().with_context(cannot)?;
+    let file = File::open(path).context("cannot be read")?;
+    let metadata = file.metadata()?;
     if metadata.is_dir() {
-        bail!(
-            "cannot read {}: it is a folder; expected a file",
-            path.display()
-        );
+        bail!("a folder; expected a file");
     }
-    let origin = Origin::new(path, metadata).with_context(cannot)?;
+    let origin = Origin::new(path, metadata)?;
     Ok((Box::new(file), Some(origin)))
 }
 
@@ -53,9 +53,11 @@ pub(crate) fn open_data(path: &Path) -> Result<(DataReader, Option<Origin>)> {
         .and_then(|n| n.to_str())
         .unwrap_or("image.png");
     let name = if is_dash(path) { "image.png" } else { name };
-    let (input, origin) = open(path)?;
-    let reader = DataReader::open(input, name).with_context(|| path.display().to_string())?;
-    Ok((reader, origin))
+    let opened = || -> Result<_> {
+        let (input, origin) = open(path)?;
+        Ok((DataReader::open(input, name)?, origin))
+    };
+    opened().with_context(|| path.display().to_string())
 }
 
 /// `path` with `suffix` after its name, without a gzip's suffix, since gzip is taken off.

@@ -10,7 +10,7 @@ mod protected;
 mod removal;
 mod several;
 mod signals;
-mod stdout;
+mod stdio;
 mod temporary;
 
 pub(crate) use input::{is_dash, open, open_data, with_suffix};
@@ -20,5 +20,5 @@ pub(crate) use protected::Protected;
 pub(crate) use removal::{check_removable, remove};
 pub(crate) use several::{check_output, each};
 pub(crate) use signals::clean_up_on_signals;
-pub(crate) use stdout::is_closed;
+pub(crate) use stdio::stdout_is_unwritable;
 pub(crate) use temporary::{Scratch, wait_for_clean_up};

@@ -49,15 +49,16 @@ impl Origin {
             path: path.to_owned(),
             id: FileId::of_metadata(path, &metadata)?,
             len: metadata.len(),
-            mode: mode(&metadata),
+            mode: mode(path, &metadata),
             metadata: Box::new(metadata),
         };
         if origin.metadata.is_dir() {
             origin.len = 0;
             for entry in fs::read_dir(path)? {
-                let file = fs::metadata(entry?.path())?;
+                let path = entry?.path();
+                let file = fs::metadata(&path)?;
                 origin.len += file.len();
-                origin.mode &= mode(&file);
+                origin.mode &= mode(&path, &file);
             }
         }
         Ok(origin)
@@ -104,6 +105,7 @@ impl Origin {
     fn permissions(&self, path: &Path) -> Permissions {
         use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
         let (uid, gid) = (self.metadata.uid(), self.metadata.gid());
+        acl::remove(path);
         // Only root may give a file away, and others only to a group of theirs.
         let _ = chown(path, None, Some(gid));
         let _ = chown(path, Some(uid), None);
@@ -130,14 +132,50 @@ impl Origin {
 }
 
 #[cfg(unix)]
-fn mode(metadata: &Metadata) -> u32 {
+fn mode(path: &Path, metadata: &Metadata) -> u32 {
     use std::os::unix::fs::MetadataExt;
-    metadata.mode() & 0o777
+    // With an access control list the group's bits are the most that anyone in it may do, and the list
+    // stays behind: only the owner's are sure.
+    metadata.mode() & if acl::is_there(path) { 0o700 } else { 0o777 }
 }
 
 #[cfg(not(unix))]
-fn mode(_: &Metadata) -> u32 {
+fn mode(_: &Path, _: &Metadata) -> u32 {
     0
+}
+
+/// Access control lists, which an output may also have from its folder.
+#[cfg(target_os = "linux")]
+mod acl {
+    use std::path::Path;
+
+    use rustix::fs::{getxattr, removexattr};
+    use rustix::io::Errno;
+
+    const NAME: &str = "system.posix_acl_access";
+
+    pub(super) fn is_there(path: &Path) -> bool {
+        match getxattr(path, NAME, &mut [0; 256]) {
+            Ok(length) => length > 0,
+            Err(e) => e == Errno::RANGE,
+        }
+    }
+
+    pub(super) fn remove(path: &Path) {
+        let _ = removexattr(path, NAME);
+    }
+}
+
+/// Elsewhere they are not known.
+#[cfg(all(unix, not(target_os = "linux")))]
+mod acl {
+    use std::path::Path;
+
+    pub(super) fn is_there(_: &Path) -> bool {
+        false
+    }
+
+    pub(super) fn remove(_: &Path) {}
 }
 
 /// What times are set and files synced by.

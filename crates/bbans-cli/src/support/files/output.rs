@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Result, anyhow, bail};
 
 use super::origin::handle;
+use super::stdio::stdout_is_closed;
 use super::temporary::Temporary;
-use super::{Origin, Protected, is_closed, is_dash};
+use super::{Origin, Protected, is_dash};
 
 /// Whether standard output holds a part of what is being written to it.
 static STDOUT_IS_TORN: AtomicBool = AtomicBool::new(false);
@@ -69,17 +70,19 @@ impl Output {
     /// Standard output, for binary data.
     ///
     /// # Errors
-    /// If it is a terminal, or closed.
-    pub(crate) fn stdout() -> Result<Self> {
+    /// If it is a terminal, closed, or one of `protected`.
+    fn stdout(protected: &Protected) -> Result<Self> {
         if io::stdout().is_terminal() {
             bail!("binary data would go to the terminal; redirect it, or name a file with -o");
         }
-        if is_closed() {
+        if stdout_is_closed() {
             bail!(
-                "standard output is closed, or the null device opened for reading too: nothing would \
-                 be kept; redirect it, or name a file with -o"
+                "standard output is closed, or not open for writing alone: nothing would be kept; \
+                 redirect it, or name a file with -o"
             );
         }
+        // The path leads to the file that it was redirected to.
+        protected.check(Path::new("/dev/stdout"))?;
         Ok(Self::Stdout(BufWriter::new(io::stdout())))
     }
 
@@ -94,9 +97,12 @@ impl Output {
         like: Option<&Origin>,
     ) -> Result<Self> {
         if is_dash(path) {
-            return Self::stdout();
+            return Self::stdout(protected);
         }
         check_free(path, force, protected)?;
+        // A link stays one: the file that it leads to is written.
+        let target = path.canonicalize().ok().filter(|_| path.is_symlink());
+        let path = target.as_deref().unwrap_or(path);
         if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
             let file = fs::OpenOptions::new().write(true).open(path);
             let file = file.map_err(|e| cannot_write(path, e))?;
@@ -230,8 +236,8 @@ impl OutputFolder {
     /// # Errors
     /// If it is there with something in it, or the folder above cannot be written.
     pub(crate) fn create(path: &Path, like: Option<&Origin>, durable: bool) -> Result<Self> {
-        let empty = fs::read_dir(path).map(|mut entries| entries.next().is_none());
-        if path.symlink_metadata().is_ok() && !empty.unwrap_or(false) {
+        let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        if path.symlink_metadata().is_ok() && (!empty || path.is_symlink()) {
             bail!(
                 "{} exists and is no empty folder; name another one with -o",
                 path.display()

@@ -1,6 +1,7 @@
 //! Files that a command may not overwrite, whatever its options.
 
 use std::collections::HashSet;
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,8 +18,14 @@ impl Protected {
     /// What a command reads, as far as it is there: files, folders with all that is in them, models by
     /// their path.
     pub(crate) fn inputs<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
-        let ids = (paths.into_iter()).filter_map(|path| FileId::of(path.as_ref()).ok());
-        Self(Arc::new(Mutex::new(ids.collect())))
+        let mut ids = HashSet::new();
+        for path in paths {
+            ids.extend(FileId::of(path.as_ref()));
+            // What links in a folder lead to may be elsewhere.
+            let entries = fs::read_dir(path.as_ref()).into_iter().flatten().flatten();
+            ids.extend(entries.filter_map(|entry| FileId::of(&entry.path()).ok()));
+        }
+        Self(Arc::new(Mutex::new(ids)))
     }
 
     /// An error if a path leads to one of them, or into one.

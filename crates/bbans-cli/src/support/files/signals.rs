@@ -10,11 +10,11 @@ use super::temporary::remove_all_and_exit;
 /// shell reports a program that a signal ended.
 #[cfg(unix)]
 pub(crate) fn clean_up_on_signals() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGXFSZ};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ};
     // A file that may not grow any more is an error of writing, as a full disk is.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     // What is ignored from the start on stays so: SIGHUP after nohup, SIGINT in a shell's background.
-    let all = [SIGHUP, SIGINT, SIGTERM, SIGXCPU];
+    let all = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU];
     let signals: Vec<i32> = all.into_iter().filter(|&s| !is_ignored(s)).collect();
     let (ready, registered) = mpsc::channel();
     let wait = move || {

@@ -38,6 +38,11 @@ fn remove(path: &Path) {
         Ok(()) => &gone,
         Err(_) => path,
     };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    }
     for _ in 0..100 {
         if fs::remove_dir_all(path).is_ok() || !path.exists() {
             return;
