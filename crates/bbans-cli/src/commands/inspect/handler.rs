@@ -51,10 +51,12 @@ fn show(args: &Args, file: &mut Counted<impl Read>) -> Result<()> {
         };
         let sizes = Sizes::new(header_bytes, &blocks, file.bytes - end);
         end = file.bytes;
+        let member = Member::new(&header, &blocks, &trailer, sizes);
         if args.json {
-            to_json(&mut out, &header, &blocks, &trailer, sizes)
+            serde_json::to_writer_pretty(&mut out, &member).map_err(io::Error::from)?;
+            Ok(writeln!(out)?)
         } else {
-            print(&mut out, &header, &blocks, &trailer, sizes)
+            print(&mut out, &member, &header.source.layout)
         }
     })?;
     Ok(out.flush()?)
@@ -87,11 +89,6 @@ impl Shown {
     }
 }
 
-/// Name of the built-in model of a file.
-fn built_in(header: &Header) -> Option<&'static str> {
-    models::built_in(&header.fingerprint).map(|m| m.name)
-}
-
 /// Bytes of a member's parts.
 #[derive(Clone, Copy, Serialize)]
 struct Sizes {
@@ -113,7 +110,7 @@ impl Sizes {
     }
 }
 
-/// A member as JSON.
+/// What is shown of a member.
 #[derive(Serialize)]
 struct Member<'a> {
     version: u8,
@@ -131,63 +128,50 @@ struct Member<'a> {
     blocks: &'a [Shown],
 }
 
-fn to_json(
-    out: &mut impl Write,
-    header: &Header,
-    blocks: &[Shown],
-    trailer: &Trailer,
-    sizes: Sizes,
-) -> Result<()> {
-    let member = Member {
-        version: bbans::container::VERSION,
-        model: &header.model_name,
-        model_fingerprint: hex(&header.fingerprint),
-        model_built_in: built_in(header),
-        lanes: header.lanes,
-        block_len: header.block_len,
-        source: header.source.kind(),
-        shape: &header.source.shape,
-        count: trailer.count,
-        sizes,
-        digest: hex(&trailer.digest),
-        blocks,
-    };
-    serde_json::to_writer_pretty(&mut *out, &member).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
+impl<'a> Member<'a> {
+    fn new(header: &'a Header, blocks: &'a [Shown], trailer: &Trailer, sizes: Sizes) -> Self {
+        Self {
+            version: bbans::container::VERSION,
+            model: &header.model_name,
+            model_fingerprint: hex(&header.fingerprint),
+            model_built_in: models::built_in(&header.fingerprint).map(|m| m.name),
+            lanes: header.lanes,
+            block_len: header.block_len,
+            source: header.source.kind(),
+            shape: &header.source.shape,
+            count: trailer.count,
+            sizes,
+            digest: hex(&trailer.digest),
+            blocks,
+        }
+    }
 }
 
-fn print(
-    out: &mut impl Write,
-    header: &Header,
-    blocks: &[Shown],
-    trailer: &Trailer,
-    sizes: Sizes,
-) -> Result<()> {
+fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<()> {
     let Sizes {
         header_bytes,
         block_bytes,
         trailer_bytes,
         file_bytes,
-    } = sizes;
-    let where_from = if built_in(header).is_some() {
+    } = member.sizes;
+    let where_from = if member.model_built_in.is_some() {
         "built in"
     } else {
         "not built in"
     };
-    writeln!(out, "format version  {}", bbans::container::VERSION)?;
-    writeln!(out, "model           {} ({where_from})", header.model_name)?;
-    writeln!(out, "fingerprint     {}", hex(&header.fingerprint))?;
+    writeln!(out, "format version  {}", member.version)?;
+    writeln!(out, "model           {} ({where_from})", member.model)?;
+    writeln!(out, "fingerprint     {}", member.model_fingerprint)?;
     writeln!(
         out,
         "source          {} of shape {:?}",
-        header.source.kind(),
-        header.source.shape
+        member.source, member.shape
     )?;
     if let Layout::Png {
         depth,
         names,
         single,
-    } = &header.source.layout
+    } = layout
     {
         let what = if *single { "one file" } else { "a folder" };
         writeln!(
@@ -196,13 +180,14 @@ fn print(
             names.len()
         )?;
     }
-    writeln!(out, "data            {}", trailer.count)?;
-    writeln!(out, "lanes           {}", header.lanes)?;
-    writeln!(out, "digest          {}", hex(&trailer.digest))?;
+    writeln!(out, "data            {}", member.count)?;
+    writeln!(out, "lanes           {}", member.lanes)?;
+    writeln!(out, "digest          {}", member.digest)?;
     writeln!(
         out,
         "bytes           {file_bytes} = header {header_bytes} + blocks {block_bytes} + trailer {trailer_bytes}"
     )?;
+    let blocks = member.blocks;
     if blocks.is_empty() {
         return Ok(());
     }

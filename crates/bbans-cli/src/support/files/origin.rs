@@ -90,7 +90,6 @@ impl Origin {
     /// Gives a file or folder owner, mode and times of this one, as far as the system lets us: the mode
     /// is never wider than this one's.
     pub(super) fn apply(&self, path: &Path) {
-        let _ = fs::set_permissions(path, self.permissions(path));
         let mut times = FileTimes::new();
         if let Ok(time) = self.metadata.modified() {
             times = times.set_modified(time);
@@ -98,7 +97,9 @@ impl Origin {
         if let Ok(time) = self.metadata.accessed() {
             times = times.set_accessed(time);
         }
+        // Times first: the mode may be one that lets nobody open it.
         let _ = handle(path).and_then(|file| file.set_times(times));
+        let _ = fs::set_permissions(path, self.permissions(path));
     }
 
     #[cfg(unix)]
