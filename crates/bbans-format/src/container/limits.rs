@@ -10,7 +10,7 @@ use crate::data::MAX_RANK;
 pub const MAX_DIMS: usize = 1 << 24;
 /// Most symbols in a block that holds more than one datum.
 pub const MAX_BLOCK_SYMBOLS: usize = 1 << 22;
-/// Most words in a block; see [`max_words`] for the limit that depends on what it holds.
+/// Most words in a block; see `max_words` for the limit that depends on what it holds.
 pub const MAX_BLOCK_WORDS: u64 = 1 << 25;
 /// Most bytes in a header.
 pub const MAX_HEADER_BYTES: u64 = 1 << 27;
