@@ -25,6 +25,7 @@ pub const PATH_VARIABLE: &str = "BBANS_SIMD";
 impl Path {
     /// The paths of this machine, the fastest last.
     pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "some processors have no others")]
         let mut paths = vec![Self(Kind::Scalar), Self(Kind::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
