@@ -73,6 +73,7 @@ impl Temporary {
     /// A new folder in `folder`.
     pub(super) fn folder(folder: &Path, mode: u32) -> io::Result<Self> {
         let made = Self::make(folder, |path| {
+            #[allow(unused_mut, reason = "elsewhere a folder has no mode")]
             let mut builder = fs::DirBuilder::new();
             #[cfg(unix)]
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
