@@ -158,6 +158,10 @@ fn data_files_that_lie_are_refused() {
         ("line 2", b"0 1 1\n\n".to_vec()),
         ("no data format", b"hello, world".to_vec()),
         ("PNG", b"\x89PNG\r\n\x1a\n and no more".to_vec()),
+        (
+            "PNG",
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xeb\0\0\0\x8b\x71\0\0".to_vec(),
+        ),
     ];
     for (expected, content) in lies {
         let e = open_error(content);

@@ -139,13 +139,16 @@ pub(super) fn decode(input: impl Read) -> Result<(Vec<usize>, u8, Vec<u8>)> {
 fn read_file(mut input: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.by_ref().take(HEAD).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < HEAD {
+        return Ok(bytes);
+    }
     let size = |at: usize| -> u64 {
         let size = bytes.get(at..at + 4).unwrap_or(&[]);
         size.iter().fold(0, |n, &b| n << 8 | u64::from(b))
     };
     let (width, height) = (size(16), size(20));
     let pixels = width * height;
-    if bytes.len() as u64 == HEAD && !(1..=MAX_DIMS as u64).contains(&pixels) {
+    if !(1..=MAX_DIMS as u64).contains(&pixels) {
         return Err(Error::invalid_argument(format!(
             "a PNG of {width} by {height} pixels; expected 1 to {MAX_DIMS}"
         )));
