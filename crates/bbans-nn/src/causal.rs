@@ -3,10 +3,10 @@
 use ndarray::Array2;
 
 use crate::description::{Layer, Likelihood, Window};
-use crate::math;
-use crate::model_file::ModelFile;
+use crate::exact::math;
+use crate::exact::simd::Path;
+use crate::file::ModelFile;
 use crate::network::{Hidden, Network};
-use crate::simd::Path;
 use bbans_core::{Error, Result};
 
 /// The network from a pixel's channels and neighbours to its logits: stages, before each but the first

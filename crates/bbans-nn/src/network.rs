@@ -5,11 +5,11 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use pulp::{Simd, WithSimd};
 
-use crate::dense::Dense;
 use crate::description::{Layer, MAX_DIM};
-use crate::math;
-use crate::model_file::ModelFile;
-use crate::simd::Path;
+use crate::exact::dense::Dense;
+use crate::exact::math;
+use crate::exact::simd::Path;
+use crate::file::ModelFile;
 use bbans_core::{Error, Result};
 
 /// Most outputs of a layer on all lanes: a gigabyte of them.

@@ -7,8 +7,8 @@
 use bbans_core::{Error, Result};
 
 use crate::description::Likelihood;
-use crate::math;
-use crate::simd::Path;
+use crate::exact::math;
+use crate::exact::simd::Path;
 
 /// Lanes whose tables are made side by side.
 const WIDTH: usize = 16;

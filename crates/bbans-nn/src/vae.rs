@@ -6,14 +6,14 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
 
-use crate::bins::{CENTRES, EDGES};
 use crate::causal::{Channels, Head};
 use crate::description::{Description, LatentLayer, Likelihood};
-use crate::fingerprint::fingerprint;
-use crate::math;
-use crate::model_file::ModelFile;
+use crate::exact::math;
+use crate::exact::simd::Path;
+use crate::file::ModelFile;
+use crate::file::bins::{CENTRES, EDGES};
+use crate::file::fingerprint;
 use crate::network::{Hidden, Network};
-use crate::simd::Path;
 use bbans_core::{Error, Result};
 
 /// Most channels and features of all pixels and lanes: a gigabyte of them.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model_file::Tensor;
+use crate::file::Tensor;
 use bbans_core::{Error, Result};
 
 /// `y = b + x W`.

@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 
 pub use arch::Arch;
 
-use crate::bins::insert_standard_normal;
 use crate::description::{Description, Latent, Layer};
+use crate::file::bins::insert_standard_normal;
+use crate::file::{ModelFile, Tensor};
 use crate::import::arch::{Decoder, Head, Scale, Step};
 use crate::import::linear::{Affine, Linear};
 use crate::import::weights::Weights;
-use crate::model_file::{ModelFile, Tensor};
 use crate::vae::Vae;
 use bbans_core::{Error, Result};
 

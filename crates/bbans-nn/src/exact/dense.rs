@@ -10,7 +10,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 use pulp::{Simd, WithSimd};
 
-use crate::simd::Path;
+use crate::exact::simd::Path;
 use bbans_core::{Error, Result};
 
 /// Columns of a panel. A multiple of every vector's width.

@@ -1,7 +1,7 @@
 //! What a compressed file knows its model by.
 
 use crate::description::{Description, LatentLayer, Layer, Likelihood, Window};
-use crate::model_file::ModelFile;
+use crate::file::ModelFile;
 
 /// BLAKE3 over every field of the description that the codec reads and over the tensors, in a
 /// fixed order that docs/format.md gives. The name and the training record are left out.

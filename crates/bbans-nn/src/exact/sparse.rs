@@ -4,8 +4,8 @@
 use ndarray::{Array2, ArrayView2};
 use pulp::{Simd, WithSimd};
 
-use crate::dense::{Dense, PANEL, check_finite};
-use crate::simd::Path;
+use crate::exact::dense::{Dense, PANEL, check_finite};
+use crate::exact::simd::Path;
 use bbans_core::Result;
 
 impl Dense {

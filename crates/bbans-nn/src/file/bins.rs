@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model_file::Tensor;
+use crate::file::Tensor;
 use bbans_core::Result;
 
 /// Name of the tensor of inner edges, `[2^bin_precision - 1]`, ascending.

@@ -1,0 +1,6 @@
+//! Arithmetic with a fixed order of `f32` operations: the same bits on every SIMD path.
+
+pub(crate) mod dense;
+pub mod math;
+pub mod simd;
+mod sparse;

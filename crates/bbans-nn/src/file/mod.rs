@@ -1,0 +1,8 @@
+//! The model file: tensors in safetensors, a description in its metadata, and the fingerprint of both.
+
+pub mod bins;
+mod fingerprint;
+mod tensors;
+
+pub(crate) use fingerprint::fingerprint;
+pub use tensors::{ModelFile, Tensor};
