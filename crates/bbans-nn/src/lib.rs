@@ -11,6 +11,7 @@ mod exact;
 mod file;
 pub mod import;
 mod network;
+pub mod ops;
 mod tables;
 mod vae;
 

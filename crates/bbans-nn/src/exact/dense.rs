@@ -144,15 +144,28 @@ impl Dense {
         }
         let x = x.as_standard_layout();
         if let (Some(x), 1..) = (x.as_slice(), lanes) {
-            path.run(Forward {
-                layer: self,
-                parts: &[x],
-                lanes,
-                first: outputs.start,
-                out,
-            });
+            self.product(path, &[x], lanes, outputs.start, out);
         }
         check_finite(path, out)
+    }
+
+    /// Outputs from `first` on, as many as `out` has room for, on inputs that fit, in parts, each
+    /// `[_, lanes]`.
+    pub(crate) fn product(
+        &self,
+        path: Path,
+        parts: &[&[f32]],
+        lanes: usize,
+        first: usize,
+        out: &mut [f32],
+    ) {
+        path.run(Forward {
+            layer: self,
+            parts,
+            lanes,
+            first,
+            out,
+        });
     }
 
     /// The layer on inputs in several parts, one after another, each `[_, lanes]`; gives
@@ -171,13 +184,7 @@ impl Dense {
         let mut y = Array2::zeros((self.outputs, lanes));
         let out = y.as_slice_mut().unwrap_or_default();
         if lanes > 0 {
-            path.run(Forward {
-                layer: self,
-                parts,
-                lanes,
-                first: 0,
-                out,
-            });
+            self.product(path, parts, lanes, 0, out);
         }
         check_finite(path, out)?;
         Ok(y)
@@ -306,6 +313,24 @@ fn forward<S: Simd>(
                 weights = rest;
             }
         }
+    }
+}
+
+/// Adds the terms of the inputs from `first` on, `[_, lanes]`, to all sums, `[outputs, lanes]`, for whole
+/// vectors of lanes; the first inputs start from the bias.
+#[inline(always)]
+pub(crate) fn add_terms<S: Simd>(
+    simd: S,
+    layer: &Dense,
+    first: usize,
+    x: &[f32],
+    lanes: usize,
+    sums: &mut [f32],
+) {
+    for (panel, _, sums) in panels(0, lanes, sums) {
+        let weights = &layer.panel(panel)[first * PANEL..];
+        let bias = (first == 0).then(|| layer.bias(panel));
+        add_run(simd, x, lanes, weights, bias, sums);
     }
 }
 

@@ -4,3 +4,4 @@ pub(crate) mod dense;
 pub mod math;
 pub mod simd;
 mod sparse;
+pub(crate) mod windows;

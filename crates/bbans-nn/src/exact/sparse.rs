@@ -19,15 +19,20 @@ impl Dense {
         let x = x.as_standard_layout();
         let mut y = Array2::zeros((self.outputs(), lanes));
         if let (Some(x), Some(out), 1..) = (x.as_slice(), y.as_slice_mut(), lanes) {
-            path.run(Forward {
-                layer: self,
-                x,
-                lanes,
-                out,
-            });
+            self.product_of_bytes(path, x, lanes, out);
             check_finite(path, out)?;
         }
         Ok(y)
+    }
+
+    /// All outputs on data that fit, `[lanes, inputs]`.
+    pub(crate) fn product_of_bytes(&self, path: Path, x: &[u8], lanes: usize, out: &mut [f32]) {
+        path.run(Forward {
+            layer: self,
+            x,
+            lanes,
+            out,
+        });
     }
 }
 

@@ -6,3 +6,5 @@ mod tensors;
 
 pub(crate) use fingerprint::fingerprint;
 pub use tensors::{ModelFile, Tensor};
+
+pub(crate) use crate::description::MAX_DIM;

@@ -1,0 +1,100 @@
+//! What is said of shapes that do not fit.
+
+use crate::file::{MAX_DIM, Tensor};
+use crate::ops::Shape;
+use bbans_core::{Error, Result};
+
+/// The only input.
+pub(super) fn one<'a>(inputs: &[&'a [usize]]) -> Result<&'a [usize]> {
+    match inputs {
+        [input] => Ok(input),
+        _ => Err(Error::model(format!("{} inputs; expected 1", inputs.len()))),
+    }
+}
+
+/// The only input, a picture.
+pub(super) fn picture(inputs: &[&[usize]]) -> Result<[usize; 3]> {
+    let input = one(inputs)?;
+    <[usize; 3]>::try_from(input).map_err(|_| {
+        Error::model(format!(
+            "an input of shape {input:?}; expected [channels, rows, columns]"
+        ))
+    })
+}
+
+/// A shape whose sizes are positive and whose product is within the limit.
+pub(super) fn checked(shape: Shape) -> Result<Shape> {
+    let product = shape.iter().try_fold(1usize, |n, &d| {
+        n.checked_mul(d).filter(|&n| (1..=MAX_DIM).contains(&n))
+    });
+    match product {
+        Some(_) if !shape.is_empty() => Ok(shape),
+        _ => Err(Error::model(format!(
+            "an output of shape {shape:?}; expected positive sizes with a product of at most {MAX_DIM}"
+        ))),
+    }
+}
+
+/// Number of values of a shape that was checked.
+pub(super) fn len(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+/// As many tensors as an operation asked for.
+pub(super) fn tensors<'a, const N: usize>(tensors: &[&'a Tensor]) -> Result<[&'a Tensor; N]> {
+    tensors
+        .try_into()
+        .map_err(|_| Error::model(format!("{} tensors; expected {N}", tensors.len())))
+}
+
+/// Most rows or columns of a kernel, a stride, a dilation or a padding, and then some.
+const MAX_REACH: usize = 1 << 10;
+
+/// Checks sizes of a kernel and its like.
+pub(super) fn small(sizes: &[usize]) -> Result<()> {
+    match sizes.iter().find(|size| !(1..=MAX_REACH).contains(*size)) {
+        None => Ok(()),
+        Some(size) => Err(Error::model(format!(
+            "a kernel, stride, dilation or padding of {size}; expected 1 to {MAX_REACH}, a padding less"
+        ))),
+    }
+}
+
+/// Checks that channels are of `groups` groups.
+pub(super) fn check_groups(inputs: usize, outputs: usize, groups: usize) -> Result<()> {
+    if groups == 0
+        || outputs == 0
+        || !inputs.is_multiple_of(groups)
+        || !outputs.is_multiple_of(groups)
+    {
+        return Err(Error::model(format!(
+            "{groups} groups of {inputs} channels to {outputs}; expected groups that divide both"
+        )));
+    }
+    Ok(())
+}
+
+/// `at - padding`, both small.
+pub(super) fn offset(at: usize, padding: usize) -> isize {
+    at as isize - padding as isize
+}
+
+pub(super) fn ones() -> [usize; 2] {
+    [1, 1]
+}
+
+pub(super) fn are_ones(sizes: &[usize; 2]) -> bool {
+    *sizes == ones()
+}
+
+pub(super) fn are_zeros<const N: usize>(sizes: &[usize; N]) -> bool {
+    *sizes == [0; N]
+}
+
+pub(super) fn unit() -> usize {
+    1
+}
+
+pub(super) fn is_unit(n: &usize) -> bool {
+    *n == 1
+}
