@@ -96,6 +96,28 @@ pub fn softplus(x: f32) -> f32 {
     relu(x) + p * s
 }
 
+/// `x Phi(x) = x (1 + erf(x / sqrt 2)) / 2`: with `z = |x| / sqrt 2`, `t = 1 / (1 + 0.3275911 z)` and
+/// `p = (a_1 t + .. + a_5 t^5) e^(-z z)`, `erf z = 1 - p` to 1.5e-7 (Abramowitz & Stegun 1964, 7.1.26).
+#[inline(always)]
+pub fn gelu(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let mut p = 1.061_405_4;
+    p = p * t - 1.453_152;
+    p = p * t + 1.421_413_7;
+    p = p * t - 0.284_496_74;
+    p = p * t + 0.254_829_6;
+    let half = 0.5 * (p * t * exp(-(z * z)));
+    x * if x < 0.0 { half } else { 1.0 - half }
+}
+
+/// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`.
+#[inline(always)]
+pub fn gelu_tanh(x: f32) -> f32 {
+    let cube = x * x * x;
+    (0.5 * x) * (1.0 + tanh((x + cube * 0.044_715) * 0.797_884_6))
+}
+
 /// The mass, of `2^24`, of a 1 whose probability is `sigmoid(logit)`: 1 to `2^24 - 1`.
 ///
 /// With `e = e^-|logit|` the less likely symbol has `m = max(1, floor(e / (1 + e) * 2^24 + 1/2))`;
@@ -174,6 +196,20 @@ mod tests {
                 (f64::from(bernoulli_mass(x)) - mass).abs() < 3.0,
                 "mass {x}"
             );
+        }
+    }
+
+    #[test]
+    fn gelu_agrees_with_libm() {
+        for x in values().filter(|x| x.abs() < 100.0) {
+            let t = f64::from(x);
+            let phi = 0.5 * libm::erfc(-t * std::f64::consts::FRAC_1_SQRT_2);
+            let error = (f64::from(gelu(x)) - t * phi).abs();
+            assert!(error <= 4e-7 * t.abs(), "gelu {x}: {error}");
+            let tanh =
+                libm::tanh((2.0 / std::f64::consts::PI).sqrt() * (t + 0.044_715 * t.powi(3)));
+            let error = (f64::from(gelu_tanh(x)) - 0.5 * t * (1.0 + tanh)).abs();
+            assert!(error <= 4e-7 * t.abs(), "gelu_tanh {x}: {error}");
         }
     }
 

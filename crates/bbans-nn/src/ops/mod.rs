@@ -4,21 +4,60 @@
 //! that computes it. A shape is logical, `[channels, rows, columns]` or `[features]`, and of one datum; the
 //! values of a step lie as `[features, lanes]`, so that a row of a picture and its lanes are one vector.
 
+mod add;
+mod clamp;
+mod concat;
 mod conv2d;
 mod conv_transpose2d;
 mod dense;
+mod elementwise;
+mod elu;
+mod exp;
+mod gelu;
 mod groups;
 mod kernel;
 #[cfg(test)]
 mod laws;
+mod leaky_relu;
+mod moves;
+mod mul;
+mod permute;
+mod pixel_shuffle;
+mod relu;
+mod reshape;
 mod shapes;
+mod sigmoid;
+mod silu;
+mod slice;
+mod softplus;
+mod tanh;
+mod upsample;
 
 use serde::{Deserialize, Serialize};
 
+pub use add::Add;
+pub use clamp::Clamp;
+pub use concat::Concat;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
+pub use elementwise::Elementwise;
+pub use elu::Elu;
+pub use exp::Exp;
+pub use gelu::Gelu;
 pub use kernel::Kernel;
+pub use leaky_relu::LeakyRelu;
+pub use mul::Mul;
+pub use permute::Permute;
+pub use pixel_shuffle::{PixelShuffle, PixelUnshuffle};
+pub use relu::Relu;
+pub use reshape::Reshape;
+pub use sigmoid::Sigmoid;
+pub use silu::Silu;
+pub use slice::Slice;
+pub use softplus::Softplus;
+pub use tanh::Tanh;
+pub use upsample::Upsample;
 
 use crate::file::Tensor;
 use bbans_core::Result;
@@ -80,4 +119,27 @@ macro_rules! operations {
     };
 }
 
-operations!(Dense, Conv2d, ConvTranspose2d);
+operations!(
+    Dense,
+    Conv2d,
+    ConvTranspose2d,
+    Add,
+    Mul,
+    Concat,
+    Slice,
+    Reshape,
+    Permute,
+    Upsample,
+    PixelShuffle,
+    PixelUnshuffle,
+    Relu,
+    LeakyRelu,
+    Elu,
+    Silu,
+    Gelu,
+    Sigmoid,
+    Tanh,
+    Softplus,
+    Exp,
+    Clamp,
+);

@@ -98,3 +98,23 @@ pub(super) fn unit() -> usize {
 pub(super) fn is_unit(n: &usize) -> bool {
     *n == 1
 }
+
+/// The shape of two inputs that have the same.
+pub(super) fn two_alike(inputs: &[&[usize]]) -> Result<Shape> {
+    match inputs {
+        [a, b] if a == b => Ok(a.to_vec()),
+        _ => Err(Error::model(format!(
+            "inputs of shapes {inputs:?}; expected two of the same shape"
+        ))),
+    }
+}
+
+/// Checks attributes that are numbers.
+pub(super) fn finite(values: &[f32]) -> Result<()> {
+    match values.iter().find(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(value) => Err(Error::model(format!(
+            "a number {value}; expected a finite one"
+        ))),
+    }
+}

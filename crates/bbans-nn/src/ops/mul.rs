@@ -1,0 +1,53 @@
+//! Product of values, one by one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::exact::simd::Path;
+use crate::file::Tensor;
+use crate::ops::{Kernel, Operation, Shape, shapes};
+use bbans_core::Result;
+
+/// `a * b` of two inputs of the same shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mul {}
+
+impl Operation for Mul {
+    fn output(&self, inputs: &[&[usize]]) -> Result<Shape> {
+        shapes::two_alike(inputs)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]], _: &[&Tensor]) -> Result<Box<dyn Kernel>> {
+        self.output(inputs)?;
+        Ok(Box::new(Mul {}))
+    }
+}
+
+impl Kernel for Mul {
+    fn run(&self, path: Path, inputs: &[&[f32]], _: usize, out: &mut [f32]) {
+        let [a, b] = inputs else { return };
+        path.vectorize(
+            #[inline(always)]
+            || {
+                for ((y, a), b) in out.iter_mut().zip(*a).zip(*b) {
+                    *y = a * b;
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{Op, laws};
+
+    #[test]
+    fn obeys_the_laws() {
+        laws::check(&Op::Mul(Mul {}), &[&[3, 4], &[3, 4]], |x, _| {
+            x[0].iter().zip(x[1]).map(|(a, b)| a * b).collect()
+        });
+        assert!(Mul {}.output(&[&[3, 4], &[4, 3]]).is_err());
+        assert!(Mul {}.output(&[&[3]]).is_err());
+    }
+}
