@@ -7,6 +7,7 @@
 mod add;
 mod clamp;
 mod concat;
+mod constant;
 mod conv2d;
 mod conv_transpose2d;
 mod dense;
@@ -14,22 +15,31 @@ mod elementwise;
 mod elu;
 mod exp;
 mod gelu;
+mod global_mean;
+mod group_norm;
 mod groups;
 mod kernel;
 #[cfg(test)]
 mod laws;
+mod layer_norm;
 mod leaky_relu;
+mod matmul;
 mod moves;
 mod mul;
+mod norm;
 mod permute;
 mod pixel_shuffle;
+mod pool;
 mod relu;
 mod reshape;
+mod scale_shift;
 mod shapes;
 mod sigmoid;
 mod silu;
 mod slice;
+mod softmax;
 mod softplus;
+mod sums;
 mod tanh;
 mod upsample;
 
@@ -38,6 +48,7 @@ use serde::{Deserialize, Serialize};
 pub use add::Add;
 pub use clamp::Clamp;
 pub use concat::Concat;
+pub use constant::Constant;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
@@ -45,16 +56,23 @@ pub use elementwise::Elementwise;
 pub use elu::Elu;
 pub use exp::Exp;
 pub use gelu::Gelu;
+pub use global_mean::GlobalMean;
+pub use group_norm::GroupNorm;
 pub use kernel::Kernel;
+pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyRelu;
+pub use matmul::Matmul;
 pub use mul::Mul;
 pub use permute::Permute;
 pub use pixel_shuffle::{PixelShuffle, PixelUnshuffle};
+pub use pool::{AveragePool, MaxPool};
 pub use relu::Relu;
 pub use reshape::Reshape;
+pub use scale_shift::ScaleShift;
 pub use sigmoid::Sigmoid;
 pub use silu::Silu;
 pub use slice::Slice;
+pub use softmax::Softmax;
 pub use softplus::Softplus;
 pub use tanh::Tanh;
 pub use upsample::Upsample;
@@ -132,6 +150,15 @@ operations!(
     Upsample,
     PixelShuffle,
     PixelUnshuffle,
+    MaxPool,
+    AveragePool,
+    GlobalMean,
+    GroupNorm,
+    LayerNorm,
+    ScaleShift,
+    Matmul,
+    Softmax,
+    Constant,
     Relu,
     LeakyRelu,
     Elu,

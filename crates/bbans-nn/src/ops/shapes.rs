@@ -118,3 +118,19 @@ pub(super) fn finite(values: &[f32]) -> Result<()> {
         ))),
     }
 }
+
+/// Size of the first axis.
+pub(super) fn first(input: &[usize]) -> Result<usize> {
+    let size = input.first().copied();
+    size.ok_or_else(|| Error::model("an input without axes; expected at least one"))
+}
+
+/// Checks what is added to a variance, which may be 0.
+pub(super) fn positive(eps: f32) -> Result<()> {
+    if eps.is_normal() && eps > 0.0 {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "eps is {eps}; expected a positive number"
+    )))
+}
