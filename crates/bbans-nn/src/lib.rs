@@ -9,6 +9,7 @@ mod causal;
 pub mod description;
 mod exact;
 mod file;
+pub mod graph;
 pub mod import;
 mod network;
 pub mod ops;

@@ -5,6 +5,7 @@ mod fingerprint;
 mod tensors;
 
 pub(crate) use fingerprint::fingerprint;
+pub(crate) use tensors::tensor;
 pub use tensors::{ModelFile, Tensor};
 
 pub(crate) use crate::description::MAX_DIM;

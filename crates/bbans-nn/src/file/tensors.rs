@@ -150,19 +150,28 @@ impl ModelFile {
     /// # Errors
     /// If it is missing or has another shape; both shapes are named.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
-        let tensor = self.tensors.get(name).ok_or_else(|| {
-            Error::model(format!(
-                "the model has no tensor {name}; expected one of shape {shape:?}"
-            ))
-        })?;
-        if tensor.shape != shape {
-            return Err(Error::model(format!(
-                "tensor {name} has shape {:?}; expected {shape:?}",
-                tensor.shape
-            )));
-        }
-        Ok(tensor)
+        tensor(&self.tensors, name, shape)
     }
+}
+
+/// A tensor that must be there with this shape.
+pub(crate) fn tensor<'a>(
+    tensors: &'a BTreeMap<String, Tensor>,
+    name: &str,
+    shape: &[usize],
+) -> Result<&'a Tensor> {
+    let tensor = tensors.get(name).ok_or_else(|| {
+        Error::model(format!(
+            "the model has no tensor {name}; expected one of shape {shape:?}"
+        ))
+    })?;
+    if tensor.shape != shape {
+        return Err(Error::model(format!(
+            "tensor {name} has shape {:?}; expected {shape:?}",
+            tensor.shape
+        )));
+    }
+    Ok(tensor)
 }
 
 fn read_tensor(view: &TensorView<'_>, half: bool) -> Result<Tensor> {

@@ -56,6 +56,10 @@ impl Kernel for dense::Dense {
         true
     }
 
+    fn has_ranges(&self) -> bool {
+        true
+    }
+
     fn run_range(
         &self,
         path: Path,
@@ -63,9 +67,8 @@ impl Kernel for dense::Dense {
         lanes: usize,
         range: Range<usize>,
         out: &mut [f32],
-    ) -> bool {
+    ) {
         self.product(path, inputs, lanes, range.start, out);
-        true
     }
 }
 

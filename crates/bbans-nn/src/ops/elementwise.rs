@@ -9,6 +9,9 @@ use bbans_core::Result;
 
 /// A function of one number; the output has the input's shape.
 pub trait Elementwise: Debug + Clone + Send + Sync + 'static {
+    /// Whether a finite number always gives a finite one.
+    const KEEPS_FINITE: bool = true;
+
     /// Checks the attributes.
     ///
     /// # Errors
@@ -37,6 +40,10 @@ impl<E: Elementwise> Operation for E {
 struct Map<E>(E);
 
 impl<E: Elementwise> Kernel for Map<E> {
+    fn keeps_finite(&self) -> bool {
+        E::KEEPS_FINITE
+    }
+
     fn run(&self, path: Path, inputs: &[&[f32]], _: usize, out: &mut [f32]) {
         let [x] = inputs else { return };
         path.vectorize(

@@ -15,6 +15,9 @@ pub struct LeakyRelu {
 }
 
 impl Elementwise for LeakyRelu {
+    // The slope may be steep.
+    const KEEPS_FINITE: bool = false;
+
     fn check(&self) -> Result<()> {
         shapes::finite(&[self.slope])
     }

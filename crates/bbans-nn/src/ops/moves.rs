@@ -18,6 +18,10 @@ impl<F> fmt::Debug for Moves<F> {
 }
 
 impl<F: Fn(usize) -> (usize, usize) + Send + Sync> Kernel for Moves<F> {
+    fn keeps_finite(&self) -> bool {
+        true
+    }
+
     fn run(&self, _: Path, inputs: &[&[f32]], lanes: usize, out: &mut [f32]) {
         let features = out.len() / lanes.max(1);
         let mut first = 0;

@@ -1,0 +1,151 @@
+//! A function with the shapes of its inputs and its tensors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::file::Tensor;
+use crate::graph::Function;
+use crate::ops::{Kernel, Op, Shape};
+use bbans_core::{Error, Result};
+
+/// Most multiply-adds for a datum: a minute, about.
+const MAX_MULTIPLY_ADDS: u64 = 1 << 41;
+
+/// A function that is ready to be computed.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    /// Shapes of all values: of the inputs, then of the nodes.
+    pub(super) shapes: Vec<Shape>,
+    pub(super) inputs: usize,
+    pub(super) steps: Vec<Step>,
+    pub(super) outputs: Vec<usize>,
+    /// Numbers of a lane that are held at a time, at most.
+    pub(super) held: usize,
+    multiply_adds: u64,
+}
+
+/// The computation of a node's value.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub kernel: Arc<dyn Kernel>,
+    /// Its inputs' numbers.
+    pub inputs: Vec<usize>,
+    /// Values that nobody needs after it.
+    pub last: Vec<usize>,
+}
+
+impl Function {
+    /// The function for inputs of these shapes, with the tensors that its nodes name; their names are added to
+    /// `used`.
+    ///
+    /// # Errors
+    /// If the graph is none, a node's inputs or tensors do not fit it, or it computes too much; the node is named.
+    pub fn bind(
+        &self,
+        inputs: &[Shape],
+        tensors: &BTreeMap<String, Tensor>,
+        used: &mut BTreeSet<String>,
+    ) -> Result<Graph> {
+        let (wires, outputs) = self.wires()?;
+        if inputs.len() != self.inputs.len() {
+            return Err(Error::model(format!(
+                "{} values for a function of {} inputs",
+                inputs.len(),
+                self.inputs.len()
+            )));
+        }
+        let mut shapes = inputs.to_vec();
+        let (mut steps, mut multiply_adds) = (Vec::with_capacity(wires.len()), 0u64);
+        for (node, wires) in self.nodes.iter().zip(wires) {
+            let of_node: Vec<&[usize]> = wires.iter().map(|&i| &shapes[i][..]).collect();
+            let bound = bind_node(&node.id, &node.op, &of_node, tensors, used)
+                .map_err(|e| e.context(format!("node {}", node.id)))?;
+            multiply_adds = multiply_adds.saturating_add(bound.multiply_adds);
+            if multiply_adds > MAX_MULTIPLY_ADDS {
+                return Err(Error::model(format!(
+                    "node {}: with it a datum takes {multiply_adds} multiply-adds; the limit is \
+                     {MAX_MULTIPLY_ADDS}",
+                    node.id
+                )));
+            }
+            shapes.push(bound.output);
+            steps.push(Step {
+                kernel: bound.kernel,
+                inputs: wires,
+                last: Vec::new(),
+            });
+        }
+        let held = lives(&shapes, inputs.len(), &mut steps, &outputs);
+        Ok(Graph {
+            shapes,
+            inputs: inputs.len(),
+            steps,
+            outputs,
+            held,
+            multiply_adds,
+        })
+    }
+}
+
+struct Bound {
+    output: Shape,
+    kernel: Arc<dyn Kernel>,
+    multiply_adds: u64,
+}
+
+fn bind_node(
+    id: &str,
+    op: &Op,
+    inputs: &[&[usize]],
+    tensors: &BTreeMap<String, Tensor>,
+    used: &mut BTreeSet<String>,
+) -> Result<Bound> {
+    let operation = op.operation();
+    let output = operation.output(inputs)?;
+    let mut of_node = Vec::new();
+    for (part, shape) in operation.tensors(inputs) {
+        let name = format!("{id}.{part}");
+        of_node.push(crate::file::tensor(tensors, &name, &shape)?);
+        if !used.insert(name) {
+            // Its weights would be in memory as often as a text of a few bytes says.
+            return Err(Error::model(format!(
+                "two nodes of the model have the name {id}; expected one for each name"
+            )));
+        }
+    }
+    Ok(Bound {
+        kernel: operation.kernel(inputs, &of_node)?.into(),
+        multiply_adds: operation.multiply_adds(inputs),
+        output,
+    })
+}
+
+/// Notes which values nobody needs after a step; gives the most numbers that are held at a time.
+fn lives(shapes: &[Shape], inputs: usize, steps: &mut [Step], outputs: &[usize]) -> usize {
+    let size = |value: usize| shapes[value].iter().product::<usize>();
+    let mut seen: BTreeSet<usize> = outputs.iter().copied().collect();
+    for step in steps.iter_mut().rev() {
+        let unseen = step.inputs.iter().filter(|&&value| seen.insert(value));
+        step.last = unseen.copied().collect();
+    }
+    let mut now: usize = (0..inputs).map(size).fold(0, usize::saturating_add);
+    let mut most = now;
+    for (i, step) in steps.iter().enumerate() {
+        now = now.saturating_add(size(inputs + i));
+        most = most.max(now);
+        now -= step.last.iter().map(|&value| size(value)).sum::<usize>();
+    }
+    most
+}
+
+impl Graph {
+    /// Shapes of the outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = &[usize]> {
+        self.outputs.iter().map(|&value| &self.shapes[value][..])
+    }
+
+    /// Multiplications with weights for a datum.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
+    }
+}

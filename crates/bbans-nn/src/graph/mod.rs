@@ -1,0 +1,14 @@
+//! A network: a graph of operations.
+//!
+//! A [`Function`] is what a model file says. [`Function::bind`] gives it the shapes of its inputs and its
+//! tensors, checks that all fits together, and makes a [`Graph`], which computes it.
+
+mod bind;
+mod function;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use bind::Graph;
+pub use function::{Function, Node};
+pub use run::Hidden;
