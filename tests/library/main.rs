@@ -6,6 +6,7 @@ mod golden;
 mod grey;
 mod import;
 mod message;
+mod operations;
 mod rate;
 mod reference;
 #[path = "../support/mod.rs"]

@@ -186,8 +186,7 @@ fn shapes_and_tensors_that_do_not_fit_are_told_with_their_node() {
         .bind(&[vec![2, 1]], &residual(), &mut BTreeSet::new())
         .unwrap_err();
     assert!(
-        e.to_string()
-            .contains("node y: inputs of shapes [[2, 1], [2]]"),
+        format!("{e:#}").contains("node y: inputs of shapes [[2, 1], [2]]"),
         "{e}"
     );
     // A second function may not have the weights again under the same name.
@@ -199,8 +198,7 @@ fn shapes_and_tensors_that_do_not_fit_are_told_with_their_node() {
         .bind(&[vec![2]], &residual(), &mut used)
         .unwrap_err();
     assert!(
-        e.to_string()
-            .contains("two nodes of the model have the name d"),
+        format!("{e:#}").contains("two nodes of the model have the name d"),
         "{e}"
     );
 }
@@ -233,16 +231,16 @@ fn work_and_memory_have_limits() {
     assert!(bind(&text(32), &[4096, 4096]).is_ok());
     let e = bind(&text(33), &[4096, 4096]).unwrap_err();
     assert!(
-        e.to_string().contains("node m32: with it a datum takes"),
+        format!("{e:#}").contains("node m32: with it a datum takes"),
         "{e}"
     );
     let graph = bind(square, &[4096, 4096]).unwrap();
     let e = graph.run(Path::detect(), &[&[]], 16).unwrap_err();
-    assert!(e.to_string().contains("fewer lanes"), "{e}");
+    assert!(format!("{e:#}").contains("fewer lanes"), "{e}");
     let e = graph.run(Path::detect(), &[&[]], 1).unwrap_err();
-    assert!(e.to_string().contains("expected shapes"), "{e}");
+    assert!(format!("{e:#}").contains("expected shapes"), "{e}");
     // A number beyond all bounds.
     let graph = bind(square, &[1, 1]).unwrap();
     let e = graph.run(Path::detect(), &[&[1e30]], 1).unwrap_err();
-    assert!(e.to_string().contains("infinite"), "{e}");
+    assert!(format!("{e:#}").contains("infinite"), "{e}");
 }

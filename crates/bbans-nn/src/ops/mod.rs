@@ -127,6 +127,9 @@ macro_rules! operations {
         }
 
         impl Op {
+            /// Names of all operations, as this crate has them.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
             /// What it does.
             pub fn operation(&self) -> &dyn Operation {
                 match self {
