@@ -2,6 +2,7 @@
 
 pub(crate) mod dense;
 pub mod math;
+mod product;
 pub mod simd;
 mod sparse;
 pub(crate) mod windows;

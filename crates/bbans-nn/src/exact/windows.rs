@@ -6,7 +6,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::exact::dense::{Dense, add_terms};
+use crate::exact::dense::Dense;
+use crate::exact::product::add_terms;
 use crate::exact::simd::Path;
 
 /// Positions that are taken together: a few vectors of any path, and few enough for the nearest cache.
@@ -206,7 +207,8 @@ impl<L: Sums, P: Place> WithSimd for Product<'_, L, P> {
         let channel_len = windows.input[0] * windows.input[1] * lanes;
         let most = |size: fn(&L) -> usize| layers.iter().map(size).max().unwrap_or(0);
         let mut seen = vec![0.0; TERMS * TILE];
-        let mut sums = vec![0.0; most(L::outputs) * TILE];
+        let widest = TILE.min(positions.next_multiple_of(S::F32_LANES));
+        let mut sums = vec![0.0; most(L::outputs) * widest];
         let mut runs = vec![Vec::new(); taps];
         for first in (0..positions).step_by(TILE) {
             let count = TILE.min(positions - first);
