@@ -54,7 +54,8 @@ impl Function {
                 self.inputs.len()
             )));
         }
-        let mut shapes = inputs.to_vec();
+        let shapes = inputs.iter().cloned().map(crate::ops::checked);
+        let mut shapes = shapes.collect::<Result<Vec<_>>>()?;
         let (mut steps, mut multiply_adds) = (Vec::with_capacity(wires.len()), 0u64);
         for (node, wires) in self.nodes.iter().zip(wires) {
             let of_node: Vec<&[usize]> = wires.iter().map(|&i| &shapes[i][..]).collect();

@@ -239,6 +239,9 @@ fn work_and_memory_have_limits() {
     assert!(format!("{e:#}").contains("fewer lanes"), "{e}");
     let e = graph.run(Path::detect(), &[&[]], 1).unwrap_err();
     assert!(format!("{e:#}").contains("expected shapes"), "{e}");
+    for shape in [vec![0, 3], vec![1; 9], vec![1 << 13, 1 << 13]] {
+        assert!(bind(square, &shape).is_err(), "{shape:?}");
+    }
     // A number beyond all bounds.
     let graph = bind(square, &[1, 1]).unwrap();
     let e = graph.run(Path::detect(), &[&[1e30]], 1).unwrap_err();

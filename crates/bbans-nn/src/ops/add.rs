@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exact::simd::Path;
 use crate::file::Tensor;
+use crate::ops::pairwise::Pairwise;
 use crate::ops::{Kernel, Operation, Shape, shapes};
 use bbans_core::Result;
 
@@ -19,21 +19,7 @@ impl Operation for Add {
 
     fn kernel(&self, inputs: &[&[usize]], _: &[&Tensor]) -> Result<Box<dyn Kernel>> {
         self.output(inputs)?;
-        Ok(Box::new(Add {}))
-    }
-}
-
-impl Kernel for Add {
-    fn run(&self, path: Path, inputs: &[&[f32]], _: usize, out: &mut [f32]) {
-        let [a, b] = inputs else { return };
-        path.vectorize(
-            #[inline(always)]
-            || {
-                for ((y, a), b) in out.iter_mut().zip(*a).zip(*b) {
-                    *y = a + b;
-                }
-            },
-        );
+        Ok(Box::new(Pairwise(|a, b| a + b)))
     }
 }
 

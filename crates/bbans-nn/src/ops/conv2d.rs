@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::exact::simd::Path;
 use crate::exact::windows::{InOrder, Windows};
 use crate::file::Tensor;
-use crate::ops::groups::Groups;
+use crate::ops::groups::{self, Groups};
 use crate::ops::{Kernel, Operation, Shape, TensorSpec, shapes};
 use bbans_core::{Error, Result};
 
@@ -43,7 +43,7 @@ impl Conv2d {
         let dilation = self.dilation[axis];
         let [before, after] = [self.padding[2 * axis], self.padding[2 * axis + 1]];
         shapes::small(&[kernel, stride, dilation])?;
-        shapes::small(&[before + 1, after + 1])?;
+        shapes::small_paddings(&[before, after])?;
         let (padded, reach) = (input + before + after, dilation * (kernel - 1) + 1);
         match padded.checked_sub(reach) {
             Some(rest) => Ok(rest / stride + 1),
@@ -63,20 +63,13 @@ impl Operation for Conv2d {
     }
 
     fn tensors(&self, inputs: &[&[usize]]) -> Vec<TensorSpec> {
-        let [rows, columns] = self.kernel;
-        let channels = inputs.first().and_then(|shape| shape.first());
-        let inputs = channels.map_or(0, |channels| channels / self.groups);
-        vec![
-            ("weight", vec![rows, columns, inputs, self.channels]),
-            ("bias", vec![self.channels]),
-        ]
+        groups::tensors(inputs, self.kernel, self.channels, self.groups)
     }
 
     fn multiply_adds(&self, inputs: &[&[usize]]) -> u64 {
         let outputs = self.output(inputs).unwrap_or_default();
         let weights = &self.tensors(inputs)[0].1[..3];
-        let all = weights.iter().chain(&outputs);
-        all.map(|&d| d as u64).product()
+        shapes::product(weights.iter().chain(&outputs))
     }
 
     fn kernel(&self, inputs: &[&[usize]], tensors: &[&Tensor]) -> Result<Box<dyn Kernel>> {
@@ -163,16 +156,20 @@ mod tests {
         out
     }
 
-    #[test]
-    fn obeys_the_laws() {
-        let plain = Conv2d {
+    fn plain() -> Conv2d {
+        Conv2d {
             channels: 6,
             kernel: [3, 3],
             stride: [1, 1],
             padding: [1; 4],
             dilation: [1, 1],
             groups: 1,
-        };
+        }
+    }
+
+    #[test]
+    fn obeys_the_laws() {
+        let plain = plain();
         let cases = [
             (plain.clone(), [2, 5, 7]),
             (
@@ -274,6 +271,20 @@ mod tests {
             let e = op(text).operation().output(&[shape]).unwrap_err();
             assert!(e.to_string().contains(expected), "{text}: {e}");
         }
+        let far = Conv2d {
+            padding: [usize::MAX, 0, 0, 0],
+            ..plain()
+        };
+        let e = far.output(&[&[1, 9, 9]]).unwrap_err();
+        assert!(e.to_string().contains("a padding of"), "{e}");
+        // A product of sizes beyond 64 bits is one that no limit allows.
+        let wide = Conv2d {
+            channels: 1 << 24,
+            kernel: [1024; 2],
+            padding: [511, 512, 511, 512],
+            ..plain()
+        };
+        assert_eq!(wide.multiply_adds(&[&[1 << 24, 1, 1]]), u64::MAX);
         let unknown = r#"{"op":"conv2d","channels":4,"kernel":[3,3],"bias":false}"#;
         assert!(serde_json::from_str::<Op>(unknown).is_err());
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::exact::simd::Path;
 use crate::exact::windows::{Spread, Windows};
 use crate::file::Tensor;
-use crate::ops::groups::Groups;
+use crate::ops::groups::{self, Groups};
 use crate::ops::{Kernel, Operation, Shape, TensorSpec, shapes};
 use bbans_core::{Error, Result};
 
@@ -47,7 +47,7 @@ impl ConvTranspose2d {
         let (dilation, added) = (self.dilation[axis], self.output_padding[axis]);
         let [before, after] = [self.padding[2 * axis], self.padding[2 * axis + 1]];
         shapes::small(&[kernel, stride, dilation])?;
-        shapes::small(&[before + 1, after + 1, added + 1])?;
+        shapes::small_paddings(&[before, after, added])?;
         let whole = (input - 1) * stride + dilation * (kernel - 1) + 1 + added;
         match whole.checked_sub(before + after) {
             Some(size @ 1..) => Ok(size),
@@ -67,20 +67,13 @@ impl Operation for ConvTranspose2d {
     }
 
     fn tensors(&self, inputs: &[&[usize]]) -> Vec<TensorSpec> {
-        let [rows, columns] = self.kernel;
-        let channels = inputs.first().and_then(|shape| shape.first());
-        let inputs = channels.map_or(0, |channels| channels / self.groups);
-        vec![
-            ("weight", vec![rows, columns, inputs, self.channels]),
-            ("bias", vec![self.channels]),
-        ]
+        groups::tensors(inputs, self.kernel, self.channels, self.groups)
     }
 
     fn multiply_adds(&self, inputs: &[&[usize]]) -> u64 {
         let weights = &self.tensors(inputs)[0].1;
         let pixels = inputs.first().and_then(|shape| shape.get(1..));
-        let all = weights.iter().chain(pixels.unwrap_or_default());
-        all.map(|&d| d as u64).product()
+        shapes::product(weights.iter().chain(pixels.unwrap_or_default()))
     }
 
     fn kernel(&self, inputs: &[&[usize]], tensors: &[&Tensor]) -> Result<Box<dyn Kernel>> {
@@ -103,8 +96,7 @@ impl Operation for ConvTranspose2d {
                 }
                 if taps.is_empty() {
                     // Nothing comes here but the bias.
-                    taps.push([0, 0]);
-                    weights.resize(each * self.channels, 0.0);
+                    continue;
                 }
                 let terms = taps.len() * each;
                 phases.push(Phase {
@@ -124,6 +116,7 @@ impl Operation for ConvTranspose2d {
         }
         Ok(Box::new(Transposed {
             phases,
+            bias: bias.values.clone(),
             picture: [output[1], output[2]],
             step: self.stride,
         }))
@@ -153,6 +146,8 @@ struct Phase {
 #[derive(Debug)]
 struct Transposed {
     phases: Vec<Phase>,
+    /// What is where no weight reaches.
+    bias: Vec<f32>,
     /// Rows and columns of the output.
     picture: [usize; 2],
     step: [usize; 2],
@@ -163,6 +158,12 @@ impl Kernel for Transposed {
         let ([x], 1..) = (inputs, lanes) else {
             return;
         };
+        if self.phases.len() < self.step[0] * self.step[1] {
+            let channel_len = self.picture[0] * self.picture[1] * lanes;
+            for (out, bias) in out.chunks_exact_mut(channel_len).zip(&self.bias) {
+                out.fill(*bias);
+            }
+        }
         for phase in &self.phases {
             let mut place = Spread {
                 out,

@@ -3,7 +3,24 @@
 use crate::exact::dense::Dense;
 use crate::exact::simd::Path;
 use crate::exact::windows::{Few, Place, Windows};
+use crate::ops::TensorSpec;
 use bbans_core::Result;
+
+/// The tensors of a convolution: `weight`, `[kernel rows, kernel columns, inputs / groups, channels]`, and `bias`,
+/// `[channels]`.
+pub(super) fn tensors(
+    inputs: &[&[usize]],
+    [rows, columns]: [usize; 2],
+    channels: usize,
+    groups: usize,
+) -> Vec<TensorSpec> {
+    let inputs = inputs.first().and_then(|shape| shape.first());
+    let inputs = inputs.map_or(0, |inputs| inputs / groups);
+    vec![
+        ("weight", vec![rows, columns, inputs, channels]),
+        ("bias", vec![channels]),
+    ]
+}
 
 /// Fewest outputs of a group that a dense layer is faster for.
 const DENSE_FROM: usize = 4;

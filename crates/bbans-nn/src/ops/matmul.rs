@@ -29,8 +29,7 @@ impl Operation for Matmul {
     }
 
     fn multiply_adds(&self, inputs: &[&[usize]]) -> u64 {
-        let sizes = sizes(inputs).unwrap_or_default();
-        sizes.iter().map(|&d| d as u64).product()
+        shapes::product(&sizes(inputs).unwrap_or_default())
     }
 
     fn kernel(&self, inputs: &[&[usize]], _: &[&Tensor]) -> Result<Box<dyn Kernel>> {

@@ -27,6 +27,7 @@ mod matmul;
 mod moves;
 mod mul;
 mod norm;
+mod pairwise;
 mod permute;
 mod pixel_shuffle;
 mod pool;
@@ -77,6 +78,8 @@ pub use softplus::Softplus;
 pub use tanh::Tanh;
 pub use upsample::Upsample;
 
+pub(crate) use shapes::checked;
+
 use crate::file::Tensor;
 use bbans_core::Result;
 
@@ -100,7 +103,7 @@ pub trait Operation {
         Vec::new()
     }
 
-    /// Multiplications with weights for a datum, of inputs that fit.
+    /// Products and sums for a datum, of inputs that fit, where they are more than a few a value.
     fn multiply_adds(&self, inputs: &[&[usize]]) -> u64 {
         let _ = inputs;
         0

@@ -81,6 +81,11 @@ impl Pool {
         })
     }
 
+    /// Values that are looked at.
+    fn cost(&self) -> u64 {
+        shapes::product(self.kernel.iter().chain(&self.output))
+    }
+
     /// Features of the input that the window of a feature of the output sees, in order.
     #[inline(always)]
     fn window(&self, f: usize) -> impl Iterator<Item = usize> {
@@ -168,6 +173,11 @@ impl Operation for MaxPool {
             .to_vec())
     }
 
+    fn multiply_adds(&self, inputs: &[&[usize]]) -> u64 {
+        let pool = Pool::new(inputs, self.kernel, self.stride, self.padding);
+        pool.map_or(0, |pool| pool.cost())
+    }
+
     fn kernel(&self, inputs: &[&[usize]], _: &[&Tensor]) -> Result<Box<dyn Kernel>> {
         let pool = Pool::new(inputs, self.kernel, self.stride, self.padding)?;
         Ok(Box::new(Greatest(pool)))
@@ -179,6 +189,11 @@ impl Operation for AveragePool {
         Ok(Pool::new(inputs, self.kernel, self.stride, self.padding)?
             .output
             .to_vec())
+    }
+
+    fn multiply_adds(&self, inputs: &[&[usize]]) -> u64 {
+        let pool = Pool::new(inputs, self.kernel, self.stride, self.padding);
+        pool.map_or(0, |pool| pool.cost())
     }
 
     fn kernel(&self, inputs: &[&[usize]], _: &[&Tensor]) -> Result<Box<dyn Kernel>> {

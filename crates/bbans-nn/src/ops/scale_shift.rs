@@ -47,21 +47,18 @@ struct Affine {
 
 impl Kernel for Affine {
     fn run(&self, path: Path, inputs: &[&[f32]], lanes: usize, out: &mut [f32]) {
-        if let [x] = inputs {
-            out.copy_from_slice(x);
-            self.run_in_place_of(path, lanes, out);
-        }
-    }
-}
-
-impl Affine {
-    fn run_in_place_of(&self, path: Path, lanes: usize, values: &mut [f32]) {
+        let [x] = inputs else { return };
+        let channel_len = (self.each * lanes).max(1);
         path.vectorize(
             #[inline(always)]
             || {
-                let channels = values.chunks_exact_mut((self.each * lanes).max(1));
-                for ((values, scale), shift) in channels.zip(&self.scale).zip(&self.shift) {
-                    values.iter_mut().for_each(|v| *v = *v * scale + shift);
+                let channels = x
+                    .chunks_exact(channel_len)
+                    .zip(out.chunks_exact_mut(channel_len));
+                for ((x, out), (scale, shift)) in channels.zip(self.scale.iter().zip(&self.shift)) {
+                    for (y, x) in out.iter_mut().zip(x) {
+                        *y = x * scale + shift;
+                    }
                 }
             },
         );

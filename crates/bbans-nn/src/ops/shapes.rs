@@ -22,15 +22,24 @@ pub(super) fn picture(inputs: &[&[usize]]) -> Result<[usize; 3]> {
     })
 }
 
-/// A shape whose sizes are positive and whose product is within the limit.
-pub(super) fn checked(shape: Shape) -> Result<Shape> {
+/// Most axes of a value.
+const MAX_AXES: usize = 8;
+
+/// A shape of few axes, whose sizes are positive and whose product is within the limit.
+pub(crate) fn checked(shape: Shape) -> Result<Shape> {
+    if shape.len() > MAX_AXES {
+        return Err(Error::model(format!(
+            "a shape of {} axes; the limit is {MAX_AXES}",
+            shape.len()
+        )));
+    }
     let product = shape.iter().try_fold(1usize, |n, &d| {
         n.checked_mul(d).filter(|&n| (1..=MAX_DIM).contains(&n))
     });
     match product {
         Some(_) if !shape.is_empty() => Ok(shape),
         _ => Err(Error::model(format!(
-            "an output of shape {shape:?}; expected positive sizes with a product of at most {MAX_DIM}"
+            "a value of shape {shape:?}; expected positive sizes with a product of at most {MAX_DIM}"
         ))),
     }
 }
@@ -47,17 +56,33 @@ pub(super) fn tensors<'a, const N: usize>(tensors: &[&'a Tensor]) -> Result<[&'a
         .map_err(|_| Error::model(format!("{} tensors; expected {N}", tensors.len())))
 }
 
-/// Most rows or columns of a kernel, a stride, a dilation or a padding, and then some.
+/// Most rows or columns of a kernel, a stride, a dilation or a padding.
 const MAX_REACH: usize = 1 << 10;
 
-/// Checks sizes of a kernel and its like.
+/// Checks sizes of a kernel, stride, dilation or factor.
 pub(super) fn small(sizes: &[usize]) -> Result<()> {
     match sizes.iter().find(|size| !(1..=MAX_REACH).contains(*size)) {
         None => Ok(()),
         Some(size) => Err(Error::model(format!(
-            "a kernel, stride, dilation or padding of {size}; expected 1 to {MAX_REACH}, a padding less"
+            "a kernel, stride, dilation or factor of {size}; expected 1 to {MAX_REACH}"
         ))),
     }
+}
+
+/// Checks paddings.
+pub(super) fn small_paddings(sizes: &[usize]) -> Result<()> {
+    match sizes.iter().find(|&&size| size > MAX_REACH) {
+        None => Ok(()),
+        Some(size) => Err(Error::model(format!(
+            "a padding of {size}; expected at most {MAX_REACH}"
+        ))),
+    }
+}
+
+/// A product of sizes, or the greatest number if it is beyond.
+pub(super) fn product<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> u64 {
+    let product = |n: u64, &size: &usize| n.saturating_mul(size as u64);
+    sizes.into_iter().fold(1, product)
 }
 
 /// Checks that channels are of `groups` groups.
