@@ -28,15 +28,19 @@
 
 mod bits_back;
 pub mod block;
+mod causal;
 mod codec;
 mod distribution;
 pub mod distributions;
 mod error;
 pub mod laws;
 mod message;
+mod random;
 
 pub use bits_back::{BitsBack, LatentModel};
+pub use causal::{Causal, Conditional, InOrder, Record, Walk};
 pub use codec::{Codec, Columns, Independent, Repeat};
 pub use distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 pub use error::{Error, ErrorKind, Result};
 pub use message::{Message, initial_words};
+pub use random::normal_pair;

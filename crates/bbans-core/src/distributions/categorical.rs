@@ -1,14 +1,18 @@
 //! The categorical distribution: any masses over `0..n`.
 
+use std::marker::PhantomData;
+
 use crate::distribution::{Distribution, Interval, TOTAL_MASS};
 use crate::distributions::uniform::unreachable_interval;
 use crate::error::{Error, Result};
 
-/// Symbols `0..n` in order, each with its mass.
+/// Symbols `0..n` in order, each with its mass. They are `u32`, or with [`Categorical::over`] of another type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Categorical {
+pub struct Categorical<S = u32> {
     /// `n + 1` starts. Invariant: ascending, from 0 to [`TOTAL_MASS`].
     starts: Vec<u32>,
+    /// Invariant: all `n` symbols are of this type.
+    symbols: PhantomData<S>,
 }
 
 impl Categorical {
@@ -29,7 +33,10 @@ impl Categorical {
                 "the masses sum to {total}; expected 2^24 = {TOTAL_MASS}"
             )));
         }
-        Ok(Self { starts })
+        Ok(Self {
+            starts,
+            symbols: PhantomData,
+        })
     }
 
     /// From weights, finite and not negative, of any positive sum. Every symbol has a mass of at
@@ -64,27 +71,49 @@ impl Categorical {
         Self::from_masses(&masses)
     }
 
+    /// The same over symbols of another type, such as `u8`.
+    ///
+    /// # Errors
+    /// If there are more symbols than the type has values.
+    pub fn over<S: TryFrom<u32>>(self) -> Result<Categorical<S>> {
+        if S::try_from(self.count().saturating_sub(1) as u32).is_err() {
+            return Err(Error::invalid_argument(format!(
+                "{} symbols for a type that has fewer values",
+                self.count()
+            )));
+        }
+        Ok(Categorical {
+            starts: self.starts,
+            symbols: PhantomData,
+        })
+    }
+}
+
+impl<S> Categorical<S> {
     /// Number of symbols.
     pub fn count(&self) -> usize {
         self.starts.len() - 1
     }
 }
 
-impl Distribution for Categorical {
-    type Symbol = u32;
+impl<S: Copy + Default + Into<u32> + TryFrom<u32>> Distribution for Categorical<S> {
+    type Symbol = S;
 
     #[inline]
-    fn interval(&self, &symbol: &u32) -> Option<Interval> {
+    fn interval(&self, &symbol: &S) -> Option<Interval> {
+        let symbol: u32 = symbol.into();
         let start = *self.starts.get(symbol as usize)?;
         Interval::between(start, *self.starts.get(symbol as usize + 1)?)
     }
 
     #[inline]
-    fn locate(&self, quantile: u32) -> (u32, Interval) {
+    fn locate(&self, quantile: u32) -> (S, Interval) {
         let symbol = self
             .starts
             .partition_point(|&start| start <= quantile)
-            .saturating_sub(1) as u32;
+            .saturating_sub(1);
+        // By the invariant.
+        let symbol = S::try_from(symbol as u32).unwrap_or_default();
         let interval = self.interval(&symbol);
         (
             symbol,
@@ -107,6 +136,16 @@ mod tests {
         assert_eq!(c.interval(&0), None);
         assert_eq!(c.interval(&7), None);
         assert_eq!(c.locate(0).0, 1);
+    }
+
+    #[test]
+    fn symbols_may_be_bytes() {
+        let c = Categorical::from_weights(&[1.0; 256]).unwrap();
+        let bytes = c.clone().over::<u8>().unwrap();
+        check_distribution(&bytes, 0..=255u8).unwrap();
+        assert_eq!(bytes.interval(&200), c.interval(&200));
+        let c = Categorical::from_weights(&[1.0; 257]).unwrap();
+        assert!(c.over::<u8>().is_err());
     }
 
     #[test]

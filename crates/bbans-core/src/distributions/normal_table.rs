@@ -1,6 +1,6 @@
 //! `round(2^24 * Phi(i / 64))` for `i` from 0 to 512, `Phi` the standard normal cumulative.
 //!
-//! A part of the format: docs/format.md defines it, a test checks it against `libm`.
+//! A part of the format: docs/format/posterior.md defines it, a test checks it against `libm`.
 
 /// The table; the negative half follows from symmetry.
 #[rustfmt::skip]
