@@ -2,6 +2,7 @@
 
 use bbans::distributions::{Bernoulli, Categorical, Uniform, uniform_bins};
 use bbans::nn::Dense;
+use bbans::nn::graph::Inputs;
 use bbans::nn::simd::Path;
 use bbans::{BitsBack, Codec, Distribution, Independent, LatentModel, Message};
 use bbans_benches::{images, random_model};
@@ -250,10 +251,9 @@ mod parts_of_a_step {
     #[divan::bench]
     fn posterior(bencher: Bencher) {
         let (model, x) = (random_model(&[100], 40), images(LANES));
-        let none = Array2::zeros((0, LANES));
         bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
-            let inference = model.vae().infer(x.view()).unwrap();
-            inference.posterior(0, none.view()).unwrap()
+            let latents = model.vae().infer(x.view()).unwrap().top_down().unwrap();
+            latents.posterior().unwrap()
         });
     }
 
@@ -271,10 +271,12 @@ mod parts_of_a_step {
     fn both_networks_200_200(bencher: Bencher) {
         let model = random_model(&[200, 200], 40);
         let z = Array2::from_elem((40, LANES), 0.3f32);
-        let x = Array2::from_elem((784, LANES), 0.0f32);
+        let x = vec![0.0f32; 784 * LANES];
         bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
-            let path = Path::detect();
-            let hidden = model.vae().encoder().layers(path, x.view()).unwrap();
+            let encoder = model.vae().encoder();
+            let hidden = encoder
+                .run(Path::detect(), Inputs::Values(&[&x]), LANES)
+                .unwrap();
             (hidden, model.vae().parameters(z.view()).unwrap())
         });
     }
@@ -284,7 +286,8 @@ mod parts_of_a_step {
         let model = random_model(&[100], 40);
         let z = Array2::from_elem((LANES, 40), 300u16);
         bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
-            let decoded = model.vae().decode(z.view()).unwrap();
+            let e = model.vae().latents_of_bins(z.view()).unwrap();
+            let decoded = model.vae().decode(e.view()).unwrap();
             let mut masses = Vec::new();
             for first in (0..784).step_by(32) {
                 let dims = first..784.min(first + 32);

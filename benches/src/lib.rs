@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bbans::VaeModel;
-use bbans::nn::description::Latent;
+use bbans::nn::description::{Chains, Latent, Networks};
 use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -69,10 +69,12 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
             bin_precision: 10,
             log_sigma: [-8.0, 4.0],
         },
-        encoder,
-        decoder,
-        hierarchy: Vec::new(),
-        head: Vec::new(),
+        networks: Networks::Chains(Chains {
+            encoder,
+            decoder,
+            hierarchy: Vec::new(),
+            head: Vec::new(),
+        }),
         training: None,
     };
     let bytes = ModelFile {

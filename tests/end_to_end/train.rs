@@ -69,13 +69,13 @@ fn a_hierarchy_that_is_trained_on_all_data_compresses_them() {
     folder.ok("decompress x.bbans -o y -m deep.safetensors");
     assert_eq!(folder.read("x"), folder.read("y"));
     let model = bbans::nn::ModelFile::from_bytes(&folder.read("deep.safetensors")).unwrap();
-    assert_eq!(model.description.hierarchy.len(), 4);
+    assert_eq!(model.description.chains().unwrap().hierarchy.len(), 4);
     let training = model.description.training.unwrap();
     assert_eq!(training["training_count"], 300);
     assert!(training.get("validation_nats").is_none());
     folder.fails(
         "compare model --data x -m deep.safetensors",
-        &["4 layers of latents"],
+        &["4 groups of latents"],
     );
     folder.fails(
         "train --data x -o m.safetensors --latent-layers 7",

@@ -1,5 +1,6 @@
 //! Exactness: the same bytes on every SIMD path, thread count and batch; agreement with candle.
 
+use bbans::nn::graph::{Graph, Inputs};
 use bbans::nn::simd::Path;
 use bbans::nn::{Layer, ModelFile};
 use bbans::{FileModel, LatentModel, VaeModel};
@@ -54,13 +55,8 @@ fn a_row_does_not_depend_on_the_other_rows() {
     let model = small();
     let x = bbans::sample(&model, 37, 2, 0).unwrap();
     let posterior = |x: ArrayView2<'_, u8>| {
-        let none = Array2::zeros((0, x.nrows()));
-        model
-            .vae()
-            .infer(x)
-            .unwrap()
-            .posterior(0, none.view())
-            .unwrap()
+        let latents = model.vae().infer(x).unwrap().top_down().unwrap();
+        latents.posterior().unwrap()
     };
     let batch = posterior(x.view());
     for (i, row) in x.axis_chunks_iter(Axis(0), 1).enumerate() {
@@ -85,23 +81,33 @@ fn layers_agree_with_candle() {
         let z = Array2::from_shape_fn((20, vae.latents()), |(i, d)| {
             ((i * 31 + d * 17) % 41) as f32 / 10.0 - 2.0
         });
-        let exact = vae.encoder().layers(vae.path(), x.t()).unwrap();
+        let exact = values(vae.encoder(), vae.path(), &x);
         compare(
             &file,
-            &file.description.encoder,
+            &file.description.chains().unwrap().encoder,
             &x,
             &exact,
             &network.encoder_layers(&tensor(&x)).unwrap(),
         );
-        let exact = vae.decoder().layers(vae.path(), z.t()).unwrap();
+        let exact = values(vae.decoder(), vae.path(), &z);
         compare(
             &file,
-            &file.description.decoder,
+            &file.description.chains().unwrap().decoder,
             &z,
             &exact,
             &network.decoder_layers(&tensor(&z)).unwrap(),
         );
     }
+}
+
+/// `[features, lanes]` of every layer on inputs `[lanes, features]`.
+fn values(graph: &Graph, path: Path, x: &Array2<f32>) -> Vec<Array2<f32>> {
+    let lanes = x.nrows();
+    let x: Vec<f32> = x.t().iter().copied().collect();
+    let values = graph.values(path, Inputs::Values(&[&x]), lanes).unwrap();
+    let array =
+        |values: Vec<f32>| Array2::from_shape_vec((values.len() / lanes, lanes), values).unwrap();
+    values.into_iter().map(array).collect()
 }
 
 fn tensor(x: &Array2<f32>) -> Tensor {

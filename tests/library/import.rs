@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use bbans::nn::import::{Arch, import};
+use bbans::nn::likelihood::BetaBinomial;
 use bbans::nn::simd::Path as SimdPath;
 use bbans::nn::{Likelihood, ModelFile, Tensor};
 use bbans::{DataReader, FileModel, LatentModel, VaeModel};
@@ -123,8 +124,7 @@ fn what_is_folded_is_the_same_function() {
         torch.linear("mean", &hidden),
         torch.linear("spread", &hidden),
     );
-    let none = Array2::zeros((0, 1));
-    let found = vae.infer(x.view()).unwrap().posterior(0, none.view());
+    let found = vae.infer(x.view()).unwrap().top_down().unwrap().posterior();
     let found = found.unwrap();
     for k in 0..2 {
         assert!((f64::from(found.mean[(k, 0)]) - mean[k]).abs() < 1e-5);
@@ -199,7 +199,7 @@ fn probabilities_become_logits() {
     let imported = import(&torch.bytes(), &Arch::from_json(&arch).unwrap()).unwrap();
     assert_eq!(imported.file.description.likelihood, Likelihood::Bernoulli);
     assert_eq!(imported.file.description.version, 1);
-    let decoder = &imported.file.description.decoder;
+    let decoder = &imported.file.description.chains().unwrap().decoder;
     assert!(matches!(
         decoder.last(),
         Some(bbans::nn::Layer::Dense { .. })
@@ -217,7 +217,7 @@ fn what_does_not_fit_is_told_in_a_line() {
         (
             r#"{"linear": "fc1"}"#,
             r#"{"conv2d": "c"}"#,
-            vec!["unknown layer", "conv2d"],
+            vec!["layer 0", "[2, 3]", "[channels, rows, columns]", "reshape"],
         ),
         (
             r#"{"linear": "fc1"}"#,
@@ -304,7 +304,7 @@ fn published_networks_reach_their_bounds() {
         (
             "beta-binomial",
             "data/mnist/t10k-images-idx3-ubyte.gz",
-            Likelihood::BetaBinomial { levels: 256 },
+            Likelihood::BetaBinomial(BetaBinomial { levels: 256 }),
             1.391,
         ),
     ] {
@@ -339,5 +339,47 @@ fn published_networks_reach_their_bounds() {
         .unwrap();
         let bits = 8.0 * file.len() as f64 / rows.len() as f64;
         assert!((bits / expected - 1.0).abs() < 0.005, "{name}: {bits}");
+    }
+}
+
+/// The examples of docs/import.md, made with PyTorch: their bounds are those that PyTorch computed in `f64` for the same
+/// draws of the latents, and what they compress comes back.
+#[test]
+fn the_examples_have_the_bounds_of_pytorch() {
+    for name in ["conv-vae", "ladder-vae", "attention-vae"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/import/{name}"));
+        let read = |file: &str| fs::read(folder.join(file)).unwrap();
+        let arch = String::from_utf8(read("arch.json")).unwrap();
+        let arch = Arch::from_json(&arch).unwrap();
+        let imported = import(&read("weights.safetensors"), &arch).unwrap();
+        assert!(imported.unused.is_empty(), "{:?}", imported.unused);
+        let bytes = imported.file.to_bytes().unwrap();
+        let model = VaeModel::from_bytes(&bytes).unwrap();
+        let bytes = read("bound.safetensors");
+        let fixture = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let f64s = |name: &str| -> Vec<f64> {
+            let (values, _) = fixture.tensor(name).unwrap().data().as_chunks();
+            values.iter().map(|&b| f64::from_le_bytes(b)).collect()
+        };
+        let (noise, _) = fixture.tensor("noise").unwrap().data().as_chunks();
+        let noise: Vec<f32> = noise.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        let x = fixture.tensor("x").unwrap().data().to_vec();
+        let (count, dims) = (x.len() / model.dims(), model.dims());
+        let x = Array2::from_shape_vec((count, dims), x).unwrap();
+        let latents = model.vae().latents();
+        assert_eq!(noise.len(), count * latents);
+        let bounds = bbans::elbo_with(&model, x.view(), 1, |datum| {
+            let mut draws = noise[datum * latents..][..latents].iter();
+            move || f64::from(*draws.next().unwrap())
+        });
+        let parts = f64s("kl_bits").into_iter().zip(f64s("reconstruction_bits"));
+        for (found, (kl, reconstruction)) in bounds.unwrap().into_iter().zip(parts) {
+            let off =
+                (found.kl_bits - kl).abs() + (found.reconstruction_bits - reconstruction).abs();
+            assert!(off / dims as f64 <= 1e-5, "{name}: {off} bits");
+        }
+        let content = crate::support::idx(&x, &[28, 28], 1);
+        let (file, _) = compress(&model, &content, 8, 2).unwrap();
+        assert_eq!(crate::decompress(&model, &file, 2).unwrap(), content);
     }
 }

@@ -1,8 +1,10 @@
 //! Tests of the libraries together: golden files, damage, SIMD paths, agreement with candle.
 
 mod arithmetic;
+mod candle;
 mod damage;
 mod golden;
+mod graphs;
 mod grey;
 mod import;
 mod message;
@@ -11,14 +13,14 @@ mod rate;
 mod reference;
 #[path = "../support/mod.rs"]
 mod support;
+mod symbols;
 
-use std::io::Write;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
 
-use bbans::container::Header;
-use bbans::data::Target;
-use bbans::{DataReader, DataWriter, FileModel, Options, Report, Result};
+use bbans::{BitsBack, Codec, DataReader, FileModel, Message, Options, Report, Result, VaeModel};
+use ndarray::Axis;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Compresses a data file in memory.
 pub(crate) fn compress(
@@ -38,32 +40,42 @@ pub(crate) fn compress(
     Ok((file, report))
 }
 
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Restores the data file that a compressed one in memory holds.
+pub(crate) fn decompress(model: &impl FileModel, file: &[u8], threads: usize) -> Result<Vec<u8>> {
+    let options = Options {
+        threads: NonZeroUsize::new(threads).unwrap(),
+        ..Options::default()
+    };
+    bbans::decompress_bytes(model, file, options)
 }
 
-/// Restores the data file that a compressed one in memory holds.
-pub(crate) fn decompress(
-    model: &impl FileModel,
-    mut file: &[u8],
-    threads: usize,
-) -> Result<Vec<u8>> {
-    let header = Header::read(&mut file)?.ok_or_else(|| bbans::Error::corruption("empty"))?;
-    let memory = Memory::default();
-    let target = Target::Stream(Box::new(memory.clone()));
-    let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
-    let threads = NonZeroUsize::new(threads).unwrap();
-    bbans::decompress(model, &header, &mut file, writer, threads, &mut |_| {})?;
-    let bytes = memory.0.lock().unwrap().clone();
-    Ok(bytes)
+/// Data from the model, each datum on a message of its own random words, take as many bits as the bound says.
+fn rate_is_the_bound(file: &bbans::nn::ModelFile) {
+    let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
+    let data = bbans::sample(&model, 1000, 1, 0).unwrap();
+    let bounds = bbans::elbo(&model, data.view(), 16, 1, 0).unwrap();
+    let bound: f64 = bounds.iter().map(bbans::Elbo::bits).sum();
+    let weighted: f64 = bounds.iter().map(|b| b.importance_bits).sum();
+    assert!(weighted < bound, "the importance-weighted bound is tighter");
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut over = Vec::new();
+    for (row, bound) in data.axis_chunks_iter(Axis(0), 1).zip(&bounds) {
+        let mut message = Message::new((0..20).map(|_| rng.next_u32()).collect());
+        message.grow(1).unwrap();
+        let before = message.bits();
+        let codec = BitsBack {
+            model: &model,
+            lanes: 1,
+        };
+        codec.push(&mut message, &row.to_owned()).unwrap();
+        over.push(message.bits() - before - bound.bits());
+    }
+    let count = over.len() as f64;
+    let mean = over.iter().sum::<f64>() / count;
+    let variance = over.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let error = (variance / count).sqrt();
+    // Integer masses and bins cost a little.
+    let allowed = 4.0 * error + 0.0005 * bound / count;
+    assert!(mean.abs() < allowed, "{}: {mean} +- {error}", model.name());
+    assert!(error < 0.01 * bound / count, "{}: {error}", model.name());
 }

@@ -2,12 +2,16 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod graphs;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bbans::VaeModel;
-use bbans::nn::description::{EMBEDDING, Latent, LatentLayer};
+use bbans::nn::description::{Chains, Latent, LatentLayer, Networks};
+use bbans::nn::likelihood::EMBEDDING;
+use bbans::nn::likelihood::{BetaBinomial, Categorical, CausalCategorical, DiscretizedLogistic};
 use bbans::nn::{Description, Layer, Likelihood, ModelFile, Tensor, Window, bins};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -44,25 +48,36 @@ pub fn tiny_model_file(name: &str, seed: u64) -> ModelFile {
     model_file(name, seed, Likelihood::Bernoulli)
 }
 
+/// The networks of a model of layers.
+pub fn chains(file: &mut ModelFile) -> &mut Chains {
+    file.description.chains_mut().unwrap()
+}
+
 /// Models of every likelihood of more levels, with every kind of layer of the second version.
 pub fn grey_model_files() -> Vec<ModelFile> {
     let levels = 256;
     [
-        ("beta-binomial", Likelihood::BetaBinomial { levels }),
-        ("categorical", Likelihood::Categorical { levels: 7 }),
+        (
+            "beta-binomial",
+            Likelihood::BetaBinomial(BetaBinomial { levels }),
+        ),
+        (
+            "categorical",
+            Likelihood::Categorical(Categorical { levels: 7 }),
+        ),
         (
             "logistic",
-            Likelihood::DiscretizedLogistic {
+            Likelihood::DiscretizedLogistic(DiscretizedLogistic {
                 levels,
                 components: 1,
-            },
+            }),
         ),
         (
             "logistics",
-            Likelihood::DiscretizedLogistic {
+            Likelihood::DiscretizedLogistic(DiscretizedLogistic {
                 levels: 20,
                 components: 3,
-            },
+            }),
         ),
     ]
     .into_iter()
@@ -86,14 +101,15 @@ pub fn hierarchy_model_file() -> ModelFile {
         add("posterior.1.1", 5, 4),
     ];
     let description = &mut file.description;
+    description.version = 5;
+    let networks = description.chains_mut().unwrap();
     // The last layer, which gave the posterior of all latents.
-    description.encoder.pop();
-    file.tensors.remove("encoder.2.weight");
-    file.tensors.remove("encoder.2.bias");
-    description.hierarchy = [(1, top), (2, bottom)]
+    networks.encoder.pop();
+    networks.hierarchy = [(1, top), (2, bottom)]
         .map(|(latents, layers)| LatentLayer { latents, layers })
         .to_vec();
-    description.version = 5;
+    file.tensors.remove("encoder.2.weight");
+    file.tensors.remove("encoder.2.bias");
     file
 }
 
@@ -104,11 +120,11 @@ pub fn features_model_files() -> Vec<ModelFile> {
         above: 1,
         side: 2,
     };
-    let levels = Likelihood::CausalCategorical {
+    let levels = Likelihood::CausalCategorical(CausalCategorical {
         window,
         levels: 6,
         embedding: 3,
-    };
+    });
     [
         ("causal-features", Likelihood::CausalBernoulli(window)),
         ("causal-levels", levels),
@@ -141,16 +157,16 @@ pub fn features_model_files() -> Vec<ModelFile> {
             }
             head.push(Layer::Dense { name });
         }
-        if let Likelihood::CausalCategorical {
+        if let Likelihood::CausalCategorical(CausalCategorical {
             levels, embedding, ..
-        } = likelihood
+        }) = likelihood
         {
             file.tensors
                 .insert(EMBEDDING.to_owned(), draw(vec![levels, embedding]));
         }
         file.description.version = 4;
         file.description.likelihood = likelihood;
-        file.description.head = head;
+        chains(&mut file).head = head;
         file
     })
     .collect()
@@ -197,10 +213,9 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
     let features = add("decoder.2", 5, 12);
     let description = &mut file.description;
     description.version = 3;
-    description.decoder.pop();
-    description.decoder.pop();
-    description.decoder.pop();
-    description.decoder.extend([
+    let networks = description.chains_mut().unwrap();
+    networks.decoder.truncate(networks.decoder.len() - 3);
+    networks.decoder.extend([
         Layer::Dense { name: features },
         Layer::Relu,
         Layer::Cells {
@@ -215,7 +230,7 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
         },
     ]);
     let [first, second] = head.map(|name| Layer::Dense { name });
-    description.head = vec![first, Layer::Silu, second];
+    networks.head = vec![first, Layer::Silu, second];
     file
 }
 
@@ -276,10 +291,12 @@ fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
             bin_precision: 6,
             log_sigma: [-3.0, 1.0],
         },
-        encoder,
-        decoder,
-        hierarchy: Vec::new(),
-        head: Vec::new(),
+        networks: Networks::Chains(Chains {
+            encoder,
+            decoder,
+            hierarchy: Vec::new(),
+            head: Vec::new(),
+        }),
         training: None,
     };
     ModelFile {

@@ -2,7 +2,8 @@
 
 mod random;
 
-use bbans_nn::description::{EMBEDDING, LatentLayer};
+use bbans_nn::description::{Chains, LatentLayer};
+use bbans_nn::likelihood::EMBEDDING;
 use bbans_nn::{Description, Layer, Likelihood, ModelFile};
 use candle_core::{Device, Tensor, Var};
 use rand_chacha::ChaCha8Rng;
@@ -54,8 +55,8 @@ impl Network {
                 &Device::Cpu,
             )?)
         };
-        let Description { decoder, head, .. } = &file.description;
-        for layer in file.description.inference().chain(decoder).chain(head) {
+        let chains = chains(&file.description)?;
+        for layer in chains.layers() {
             let (Layer::Dense { name } | Layer::Cells { name, .. }) = layer else {
                 continue;
             };
@@ -63,7 +64,7 @@ impl Network {
                 ["weight", "bias"].map(|suffix| tensor(&format!("{name}.{suffix}")));
             network.add(name, &weight?, &bias?)?;
         }
-        if let Likelihood::CausalCategorical { .. } = file.description.likelihood {
+        if let Likelihood::CausalCategorical(_) = file.description.likelihood {
             network.add_tensor(EMBEDDING.to_owned(), &tensor(EMBEDDING)?)?;
         }
         Ok(network)
@@ -113,7 +114,7 @@ impl Network {
     /// # Errors
     /// If the shape does not fit.
     pub fn encoder_layers(&self, x: &Tensor) -> Result<Vec<Tensor>> {
-        self.run(&self.description.encoder, 0, x)
+        self.run(&chains(&self.description)?.encoder, 0, x)
     }
 
     /// Output of every layer of the decoder on `z`, `[n, latent]`, in order; the last is `[n, dims]`.
@@ -121,26 +122,16 @@ impl Network {
     /// # Errors
     /// If the shape does not fit.
     pub fn decoder_layers(&self, z: &Tensor) -> Result<Vec<Tensor>> {
-        self.run(&self.description.decoder, self.first_of_decoder(), z)
-    }
-
-    /// Number of the first variable of the decoder.
-    fn first_of_decoder(&self) -> usize {
-        2 * self.description.inference().filter(has_weights).count()
-    }
-
-    /// Number of the first variable of the head.
-    fn first_of_head(&self) -> usize {
-        let decoder = self.description.decoder.iter();
-        self.first_of_decoder() + 2 * decoder.filter(has_weights).count()
+        let chains = chains(&self.description)?;
+        self.run(&chains.decoder, first_of_decoder(chains), z)
     }
 
     /// A sample of the posterior of `x`, scaled, `[n, dims]`, for the noise `epsilon`, `[n, latent]`:
     /// `z`, its means and its log standard deviations.
     fn infer(&self, x: &Tensor, epsilon: &Tensor) -> Result<[Tensor; 3]> {
-        let Description {
+        let Chains {
             encoder, hierarchy, ..
-        } = &self.description;
+        } = chains(&self.description)?;
         let features = last(self.run(encoder, 0, x)?)?;
         let sample = |parameters: &Tensor, epsilon: &Tensor| -> Result<[Tensor; 3]> {
             let latents = epsilon.dim(1)?;
@@ -251,7 +242,7 @@ impl Network {
                 let logits = last(self.decoder_layers(z)?)?;
                 Ok(bernoulli_nats(&logits, x)?)
             }
-            Likelihood::CausalBernoulli(_) | Likelihood::CausalCategorical { .. } => {
+            Likelihood::CausalBernoulli(_) | Likelihood::CausalCategorical(_) => {
                 if z.device().is_cpu() {
                     self.fused_nats(z, x, differentiable)
                 } else {
@@ -268,13 +259,15 @@ impl Network {
     /// [`Network::reconstruction`] of a causal likelihood, fused, on a CPU.
     fn fused_nats(&self, z: &Tensor, x: &Tensor, differentiable: bool) -> Result<Tensor> {
         let description = &self.description;
+        let chains = chains(description)?;
+        let first_of_head = first_of_head(chains);
         // The cells are the head's work.
-        let (decoder, first) = match Plan::tiles(description) {
-            Some(_) => (description.decoder.len() - 2, self.first_of_head() - 2),
-            None => (description.decoder.len(), self.first_of_head()),
+        let (decoder, first) = match Plan::tiles(chains) {
+            Some(_) => (chains.decoder.len() - 2, first_of_head - 2),
+            None => (chains.decoder.len(), first_of_head),
         };
-        let decoder = &description.decoder[..decoder];
-        let features = last(self.run(decoder, self.first_of_decoder(), z)?)?;
+        let decoder = &chains.decoder[..decoder];
+        let features = last(self.run(decoder, first_of_decoder(chains), z)?)?;
         let weights = &self.vars[first..];
         let layers = weights.chunks_exact(2).filter(|pair| pair[1].rank() == 1);
         let sizes: Vec<[usize; 2]> = layers
@@ -296,7 +289,7 @@ impl Network {
     /// The same in candle's own operations, on any device.
     fn tensors_nats(&self, z: &Tensor, x: &Tensor) -> Result<Tensor> {
         let channels = last(self.decoder_layers(z)?)?;
-        let head = &self.vars[self.first_of_head()..];
+        let head = &self.vars[first_of_head(chains(&self.description)?)..];
         Ok(causal_nats_of_tensors(
             &self.description,
             x,
@@ -331,6 +324,23 @@ impl Network {
         let x = Tensor::from_vec(x, (n, dims), &self.device)?;
         Ok((x, Tensor::from_vec(noise, (n, latent), &self.device)?))
     }
+}
+
+/// The networks that are trained here.
+pub(crate) fn chains(description: &Description) -> Result<&Chains> {
+    description.chains().ok_or_else(|| {
+        Error::new("training knows models of versions 1 to 5, whose networks are lists of layers, not graphs")
+    })
+}
+
+/// Number of the first variable of the decoder.
+fn first_of_decoder(chains: &Chains) -> usize {
+    2 * chains.inference().filter(has_weights).count()
+}
+
+/// Number of the first variable of the head.
+fn first_of_head(chains: &Chains) -> usize {
+    first_of_decoder(chains) + 2 * chains.decoder.iter().filter(has_weights).count()
 }
 
 fn has_weights(layer: &&Layer) -> bool {

@@ -1,5 +1,6 @@
 //! Random numbers of a run, from streams that are stable: ChaCha8, one stream for each purpose.
 
+use bbans_core::normal_pair;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -20,16 +21,11 @@ pub(crate) fn generator(seed: u64, purpose: Purpose, epoch: usize) -> ChaCha8Rng
     rng
 }
 
-/// Fills `out` with standard normal draws (Box & Muller 1958).
+/// Fills `out` with standard normal draws.
 pub(crate) fn fill_normal(rng: &mut ChaCha8Rng, out: &mut [f32]) {
     for pair in out.chunks_mut(2) {
-        // In (0, 1], so that the logarithm is finite.
-        let u = (f64::from(rng.next_u32()) + 1.0) / 4_294_967_296.0;
-        let angle = f64::from(rng.next_u32()) / 4_294_967_296.0 * std::f64::consts::TAU;
-        let radius = (-2.0 * u.ln()).sqrt();
-        pair[0] = (radius * angle.cos()) as f32;
-        if let Some(second) = pair.get_mut(1) {
-            *second = (radius * angle.sin()) as f32;
+        for (to, draw) in pair.iter_mut().zip(normal_pair(rng)) {
+            *to = draw as f32;
         }
     }
 }

@@ -4,9 +4,8 @@
 //! it takes the model mnist-binary-small of this repository.
 
 use std::error::Error;
-use std::io::Cursor;
 
-use bbans::{DataReader, LatentModel, Options, VaeModel};
+use bbans::{LatentModel, Options, VaeModel};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let built_in = concat!(
@@ -30,34 +29,18 @@ fn run(path: &str) -> Result<(), Box<dyn Error>> {
         text.push('\n');
     }
 
-    let reader = DataReader::open(Cursor::new(text.clone()), "samples.amat")?;
-    let mut file = Vec::new();
-    let report = bbans::compress(&model, reader, &mut file, Options::default(), &mut |_| {})?;
+    let file = bbans::compress_bytes(&model, text.as_bytes(), Options::default())?;
     println!(
         "{} images of {} pixels: {} bytes of text, {} bytes compressed, {:.4} bits/dim",
-        report.count,
+        images.nrows(),
         model.dims(),
-        report.input_bytes,
-        report.file_bytes,
-        report.gross_bits_per_dim()
+        text.len(),
+        file.len(),
+        8.0 * file.len() as f64 / images.len() as f64
     );
 
-    let mut input = file.as_slice();
-    let header = bbans::container::Header::read(&mut input)?.ok_or("an empty file")?;
-    let path = std::env::temp_dir().join(format!("bbans-example-{}.amat", std::process::id()));
-    let target = bbans::data::Target::Stream(Box::new(std::fs::File::create(&path)?));
-    let writer = bbans::DataWriter::new(header.source.clone(), model.dims(), target)?;
-    bbans::decompress(
-        &model,
-        &header,
-        &mut input,
-        writer,
-        Options::default().threads,
-        &mut |_| {},
-    )?;
-    let restored = std::fs::read_to_string(&path)?;
-    std::fs::remove_file(&path)?;
-    assert_eq!(restored, text, "every byte comes back");
+    let restored = bbans::decompress_bytes(&model, &file, Options::default())?;
+    assert_eq!(restored, text.as_bytes(), "every byte comes back");
     Ok(())
 }
 

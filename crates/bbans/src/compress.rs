@@ -9,7 +9,7 @@ use bbans_format::container::{self, Header, StoredBlock, Trailer};
 use bbans_format::{DataReader, Rows};
 use ndarray::{Array2, ArrayView2};
 
-use crate::file_model::{FileModel, check_fits};
+use crate::file_model::{ByteSymbol, FileModel, check_fits};
 use crate::pipeline::ordered;
 
 /// How to compress.
@@ -136,6 +136,7 @@ fn encode(model: &impl FileModel, rows: Rows, lanes: usize) -> Result<(Block, Ve
     let scale = symbols(model, &mut bytes)?;
     let data = Array2::from_shape_vec((count, model.dims()), bytes);
     let data = data.map_err(Error::invalid_argument)?;
+    let data = ByteSymbol::of_bytes(data);
     let block = block::encode(model, ArrayView2::from(&data), lanes)?;
     let bytes = StoredBlock::to_bytes(&block, scale, model.dims())?;
     Ok((block, bytes))

@@ -7,7 +7,7 @@ use bbans_core::{Error, Result, block};
 use bbans_format::DataWriter;
 use bbans_format::container::{Header, Part, Parts, StoredBlock};
 
-use crate::file_model::{FileModel, check_fits};
+use crate::file_model::{ByteSymbol, FileModel, check_fits};
 use crate::pipeline::ordered;
 
 /// What was restored.
@@ -46,7 +46,7 @@ pub fn decompress(
     let mut count = 0;
     let work = |b: StoredBlock| {
         let data = block::decode(model, b.plan, b.words)?;
-        Ok((b.scale, data))
+        Ok((b.scale, ByteSymbol::to_bytes(data)?))
     };
     ordered(threads.get(), next, work, |(scale, data)| {
         let data = data.as_standard_layout();

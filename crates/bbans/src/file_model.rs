@@ -2,9 +2,55 @@
 
 use bbans_core::{Error, LatentModel, Result};
 use bbans_format::Source;
+use ndarray::Array2;
 
-/// A latent-variable model over bytes that a file can be bound to.
-pub trait FileModel: LatentModel<X = u8> + Sync {
+/// A symbol that stands for a byte of a data file.
+pub trait ByteSymbol: Clone + Sized {
+    /// The symbols of bytes.
+    fn of_bytes(bytes: Array2<u8>) -> Array2<Self>;
+
+    /// The bytes of symbols.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Model`] if a symbol is above 255: the model gave one that no byte has.
+    fn to_bytes(symbols: Array2<Self>) -> Result<Array2<u8>>;
+}
+
+impl ByteSymbol for u8 {
+    fn of_bytes(bytes: Array2<u8>) -> Array2<u8> {
+        bytes
+    }
+
+    fn to_bytes(symbols: Array2<u8>) -> Result<Array2<u8>> {
+        Ok(symbols)
+    }
+}
+
+macro_rules! byte_symbols {
+    ($($of:ty),*) => {
+        $(impl ByteSymbol for $of {
+            fn of_bytes(bytes: Array2<u8>) -> Array2<Self> {
+                bytes.mapv(Self::from)
+            }
+
+            fn to_bytes(symbols: Array2<Self>) -> Result<Array2<u8>> {
+                let no_byte = |symbol| Error::model(format!("a symbol {symbol}; expected at most 255"));
+                let byte = |&symbol: &Self| u8::try_from(symbol).map_err(|_| no_byte(symbol));
+                let bytes = symbols.iter().map(byte).collect::<Result<Vec<u8>>>()?;
+                Array2::from_shape_vec(symbols.dim(), bytes).map_err(Error::model)
+            }
+        })*
+    };
+}
+
+byte_symbols!(u16, u32, u64, usize, i32);
+
+/// A latent-variable model whose symbols are bytes of data files, of any type: a file can be bound to it.
+///
+/// The program `bbans` restores the files of models that are model files. Those of a model in code need the code: a
+/// bbans file holds the fingerprint of its model, not the model, and only the code knows what the fingerprint means.
+/// Such a model's own program calls [`crate::decompress`], or [`crate::decompress_bytes`].
+pub trait FileModel: LatentModel<X: ByteSymbol> + Sync {
     /// A digest of everything that the model's codecs depend on. A file names it, so that no other
     /// model is used to decode.
     fn fingerprint(&self) -> [u8; 32];

@@ -3,7 +3,7 @@
 //! A model that implements [`LatentModel`] is a codec: [`block::encode`] and [`block::decode`] turn
 //! data into a message and back, at the length that the model's evidence lower bound promises. A
 //! model that also implements [`FileModel`] compresses data files to files: [`compress`],
-//! [`decompress`]. [`VaeModel`] is such a model, read from a file that `bbans train` wrote.
+//! [`decompress`]; or bytes to bytes: [`compress_bytes`], [`decompress_bytes`]. [`VaeModel`] is such a model, read from a file that `bbans train` wrote.
 //!
 //! # Example
 //!
@@ -22,6 +22,7 @@ mod compress;
 mod decompress;
 mod elbo;
 mod file_model;
+mod memory;
 mod pipeline;
 mod sample;
 pub mod synthetic;
@@ -31,17 +32,21 @@ pub use bbans_core::block;
 pub use bbans_core::distributions;
 pub use bbans_core::laws;
 pub use bbans_core::{
-    BitsBack, Codec, Columns, Distribution, Error, ErrorKind, Independent, Interval, LatentModel,
-    Message, Repeat, Result, initial_words,
+    BitsBack, Causal, Codec, Columns, Conditional, Distribution, Error, ErrorKind, InOrder,
+    Independent, Interval, LatentModel, Message, Record, Repeat, Result, Walk, initial_words,
+    normal_pair,
 };
 pub use bbans_format::container;
 pub use bbans_format::data;
 pub use bbans_format::{DataReader, DataWriter, Source};
 pub use bbans_nn as nn;
+/// The arrays that symbols and parameters are in.
+pub use ndarray;
 
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress};
 pub use elbo::{Elbo, elbo, elbo_with};
-pub use file_model::{FileModel, check_fits};
+pub use file_model::{ByteSymbol, FileModel, check_fits};
+pub use memory::{compress_bytes, decompress_bytes};
 pub use sample::sample;
 pub use vae_model::VaeModel;

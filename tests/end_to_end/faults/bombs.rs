@@ -229,11 +229,14 @@ fn many_members_take_one_model() {
 fn a_model_of_few_weights_may_not_be_much_work() {
     use bbans::nn::Layer;
     let mut model = crate::support::causal_model_file("cells", 11);
-    model.description.decoder.iter_mut().for_each(|layer| {
-        if let Layer::Cells { count, .. } = layer {
-            *count = 31;
-        }
-    });
+    crate::support::chains(&mut model)
+        .decoder
+        .iter_mut()
+        .for_each(|layer| {
+            if let Layer::Cells { count, .. } = layer {
+                *count = 31;
+            }
+        });
     let folder = with_data(1);
     folder.write("cells.safetensors", model.to_bytes().unwrap());
     folder.fails(
@@ -241,8 +244,7 @@ fn a_model_of_few_weights_may_not_be_much_work() {
         &["31 cells", "30 dimensions"],
     );
     let mut model = crate::support::tiny_model_file("long", 1);
-    model
-        .description
+    crate::support::chains(&mut model)
         .decoder
         .splice(1..1, vec![Layer::Relu; 1000]);
     folder.write("long.safetensors", model.to_bytes().unwrap());

@@ -10,7 +10,7 @@ use bbans::{DataReader, DataWriter, FileModel, LatentModel, Options, Result, Vae
 
 /// A model of every likelihood, the binary one first.
 pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
-    let files: [&[u8]; 9] = [
+    let files: [&[u8]; 13] = [
         include_bytes!("../../golden/tiny.safetensors"),
         include_bytes!("../../golden/grey/beta-binomial.safetensors"),
         include_bytes!("../../golden/grey/categorical.safetensors"),
@@ -20,6 +20,10 @@ pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
         include_bytes!("../../golden/grey/causal-features.safetensors"),
         include_bytes!("../../golden/grey/causal-levels.safetensors"),
         include_bytes!("../../golden/grey/hierarchy.safetensors"),
+        include_bytes!("../../golden/graphs/ladder.safetensors"),
+        include_bytes!("../../golden/graphs/gaussian.safetensors"),
+        include_bytes!("../../golden/graphs/colours.safetensors"),
+        include_bytes!("../../golden/graphs/causal.safetensors"),
     ];
     files.map(|file| VaeModel::from_bytes(file).unwrap()).into()
 });

@@ -169,28 +169,6 @@ impl Dense {
         });
     }
 
-    /// The layer on inputs in several parts, one after another, each `[_, lanes]`; gives
-    /// `[outputs, lanes]`.
-    ///
-    /// # Errors
-    /// As [`Dense::forward`].
-    pub(crate) fn forward_parts(
-        &self,
-        path: Path,
-        parts: &[&[f32]],
-        lanes: usize,
-    ) -> Result<Array2<f32>> {
-        let inputs = parts.iter().map(|part| part.len()).sum::<usize>() / lanes.max(1);
-        self.check_inputs(inputs)?;
-        let mut y = Array2::zeros((self.outputs, lanes));
-        let out = y.as_slice_mut().unwrap_or_default();
-        if lanes > 0 {
-            self.product(path, parts, lanes, 0, out);
-        }
-        check_finite(path, out)?;
-        Ok(y)
-    }
-
     pub(crate) fn check_inputs(&self, found: usize) -> Result<()> {
         if found == self.inputs {
             return Ok(());
@@ -293,7 +271,8 @@ mod tests {
                 }
                 // In parts.
                 let (above, below) = x.as_slice().unwrap().split_at(inputs / 2 * lanes);
-                let parts = layer.forward_parts(path, &[above, below], lanes).unwrap();
+                let mut parts = Array2::zeros(y.dim());
+                layer.product(path, &[above, below], lanes, 0, parts.as_slice_mut().unwrap());
                 prop_assert_eq!(bits(&parts), bits(&y));
                 // From any output on.
                 let first = lanes % outputs;

@@ -1,4 +1,4 @@
-//! Elementary functions with a fixed order of `f32` operations, written down in docs/format.md.
+//! Elementary functions with a fixed order of `f32` operations, written down in docs/format/arithmetic.md.
 //!
 //! Each is a straight line of additions, multiplications, divisions and selections, all rounded to
 //! nearest by IEEE 754, so every machine gives the same bits and every SIMD path can run it. They
@@ -96,10 +96,11 @@ pub fn softplus(x: f32) -> f32 {
     relu(x) + p * s
 }
 
-/// `x Phi(x) = x (1 + erf(x / sqrt 2)) / 2`: with `z = |x| / sqrt 2`, `t = 1 / (1 + 0.3275911 z)` and
-/// `p = (a_1 t + .. + a_5 t^5) e^(-z z)`, `erf z = 1 - p` to 1.5e-7 (Abramowitz & Stegun 1964, 7.1.26).
+/// The standard normal cumulative, `(1 + erf(x / sqrt 2)) / 2`: with `z = |x| / sqrt 2`,
+/// `t = 1 / (1 + 0.3275911 z)` and `p = (a_1 t + .. + a_5 t^5) e^(-z z)`, `erf z = 1 - p` to 1.5e-7 (Abramowitz & Stegun
+/// 1964, 7.1.26).
 #[inline(always)]
-pub fn gelu(x: f32) -> f32 {
+pub fn normal_cdf(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let mut p = 1.061_405_4;
@@ -108,7 +109,13 @@ pub fn gelu(x: f32) -> f32 {
     p = p * t - 0.284_496_74;
     p = p * t + 0.254_829_6;
     let half = 0.5 * (p * t * exp(-(z * z)));
-    x * if x < 0.0 { half } else { 1.0 - half }
+    if x < 0.0 { half } else { 1.0 - half }
+}
+
+/// `x Phi(x)` with [`normal_cdf`].
+#[inline(always)]
+pub fn gelu(x: f32) -> f32 {
+    x * normal_cdf(x)
 }
 
 /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`.
@@ -250,5 +257,12 @@ mod tests {
             }
         }
         assert_eq!(hasher.finalize().to_hex()[..16], *"0ddafee0b7ba1b58");
+        let mut hasher = blake3::Hasher::new();
+        for x in values() {
+            for y in [normal_cdf(x), gelu(x), gelu_tanh(x)] {
+                hasher.update(&y.to_bits().to_le_bytes());
+            }
+        }
+        assert_eq!(hasher.finalize().to_hex()[..16], *"9e403462f98b7bb9");
     }
 }

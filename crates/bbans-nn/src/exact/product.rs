@@ -79,28 +79,29 @@ fn forward<S: Simd>(
             let run = inputs.div_ceil(inputs.div_ceil(RUN).max(1)).max(1);
             for x in part.chunks(run * lanes) {
                 let (these, rest) = weights.split_at(x.len() / lanes * PANEL);
-                add_run(simd, x, lanes, &these[column..], bias.take(), sums);
+                add_run(simd, x, lanes, lanes, &these[column..], bias.take(), sums);
                 weights = rest;
             }
         }
     }
 }
 
-/// Adds the terms of the inputs from `first` on, `[_, lanes]`, to all sums, `[outputs, lanes]`, for whole
-/// vectors of lanes; the first inputs start from the bias.
+/// Adds the terms of the inputs from `first` on, rows of `lanes` values every `stride`, to all sums,
+/// `[outputs, lanes]`, for whole vectors of lanes; the first inputs start from the bias.
 #[inline(always)]
 pub(crate) fn add_terms<S: Simd>(
     simd: S,
     layer: &Dense,
     first: usize,
     x: &[f32],
+    stride: usize,
     lanes: usize,
     sums: &mut [f32],
 ) {
     for (panel, _, sums) in panels(0, lanes, sums) {
         let weights = &layer.panel(panel)[first * PANEL..];
         let bias = (first == 0).then(|| layer.bias(panel));
-        add_run(simd, x, lanes, weights, bias, sums);
+        add_run(simd, x, stride, lanes, weights, bias, sums);
     }
 }
 
@@ -122,12 +123,13 @@ fn panels(
     })
 }
 
-/// Adds the terms of a run of inputs to the sums of some outputs of a panel, `[_, lanes]`; the first
-/// run starts from the bias.
+/// Adds the terms of a run of inputs, rows of `lanes` values every `stride`, to the sums of some outputs of a
+/// panel, `[_, lanes]`; the first run starts from the bias.
 #[inline(always)]
 fn add_run<S: Simd>(
     simd: S,
     x: &[f32],
+    stride: usize,
     lanes: usize,
     weights: &[f32],
     bias: Option<&[f32]>,
@@ -157,17 +159,17 @@ fn add_run<S: Simd>(
             let bias = bias.map(|bias| &bias[output..]);
             let sums = &mut sums[output * lanes..][..height * lanes];
             match (height, vectors) {
-                (6, 4) => tile::<S, 6, 4>(simd, x, lanes, lane, weights, bias, sums),
-                (6, 2) => tile::<S, 6, 2>(simd, x, lanes, lane, weights, bias, sums),
-                (6, _) => tile::<S, 6, 1>(simd, x, lanes, lane, weights, bias, sums),
-                (8, 2) => tile::<S, 8, 2>(simd, x, lanes, lane, weights, bias, sums),
-                (8, _) => tile::<S, 8, 1>(simd, x, lanes, lane, weights, bias, sums),
-                (4, 4) => tile::<S, 4, 4>(simd, x, lanes, lane, weights, bias, sums),
-                (4, 2) => tile::<S, 4, 2>(simd, x, lanes, lane, weights, bias, sums),
-                (4, _) => tile::<S, 4, 1>(simd, x, lanes, lane, weights, bias, sums),
-                (_, 4) => tile::<S, 1, 4>(simd, x, lanes, lane, weights, bias, sums),
-                (_, 2) => tile::<S, 1, 2>(simd, x, lanes, lane, weights, bias, sums),
-                (_, _) => tile::<S, 1, 1>(simd, x, lanes, lane, weights, bias, sums),
+                (6, 4) => tile::<S, 6, 4>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (6, 2) => tile::<S, 6, 2>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (6, _) => tile::<S, 6, 1>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (8, 2) => tile::<S, 8, 2>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (8, _) => tile::<S, 8, 1>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (4, 4) => tile::<S, 4, 4>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (4, 2) => tile::<S, 4, 2>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (4, _) => tile::<S, 4, 1>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (_, 4) => tile::<S, 1, 4>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (_, 2) => tile::<S, 1, 2>(simd, x, stride, lanes, lane, weights, bias, sums),
+                (_, _) => tile::<S, 1, 1>(simd, x, stride, lanes, lane, weights, bias, sums),
             }
             output += height;
         }
@@ -177,9 +179,14 @@ fn add_run<S: Simd>(
 
 /// The sums of `OUTPUTS` outputs by `VECTORS` vectors of lanes from `lane` on, in registers.
 #[inline(always)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the innermost part of the one above"
+)]
 fn tile<S: Simd, const OUTPUTS: usize, const VECTORS: usize>(
     simd: S,
     x: &[f32],
+    stride: usize,
     lanes: usize,
     lane: usize,
     weights: &[f32],
@@ -197,7 +204,7 @@ fn tile<S: Simd, const OUTPUTS: usize, const VECTORS: usize>(
             }
         }
     }
-    for (x, weights) in x.chunks_exact(lanes).zip(weights.chunks(PANEL)) {
+    for (x, weights) in x.chunks(stride).zip(weights.chunks(PANEL)) {
         let (x, _) = S::as_simd_f32s(&x[lane..lane + width]);
         for (registers, &weight) in registers.iter_mut().zip(&weights[..OUTPUTS]) {
             let weight = simd.splat_f32s(weight);

@@ -1,81 +1,24 @@
 //! What a compressed file knows its model by.
 
-use crate::description::{Description, LatentLayer, Layer, Likelihood, Window};
+use serde_json::Value;
+
+use crate::description::{Chains, Description, LatentLayer, Layer, Networks};
 use crate::file::ModelFile;
+use crate::likelihood::Fields;
+use bbans_core::Result;
 
 /// BLAKE3 over every field of the description that the codec reads and over the tensors, in a
-/// fixed order that docs/format.md gives. The name and the training record are left out.
-pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
+/// fixed order that docs/format/fingerprint.md gives. The name and the training record are left out.
+///
+/// # Errors
+/// If the description cannot be written as JSON.
+pub fn fingerprint(file: &ModelFile) -> Result<[u8; 32]> {
     let mut h = Hash(blake3::Hasher::new());
-    let Description {
-        version,
-        data_shape,
-        likelihood,
-        latent,
-        encoder,
-        hierarchy,
-        decoder,
-        head,
-        ..
-    } = &file.description;
     h.text("bbans model");
-    h.number(u64::from(*version));
-    h.numbers(data_shape);
-    match *likelihood {
-        Likelihood::Bernoulli => h.text("bernoulli"),
-        Likelihood::BetaBinomial { levels } => {
-            h.text("beta_binomial");
-            h.number(levels as u64);
-        }
-        Likelihood::Categorical { levels } => {
-            h.text("categorical");
-            h.number(levels as u64);
-        }
-        Likelihood::DiscretizedLogistic { levels, components } => {
-            h.text("discretized_logistic");
-            h.number(levels as u64);
-            h.number(components as u64);
-        }
-        Likelihood::CausalBernoulli(Window {
-            channels,
-            above,
-            side,
-        }) => {
-            h.text("causal_bernoulli");
-            h.numbers(&[channels, above, side]);
-        }
-        Likelihood::CausalCategorical {
-            window:
-                Window {
-                    channels,
-                    above,
-                    side,
-                },
-            levels,
-            embedding,
-        } => {
-            h.text("causal_categorical");
-            h.numbers(&[channels, above, side, levels, embedding]);
-        }
-    }
-    h.number(latent.dim as u64);
-    h.number(u64::from(latent.bin_precision));
-    latent
-        .log_sigma
-        .iter()
-        .for_each(|v| h.number(u64::from(v.to_bits())));
-    h.layers(encoder);
-    // What older versions do not have leaves their fingerprints alone.
-    if *version >= 5 {
-        h.number(hierarchy.len() as u64);
-    }
-    for LatentLayer { latents, layers } in hierarchy {
-        h.number(*latents as u64);
-        h.layers(layers);
-    }
-    h.layers(decoder);
-    if !head.is_empty() {
-        h.layers(head);
+    h.number(u64::from(file.description.version));
+    match &file.description.networks {
+        Networks::Chains(chains) => h.chains(&file.description, chains),
+        Networks::Graphs(_) => h.json(&file.description.hashed_fields()?),
     }
     h.number(file.tensors.len() as u64);
     // A BTreeMap: ascending by the bytes of the name.
@@ -89,6 +32,13 @@ pub fn fingerprint(file: &ModelFile) -> [u8; 32] {
             h.0.update(&bytes);
         }
     }
+    Ok(h.0.finalize().into())
+}
+
+/// BLAKE3 of JSON as a fingerprint has it.
+pub fn digest_of_json(value: &Value) -> [u8; 32] {
+    let mut h = Hash(blake3::Hasher::new());
+    h.json(value);
     h.0.finalize().into()
 }
 
@@ -98,6 +48,80 @@ const RUN: usize = 4096;
 struct Hash(blake3::Hasher);
 
 impl Hash {
+    /// The fields of versions 1 to 5.
+    fn chains(&mut self, description: &Description, chains: &Chains) {
+        let Description {
+            version,
+            data_shape,
+            likelihood,
+            latent,
+            ..
+        } = description;
+        let h = self;
+        h.numbers(data_shape);
+        let (name, fields) = likelihood.kind().fields();
+        h.text(name);
+        match fields {
+            Fields::Numbers(numbers) => numbers.iter().for_each(|&n| h.number(n as u64)),
+            Fields::List(numbers) => h.numbers(&numbers),
+        }
+        h.number(latent.dim as u64);
+        h.number(u64::from(latent.bin_precision));
+        latent
+            .log_sigma
+            .iter()
+            .for_each(|v| h.number(u64::from(v.to_bits())));
+        h.layers(&chains.encoder);
+        // What older versions do not have leaves their fingerprints alone.
+        if *version >= 5 {
+            h.number(chains.hierarchy.len() as u64);
+        }
+        for LatentLayer { latents, layers } in &chains.hierarchy {
+            h.number(*latents as u64);
+            h.layers(layers);
+        }
+        h.layers(&chains.decoder);
+        if !chains.head.is_empty() {
+            h.layers(&chains.head);
+        }
+    }
+
+    /// A kind, then what is in it; numbers as `f32`, in which the codec takes them.
+    fn json(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.kind(0),
+            Value::Bool(b) => self.kind(1 + u8::from(*b)),
+            Value::Number(n) => {
+                self.kind(3);
+                let nearest = n.as_f64().unwrap_or(f64::NAN) as f32;
+                self.0.update(&nearest.to_le_bytes());
+            }
+            Value::String(text) => {
+                self.kind(4);
+                self.text(text);
+            }
+            Value::Array(values) => {
+                self.kind(5);
+                self.number(values.len() as u64);
+                values.iter().for_each(|value| self.json(value));
+            }
+            Value::Object(fields) => {
+                self.kind(6);
+                self.number(fields.len() as u64);
+                let mut fields: Vec<_> = fields.iter().collect();
+                fields.sort_by_key(|(name, _)| name.as_bytes());
+                for (name, value) in fields {
+                    self.text(name);
+                    self.json(value);
+                }
+            }
+        }
+    }
+
+    fn kind(&mut self, kind: u8) {
+        self.0.update(&[kind]);
+    }
+
     /// The count, then each: its name and its fields.
     fn layers(&mut self, layers: &[Layer]) {
         self.number(layers.len() as u64);

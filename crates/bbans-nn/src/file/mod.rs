@@ -4,7 +4,7 @@ pub mod bins;
 mod fingerprint;
 mod tensors;
 
-pub(crate) use fingerprint::fingerprint;
+pub(crate) use fingerprint::{digest_of_json, fingerprint};
 pub(crate) use tensors::tensor;
 pub use tensors::{ModelFile, Tensor};
 

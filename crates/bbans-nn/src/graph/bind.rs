@@ -9,7 +9,7 @@ use crate::ops::{Kernel, Op, Shape};
 use bbans_core::{Error, Result};
 
 /// Most multiply-adds for a datum: a minute, about.
-const MAX_MULTIPLY_ADDS: u64 = 1 << 41;
+pub(crate) const MAX_MULTIPLY_ADDS: u64 = 1 << 41;
 
 /// A function that is ready to be computed.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Graph {
     pub(super) outputs: Vec<usize>,
     /// Numbers of a lane that are held at a time, at most.
     pub(super) held: usize,
+    /// The same without the last node's.
+    pub(super) held_before_last: usize,
     multiply_adds: u64,
 }
 
@@ -76,13 +78,14 @@ impl Function {
                 last: Vec::new(),
             });
         }
-        let held = lives(&shapes, inputs.len(), &mut steps, &outputs);
+        let [held, held_before_last] = lives(&shapes, inputs.len(), &mut steps, &outputs);
         Ok(Graph {
             shapes,
             inputs: inputs.len(),
             steps,
             outputs,
             held,
+            held_before_last,
             multiply_adds,
         })
     }
@@ -121,8 +124,9 @@ fn bind_node(
     })
 }
 
-/// Notes which values nobody needs after a step; gives the most numbers that are held at a time.
-fn lives(shapes: &[Shape], inputs: usize, steps: &mut [Step], outputs: &[usize]) -> usize {
+/// Notes which values nobody needs after a step; gives the most numbers that are held at a
+/// time, in all and before the last step.
+fn lives(shapes: &[Shape], inputs: usize, steps: &mut [Step], outputs: &[usize]) -> [usize; 2] {
     let size = |value: usize| shapes[value].iter().product::<usize>();
     let mut seen: BTreeSet<usize> = outputs.iter().copied().collect();
     for step in steps.iter_mut().rev() {
@@ -130,19 +134,25 @@ fn lives(shapes: &[Shape], inputs: usize, steps: &mut [Step], outputs: &[usize])
         step.last = unseen.copied().collect();
     }
     let mut now: usize = (0..inputs).map(size).fold(0, usize::saturating_add);
-    let mut most = now;
+    let (mut most, mut before_last) = (now, now);
     for (i, step) in steps.iter().enumerate() {
         now = now.saturating_add(size(inputs + i));
+        before_last = most;
         most = most.max(now);
         now -= step.last.iter().map(|&value| size(value)).sum::<usize>();
     }
-    most
+    [most, before_last]
 }
 
 impl Graph {
     /// Shapes of the outputs.
     pub fn outputs(&self) -> impl Iterator<Item = &[usize]> {
         self.outputs.iter().map(|&value| &self.shapes[value][..])
+    }
+
+    /// Shapes of the inputs.
+    pub fn inputs(&self) -> &[Shape] {
+        &self.shapes[..self.inputs]
     }
 
     /// Multiplications with weights for a datum.

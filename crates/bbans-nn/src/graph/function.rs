@@ -70,11 +70,23 @@ impl<'de> Deserialize<'de> for Node {
 }
 
 impl Function {
+    /// Checks that names are short and of characters that can be read in a message.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        let ids = self.nodes.iter().map(|node| &node.id);
+        self.inputs
+            .iter()
+            .chain(ids)
+            .try_for_each(|name| check_name(name))
+    }
+
     /// Where each node finds its inputs, and where the outputs are: values are numbered, the inputs first, then the
     /// nodes.
     ///
     /// # Errors
-    /// If there are too many nodes, a name is none, or there twice, or means nothing that comes before, or a value is
+    /// If there are too many nodes, a name is there twice, or means nothing that comes before, or a value is
     /// used by nobody.
     pub(super) fn wires(&self) -> Result<(Vec<Vec<usize>>, Vec<usize>)> {
         if self.nodes.len() > MAX_NODES {
@@ -88,15 +100,6 @@ impl Function {
             .collect();
         let mut numbers = BTreeMap::new();
         for (number, name) in names.iter().enumerate() {
-            if name.is_empty()
-                || name.len() > MAX_NAME
-                || !name.chars().all(|c| c.is_ascii_graphic())
-            {
-                return Err(Error::model(format!(
-                    "the name {name:?} of a value; expected 1 to {MAX_NAME} printable ASCII characters \
-                     without spaces"
-                )));
-            }
             if numbers.insert(name.as_str(), number).is_some() {
                 return Err(Error::model(format!(
                     "two values of a function have the name {name}; expected one for each name"
@@ -146,4 +149,15 @@ impl Function {
             ))),
         }
     }
+}
+
+/// Checks the name of a value or a node.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    let readable = name.chars().all(|c| c.is_ascii_graphic());
+    if readable && (1..=MAX_NAME).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "the name {name:?} of a value; expected 1 to {MAX_NAME} printable ASCII characters without spaces"
+    )))
 }

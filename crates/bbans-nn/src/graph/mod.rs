@@ -10,5 +10,8 @@ mod run;
 mod tests;
 
 pub use bind::Graph;
+pub(crate) use bind::MAX_MULTIPLY_ADDS;
+pub(crate) use function::check_name;
 pub use function::{Function, Node};
-pub use run::Hidden;
+pub(crate) use run::check_room;
+pub use run::{Hidden, Inputs};

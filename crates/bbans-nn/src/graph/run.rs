@@ -8,8 +8,8 @@ use crate::graph::Graph;
 use crate::graph::bind::Step;
 use bbans_core::{Error, Result};
 
-/// Most numbers that are held at a time: a gigabyte of them.
-const MAX_VALUES: usize = 1 << 28;
+/// Most numbers that are held at a time, on all lanes: two gigabytes of them.
+const MAX_VALUES: usize = 1 << 29;
 
 /// A value while it is needed.
 enum Slot<'a> {
@@ -39,122 +39,133 @@ pub struct Hidden<'a> {
     last: Option<&'a Step>,
 }
 
+/// A function's inputs on some lanes.
+#[derive(Debug, Clone, Copy)]
+pub enum Inputs<'a> {
+    /// Each `[features, lanes]`.
+    Values(&'a [&'a [f32]]),
+    /// Of the only one, parts `[features, lanes]` that stand one after another.
+    Parts(&'a [&'a [f32]]),
+    /// The only one as data, `[lanes, features]`, most of which are zero.
+    Bytes(&'a [u8]),
+}
+
 impl Graph {
-    /// The outputs on inputs `[features, lanes]`, in their order.
+    /// The outputs, `[features, lanes]`, in their order.
     ///
     /// # Errors
     /// If a size does not fit, so many lanes have no room, or a result is infinite or NaN.
-    pub fn run(&self, path: Path, inputs: &[&[f32]], lanes: usize) -> Result<Vec<Vec<f32>>> {
-        let mut slots = self.slots(inputs, lanes)?;
-        self.steps(path, self.steps.len(), &mut slots, lanes)?;
+    pub fn run(&self, path: Path, inputs: Inputs<'_>, lanes: usize) -> Result<Vec<Vec<f32>>> {
+        check_room(self.held, lanes)?;
+        let mut slots = self.begin(path, inputs, lanes, self.steps.len())?;
         Ok(self.take(&self.outputs, &mut slots))
     }
 
-    /// The same on data, `[lanes, features]`, most of which are zero, the only input.
+    /// The value of every node, in order: for comparisons.
     ///
     /// # Errors
     /// As [`Graph::run`].
-    pub fn run_bytes(&self, path: Path, data: &[u8], lanes: usize) -> Result<Vec<Vec<f32>>> {
-        let features = self.size(0);
-        if self.inputs != 1 || Some(data.len()) != features.checked_mul(lanes) {
-            return Err(Error::model(format!(
-                "{} bytes for a function of {} inputs and {lanes} lanes; expected one input of {features} \
-                 values a lane",
-                data.len(),
-                self.inputs
-            )));
-        }
-        self.check_lanes(lanes)?;
-        let mut slots: Vec<Slot> = self.shapes.iter().map(|_| Slot::Empty).collect();
-        let mut done = 0;
-        // Where nobody else needs the data as numbers.
-        if let Some(first) = self.steps.first()
-            && first.inputs == [0]
-            && first.last == [0]
-        {
-            let mut out = vec![0.0; self.size(1) * lanes];
-            if first.kernel.run_bytes(path, data, lanes, &mut out) {
-                finite(path, first, &out)?;
-                (slots[1], done) = (Slot::Made(out), 1);
-            }
-        }
-        if done == 0 {
-            let mut numbers = vec![0.0; data.len()];
-            for (lane, row) in data.chunks_exact(features).enumerate() {
-                for (f, &byte) in row.iter().enumerate() {
-                    numbers[f * lanes + lane] = f32::from(byte);
-                }
-            }
-            slots[0] = Slot::Made(numbers);
-        }
-        self.steps_from(path, done..self.steps.len(), &mut slots, lanes)?;
-        Ok(self.take(&self.outputs, &mut slots))
+    pub fn values(&self, path: Path, inputs: Inputs<'_>, lanes: usize) -> Result<Vec<Vec<f32>>> {
+        let mut all = self.clone();
+        all.steps.iter_mut().for_each(|step| step.last.clear());
+        all.outputs = (self.inputs..self.shapes.len()).collect();
+        all.held = self.shapes.iter().fold(0, |n, shape| {
+            n.saturating_add(shape.iter().product::<usize>())
+        });
+        all.run(path, inputs, lanes)
     }
 
     /// All but the last node, of a function of one output: the outputs can then be had few at a time.
     ///
     /// # Errors
     /// As [`Graph::run`], or if there are several outputs.
-    pub fn hidden(&self, path: Path, inputs: &[&[f32]], lanes: usize) -> Result<Hidden<'_>> {
+    pub fn hidden(&self, path: Path, inputs: Inputs<'_>, lanes: usize) -> Result<Hidden<'_>> {
         if self.outputs.len() != 1 {
             return Err(Error::model(format!(
                 "{} outputs of a function; expected 1",
                 self.outputs.len()
             )));
         }
-        let mut slots = self.slots(inputs, lanes)?;
-        if let Some((last, before)) = self.steps.split_last()
-            && self.outputs == [self.shapes.len() - 1]
-            && last.kernel.has_ranges()
-        {
-            self.steps(path, before.len(), &mut slots, lanes)?;
-            let values = self.take(&last.inputs, &mut slots);
-            return Ok(Hidden {
-                graph: self,
-                path,
-                lanes,
-                values,
-                last: Some(last),
-            });
-        }
-        self.steps(path, self.steps.len(), &mut slots, lanes)?;
+        let last = self
+            .steps
+            .last()
+            .filter(|last| self.outputs == [self.shapes.len() - 1] && last.kernel.has_ranges());
+        let (held, steps, wanted) = match last {
+            Some(last) => (self.held_before_last, self.steps.len() - 1, &last.inputs),
+            None => (self.held, self.steps.len(), &self.outputs),
+        };
+        check_room(held, lanes)?;
+        let mut slots = self.begin(path, inputs, lanes, steps)?;
         Ok(Hidden {
             graph: self,
             path,
             lanes,
-            values: self.take(&self.outputs, &mut slots),
-            last: None,
+            values: self.take(wanted, &mut slots),
+            last,
         })
+    }
+
+    /// The first `count` steps.
+    fn begin<'a>(
+        &self,
+        path: Path,
+        inputs: Inputs<'a>,
+        lanes: usize,
+        count: usize,
+    ) -> Result<Vec<Slot<'a>>> {
+        self.check_inputs(inputs, lanes)?;
+        let mut slots: Vec<Slot<'a>> = self.shapes.iter().map(|_| Slot::Empty).collect();
+        let mut done = 0;
+        // Its own way, where nobody else needs the input as one.
+        if !matches!(inputs, Inputs::Values(_))
+            && let Some(first) = self.steps[..count].first()
+            && first.inputs == [0]
+            && first.last == [0]
+        {
+            let mut out = vec![0.0; self.size(self.inputs) * lanes];
+            let made = match inputs {
+                Inputs::Values(_) => false,
+                Inputs::Parts(parts) => first.kernel.run_parts(path, parts, lanes, &mut out),
+                Inputs::Bytes(data) => first.kernel.run_bytes(path, data, lanes, &mut out),
+            };
+            if made {
+                finite(path, first, &out)?;
+                (slots[1], done) = (Slot::Made(out), 1);
+            }
+        }
+        if done == 0 {
+            match inputs {
+                Inputs::Values(values) => {
+                    for (slot, input) in slots.iter_mut().zip(values) {
+                        *slot = Slot::Given(input);
+                    }
+                }
+                Inputs::Parts(parts) => slots[0] = Slot::Made(parts.concat()),
+                Inputs::Bytes(data) => slots[0] = Slot::Made(numbers(data, lanes)),
+            }
+        }
+        self.steps(path, done..count, &mut slots, lanes)?;
+        Ok(slots)
     }
 
     fn size(&self, value: usize) -> usize {
         self.shapes[value].iter().product()
     }
 
-    fn check_lanes(&self, lanes: usize) -> Result<()> {
-        if lanes > 0 && self.held.saturating_mul(lanes) <= MAX_VALUES {
+    fn check_inputs(&self, inputs: Inputs<'_>, lanes: usize) -> Result<()> {
+        let found: Vec<usize> = match inputs {
+            Inputs::Values(values) => values.iter().map(|input| input.len()).collect(),
+            Inputs::Parts(parts) => vec![parts.iter().map(|part| part.len()).sum()],
+            Inputs::Bytes(data) => vec![data.len()],
+        };
+        let expected = (0..self.inputs).map(|value| self.size(value) * lanes);
+        if found.iter().copied().eq(expected) {
             return Ok(());
         }
         Err(Error::model(format!(
-            "a network that holds {} numbers a lane, on {lanes} lanes; expected at least a lane and at most \
-             {MAX_VALUES} numbers in all: compress with fewer lanes",
-            self.held
+            "inputs of {found:?} numbers on {lanes} lanes; expected shapes {:?}",
+            self.inputs()
         )))
-    }
-
-    fn slots<'a>(&self, inputs: &[&'a [f32]], lanes: usize) -> Result<Vec<Slot<'a>>> {
-        self.check_lanes(lanes)?;
-        let expected = (0..self.inputs).map(|value| self.size(value) * lanes);
-        if !inputs.iter().map(|input| input.len()).eq(expected) {
-            return Err(Error::model(format!(
-                "inputs of {:?} numbers on {lanes} lanes; expected shapes {:?}",
-                inputs.iter().map(|input| input.len()).collect::<Vec<_>>(),
-                &self.shapes[..self.inputs]
-            )));
-        }
-        let given = inputs.iter().map(|input| Slot::Given(input));
-        let made = self.steps.iter().map(|_| Slot::Empty);
-        Ok(given.chain(made).collect())
     }
 
     /// The values that are asked for, each copied only where it is there for several.
@@ -171,11 +182,7 @@ impl Graph {
         values.iter().enumerate().map(take).collect()
     }
 
-    fn steps(&self, path: Path, count: usize, slots: &mut [Slot<'_>], lanes: usize) -> Result<()> {
-        self.steps_from(path, 0..count, slots, lanes)
-    }
-
-    fn steps_from(
+    fn steps(
         &self,
         path: Path,
         range: Range<usize>,
@@ -218,6 +225,28 @@ fn in_place(path: Path, step: &Step, slots: &mut [Slot<'_>]) -> Option<Vec<f32>>
         other => slots[input] = other,
     }
     None
+}
+
+/// Checks that so many numbers a lane have room in memory.
+pub(crate) fn check_room(held: usize, lanes: usize) -> Result<()> {
+    if lanes > 0 && held.saturating_mul(lanes) <= MAX_VALUES {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "a network that holds {held} numbers a lane, on {lanes} lanes; expected at least a lane and at most \
+         {MAX_VALUES} numbers in all: compress with fewer lanes"
+    )))
+}
+
+/// Data, `[lanes, features]`, as numbers, `[features, lanes]`.
+fn numbers(data: &[u8], lanes: usize) -> Vec<f32> {
+    let mut numbers = vec![0.0; data.len()];
+    for (lane, row) in data.chunks_exact((data.len() / lanes).max(1)).enumerate() {
+        for (f, &byte) in row.iter().enumerate() {
+            numbers[f * lanes + lane] = f32::from(byte);
+        }
+    }
+    numbers
 }
 
 fn finite(path: Path, step: &Step, values: &[f32]) -> Result<()> {

@@ -3,8 +3,13 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::description::{Layer, Likelihood, MAX_DIM};
+use crate::description::{Layer, MAX_DIM};
 use crate::import::linear::{Affine, Linear};
+use crate::import::steps::{Step, list, need_graph, some_steps, steps};
+use crate::likelihood::{
+    BetaBinomial, Categorical, ColourLogistics, DiscretizedGaussian, DiscretizedLogistic,
+    Likelihood,
+};
 use bbans_core::{Error, Result};
 
 /// What a model consists of, layer by layer, with the names of its tensors. docs/import.md has the
@@ -15,8 +20,15 @@ pub struct Arch {
     /// The model's name.
     pub name: String,
     pub(super) data: Data,
+    #[serde(default)]
     pub(super) latent: LatentArch,
-    pub(super) encoder: Encoder,
+    pub(super) encoder: Normal,
+    /// What a top-down path begins with.
+    #[serde(default, deserialize_with = "some_steps")]
+    pub(super) start: Option<Vec<Step>>,
+    /// Groups of latents, from the top; none: the encoder gives the posterior of all.
+    #[serde(default)]
+    pub(super) groups: Vec<GroupArch>,
     #[serde(deserialize_with = "decoder")]
     pub(super) decoder: Decoder,
     pub(super) likelihood: LikelihoodArch,
@@ -36,19 +48,44 @@ pub(super) struct Data {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LatentArch {
-    pub(super) dim: usize,
+    /// Not needed where the layers tell it.
+    #[serde(default)]
+    pub(super) dim: Option<usize>,
     #[serde(default = "bin_precision")]
     pub(super) bin_precision: u32,
     #[serde(default = "log_sigma")]
     pub(super) log_sigma: [f32; 2],
 }
 
-/// Layers, and the outputs: means and log standard deviations or log variances, in one linear layer
+impl Default for LatentArch {
+    fn default() -> Self {
+        Self {
+            dim: None,
+            bin_precision: bin_precision(),
+            log_sigma: log_sigma(),
+        }
+    }
+}
+
+/// A group of latents.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupArch {
+    pub(super) name: String,
+    /// None: the standard normal distribution.
+    #[serde(default)]
+    pub(super) prior: Option<Normal>,
+    pub(super) posterior: Normal,
+    #[serde(default, deserialize_with = "some_steps")]
+    pub(super) update: Option<Vec<Step>>,
+}
+
+/// Layers, and the outputs: means and log standard deviations or log variances, in one list of layers
 /// or in two.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Encoder {
-    #[serde(deserialize_with = "steps")]
+pub(super) struct Normal {
+    #[serde(default, deserialize_with = "steps")]
     pub(super) layers: Vec<Step>,
     #[serde(default, deserialize_with = "some_steps")]
     mean: Option<Vec<Step>>,
@@ -91,6 +128,19 @@ pub(super) enum LikelihoodArch {
     DiscretizedLogistic {
         levels: usize,
         #[serde(default = "one_component")]
+        components: usize,
+        #[serde(default)]
+        order: Order,
+        units: Units,
+    },
+    DiscretizedGaussian {
+        levels: usize,
+        #[serde(default)]
+        order: Order,
+        units: Units,
+    },
+    ColourLogistics {
+        levels: usize,
         components: usize,
         #[serde(default)]
         order: Order,
@@ -142,39 +192,6 @@ pub(super) enum Scale {
     LogVariance,
 }
 
-/// One entry of a list of layers.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Step {
-    Linear(LinearLayer),
-    BatchNorm(BatchNorm),
-    Activation(Layer),
-    /// Nothing, in evaluation.
-    Identity,
-}
-
-/// The tensors `{linear}.weight`, `[outputs, inputs]`, and `{linear}.bias`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LinearLayer {
-    pub(super) linear: String,
-    #[serde(default = "yes")]
-    pub(super) bias: bool,
-    /// The weight is `[inputs, outputs]`.
-    #[serde(default)]
-    pub(super) transposed: bool,
-}
-
-/// The tensors `{batch_norm}.running_mean`, `.running_var`, `.weight` and `.bias`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BatchNorm {
-    pub(super) batch_norm: String,
-    #[serde(default = "epsilon")]
-    pub(super) eps: f64,
-    #[serde(default = "yes")]
-    pub(super) affine: bool,
-}
-
 impl Arch {
     /// Parses ARCH.json.
     ///
@@ -195,13 +212,30 @@ impl Arch {
                 arch.latent.bin_precision
             )));
         }
-        if !(1..=MAX_DIM).contains(&arch.latent.dim) {
+        if let Some(dim) = arch.latent.dim
+            && !(1..=MAX_DIM).contains(&dim)
+        {
             return Err(Error::model(format!(
-                "latent: dim is {}; expected 1 to {MAX_DIM}",
-                arch.latent.dim
+                "latent: dim is {dim}; expected 1 to {MAX_DIM}"
             )));
         }
         Ok(arch)
+    }
+
+    /// Whether the model is more than chains of linear layers.
+    pub(super) fn needs_graph(&self) -> bool {
+        let of_decoder = match &self.decoder {
+            Decoder::Layers(steps) => need_graph(steps),
+            Decoder::Heads { layers, heads } => {
+                need_graph(layers) || heads.iter().any(|steps| need_graph(steps))
+            }
+        };
+        let of_likelihood = matches!(
+            self.likelihood,
+            LikelihoodArch::DiscretizedGaussian { .. } | LikelihoodArch::ColourLogistics { .. }
+        );
+        let several = self.start.is_some() || !self.groups.is_empty();
+        several || of_decoder || of_likelihood || self.encoder.needs_graph()
     }
 
     /// Number of observed dimensions.
@@ -220,13 +254,39 @@ impl Arch {
     }
 }
 
-impl Encoder {
+impl Normal {
     pub(super) fn scale(&self) -> Scale {
         if self.log_variance.is_some() || self.mean_and_log_variance.is_some() {
             Scale::LogVariance
         } else {
             Scale::LogSigma
         }
+    }
+
+    /// Whether it has no outputs, but features alone.
+    pub(super) fn is_bare(&self) -> bool {
+        let Self {
+            layers: _,
+            mean,
+            log_sigma,
+            log_variance,
+            mean_and_log_sigma,
+            mean_and_log_variance,
+        } = self;
+        let outputs = [
+            mean,
+            log_sigma,
+            log_variance,
+            mean_and_log_sigma,
+            mean_and_log_variance,
+        ];
+        outputs.iter().all(|steps| steps.is_none())
+    }
+
+    /// Whether a graph is needed for it.
+    fn needs_graph(&self) -> bool {
+        let heads = self.heads().unwrap_or_default();
+        need_graph(&self.layers) || heads.iter().any(|(steps, _)| need_graph(steps))
     }
 
     /// The outputs, means first.
@@ -258,7 +318,7 @@ impl Encoder {
                     .collect())
             }
             _ => Err(Error::model(
-                "encoder: expected mean with one of log_sigma and log_variance, or one of \
+                "expected mean with one of log_sigma and log_variance, or one of \
                  mean_and_log_sigma and mean_and_log_variance",
             )),
         }
@@ -280,13 +340,19 @@ impl LikelihoodArch {
     pub(super) fn likelihood(&self) -> Result<Likelihood> {
         let likelihood = match *self {
             Self::Bernoulli { .. } => Likelihood::Bernoulli,
-            Self::BetaBinomial { levels, .. } => Likelihood::BetaBinomial { levels },
-            Self::Categorical { levels, .. } => Likelihood::Categorical { levels },
+            Self::BetaBinomial { levels, .. } => Likelihood::BetaBinomial(BetaBinomial { levels }),
+            Self::Categorical { levels, .. } => Likelihood::Categorical(Categorical { levels }),
             Self::DiscretizedLogistic {
                 levels, components, ..
-            } => Likelihood::DiscretizedLogistic { levels, components },
+            } => Likelihood::DiscretizedLogistic(DiscretizedLogistic { levels, components }),
+            Self::DiscretizedGaussian { levels, .. } => {
+                Likelihood::DiscretizedGaussian(DiscretizedGaussian { levels })
+            }
+            Self::ColourLogistics {
+                levels, components, ..
+            } => Likelihood::ColourLogistics(ColourLogistics { levels, components }),
         };
-        likelihood.validate().map(|()| likelihood)
+        likelihood.kind().check().map(|()| likelihood)
     }
 
     /// Whether the outputs of several heads would have to be interleaved.
@@ -295,30 +361,80 @@ impl LikelihoodArch {
             Self::Bernoulli { .. } => false,
             Self::BetaBinomial { order, .. }
             | Self::Categorical { order, .. }
-            | Self::DiscretizedLogistic { order, .. } => order == Order::DimensionsFirst,
+            | Self::DiscretizedLogistic { order, .. }
+            | Self::DiscretizedGaussian { order, .. }
+            | Self::ColourLogistics { order, .. } => order == Order::DimensionsFirst,
         }
     }
 
     /// The layers before the last linear one, and that with what follows it. The sigmoid of
     /// probabilities is taken off: what is before it are logits.
     pub(super) fn split_last<'a>(&self, steps: &'a [Step]) -> Result<(&'a [Step], &'a [Step])> {
-        let mut steps = steps;
+        let steps = self.without_sigmoid(steps)?;
+        let linear = steps.iter().rposition(|s| matches!(s, Step::Linear(_)));
+        Ok(steps.split_at(linear.unwrap_or(0)))
+    }
+
+    /// The sigmoid of probabilities taken off: what is before it are logits.
+    pub(super) fn without_sigmoid<'a>(&self, steps: &'a [Step]) -> Result<&'a [Step]> {
         let probabilities = Self::Bernoulli {
             outputs: BernoulliOutputs::Probabilities,
         };
-        if *self == probabilities {
-            match steps.split_last() {
-                Some((Step::Activation(Layer::Sigmoid), before)) => steps = before,
-                _ => {
-                    return Err(Error::model(
-                        "decoder: probabilities must come from a sigmoid, the last layer; expected \
-                         that, or \"outputs\": \"logits\"",
-                    ));
-                }
-            }
+        if *self != probabilities {
+            return Ok(steps);
         }
-        let linear = steps.iter().rposition(|s| matches!(s, Step::Linear(_)));
-        Ok(steps.split_at(linear.unwrap_or(0)))
+        match steps.split_last() {
+            Some((Step::Activation(Layer::Sigmoid), before)) => Ok(before),
+            _ => Err(Error::model(
+                "decoder: probabilities must come from a sigmoid, the last layer; expected \
+                 that, or \"outputs\": \"logits\"",
+            )),
+        }
+    }
+
+    /// From parameters in the inputs' units to those in the symbols', for each of the likelihood's parameters; none if
+    /// they are in the symbols'.
+    pub(super) fn units(&self, data: &Data) -> Result<Option<Affine>> {
+        let (first, means) = match *self {
+            Self::DiscretizedLogistic {
+                components,
+                units: Units::Inputs,
+                ..
+            } => (if components > 1 { components } else { 0 }, components),
+            Self::DiscretizedGaussian {
+                units: Units::Inputs,
+                ..
+            } => (0, 1),
+            Self::ColourLogistics {
+                levels,
+                components,
+                units: Units::Inputs,
+                ..
+            } => {
+                // Coefficients are of what is above the middle symbol.
+                let middle = -data.add * data.divide;
+                if (middle - (levels as f64 - 1.0) / 2.0).abs() > 1e-3 {
+                    return Err(Error::model(format!(
+                        "data: the inputs are 0 at {middle}; expected that at the middle of {levels} levels where \
+                         the likelihood's units are those of the inputs"
+                    )));
+                }
+                (components, 3 * components)
+            }
+            _ => return Ok(None),
+        };
+        if data.divide <= 0.0 {
+            return Err(Error::model(
+                "data: divide is negative; expected a positive number where the likelihood's \
+                 units are those of the inputs",
+            ));
+        }
+        let mut units = Affine::uniform(self.likelihood()?.parameters(), 1.0, 0.0);
+        let (scales, end) = (first + means, first + 2 * means);
+        units.scale[first..scales].fill(data.divide);
+        units.shift[first..scales].fill(-data.add * data.divide);
+        units.shift[scales..end].fill(data.divide.ln());
+        Ok(Some(units))
     }
 
     /// The last layer with its outputs as the model file has them, `[dims, parameters]`, in units of
@@ -328,26 +444,13 @@ impl LikelihoodArch {
         if !self.dimensions_first() {
             last.reorder(|i| i % parameters * dims + i / parameters);
         }
-        if let Self::DiscretizedLogistic {
-            components,
-            units: Units::Inputs,
-            ..
-        } = *self
-        {
-            if data.divide <= 0.0 {
-                return Err(Error::model(
-                    "data: divide is negative; expected a positive number where the likelihood's \
-                     units are those of the inputs",
-                ));
+        if let Some(units) = self.units(data)? {
+            let mut all = Affine::uniform(last.outputs(), 1.0, 0.0);
+            for first in (0..dims * parameters).step_by(parameters) {
+                all.scale[first..first + parameters].copy_from_slice(&units.scale);
+                all.shift[first..first + parameters].copy_from_slice(&units.shift);
             }
-            let mut units = Affine::uniform(last.outputs(), 1.0, 0.0);
-            for end in (1..=dims).map(|d| d * parameters) {
-                let (means, scales) = (end - 2 * components, end - components);
-                units.scale[means..scales].fill(data.divide);
-                units.shift[means..scales].fill(-data.add * data.divide);
-                units.shift[scales..end].fill(data.divide.ln());
-            }
-            last.fold_outputs(&units);
+            last.fold_outputs(&all);
         }
         Ok(last)
     }
@@ -357,16 +460,8 @@ fn one() -> f64 {
     1.0
 }
 
-fn yes() -> bool {
-    true
-}
-
 fn one_component() -> usize {
     1
-}
-
-fn epsilon() -> f64 {
-    1e-5
 }
 
 fn bin_precision() -> u32 {
@@ -379,20 +474,6 @@ fn log_sigma() -> [f32; 2] {
 
 type De<T, E> = std::result::Result<T, E>;
 
-fn steps<'de, D: serde::Deserializer<'de>>(deserializer: D) -> De<Vec<Step>, D::Error> {
-    let values = Vec::<Value>::deserialize(deserializer)?;
-    values
-        .into_iter()
-        .map(|v| step(v).map_err(serde::de::Error::custom))
-        .collect()
-}
-
-fn some_steps<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> De<Option<Vec<Step>>, D::Error> {
-    steps(deserializer).map(Some)
-}
-
 fn decoder<'de, D: serde::Deserializer<'de>>(deserializer: D) -> De<Decoder, D::Error> {
     use serde::de::Error;
     #[derive(Deserialize)]
@@ -401,50 +482,17 @@ fn decoder<'de, D: serde::Deserializer<'de>>(deserializer: D) -> De<Decoder, D::
         layers: Vec<Value>,
         heads: Vec<Vec<Value>>,
     }
-    let all =
-        |values: Vec<Value>| -> De<Vec<Step>, String> { values.into_iter().map(step).collect() };
     let value = Value::deserialize(deserializer)?;
     if let Value::Array(values) = value {
-        return all(values).map(Decoder::Layers).map_err(D::Error::custom);
+        return list(values).map(Decoder::Layers).map_err(D::Error::custom);
     }
     let Heads { layers, heads } = serde_json::from_value(value).map_err(D::Error::custom)?;
     Ok(Decoder::Heads {
-        layers: all(layers).map_err(D::Error::custom)?,
+        layers: list(layers).map_err(D::Error::custom)?,
         heads: heads
             .into_iter()
-            .map(all)
+            .map(list)
             .collect::<De<_, _>>()
             .map_err(D::Error::custom)?,
     })
-}
-
-/// A layer: the name of one without weights, or an object with those of its tensors.
-fn step(value: Value) -> De<Step, String> {
-    const KNOWN: &str = "{\"linear\": NAME}, {\"batch_norm\": NAME}, \"relu\", \"silu\", \"tanh\", \
-                         \"sigmoid\", \"exp\", \"elu\", \"softplus\", \"flatten\" or \"dropout\"";
-    let known = match &value {
-        Value::Object(fields) if fields.contains_key("linear") => {
-            return serde_json::from_value(value)
-                .map(Step::Linear)
-                .map_err(|e| format!("a linear layer: {e}"));
-        }
-        Value::Object(fields) if fields.contains_key("batch_norm") => {
-            return serde_json::from_value(value)
-                .map(Step::BatchNorm)
-                .map_err(|e| format!("batch norm: {e}"));
-        }
-        Value::String(name) => match name.as_str() {
-            "relu" => Some(Step::Activation(Layer::Relu)),
-            "silu" => Some(Step::Activation(Layer::Silu)),
-            "tanh" => Some(Step::Activation(Layer::Tanh)),
-            "sigmoid" => Some(Step::Activation(Layer::Sigmoid)),
-            "exp" => Some(Step::Activation(Layer::Exp)),
-            "elu" => Some(Step::Activation(Layer::Elu)),
-            "softplus" => Some(Step::Activation(Layer::Softplus)),
-            "flatten" | "dropout" => Some(Step::Identity),
-            _ => None,
-        },
-        _ => None,
-    };
-    known.ok_or_else(|| format!("unknown layer {value}; expected {KNOWN}"))
 }

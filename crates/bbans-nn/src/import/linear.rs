@@ -51,7 +51,7 @@ impl Linear {
         self.bias.len()
     }
 
-    fn inputs(&self) -> usize {
+    pub(super) fn inputs(&self) -> usize {
         self.weight.len() / self.bias.len().max(1)
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::description::MAX_DIM;
-use crate::import::arch::{BatchNorm, LinearLayer};
 use crate::import::linear::{Affine, Linear};
+use crate::import::steps::{BatchNorm, Convolution, LinearLayer};
 use bbans_core::{Error, Result};
 
 /// The tensors, and which of them were asked for.
@@ -76,10 +76,67 @@ impl<'a> Weights<'a> {
         Ok(Linear::new(weight, bias))
     }
 
+    /// A convolution as rows of weights `[rows * columns * inputs / groups, outputs]`, with the size of its kernel.
+    pub(super) fn convolution(&mut self, layer: &Convolution) -> Result<(Linear, [usize; 2])> {
+        let name = format!("{}.weight", layer.name);
+        let shape = self.shape(&name)?;
+        let groups = layer.options.groups;
+        let &[first, second, rows, columns] = shape.as_slice() else {
+            let expected = if layer.transposed {
+                "[inputs, outputs / groups, rows, columns]"
+            } else {
+                "[outputs, inputs / groups, rows, columns]"
+            };
+            return Err(Error::model(format!(
+                "tensor {name} has shape {shape:?}; expected {expected}"
+            )));
+        };
+        if groups == 0 || !first.is_multiple_of(groups) {
+            return Err(Error::model(format!(
+                "tensor {name} has shape {shape:?}; expected one for {groups} groups"
+            )));
+        }
+        let values = self.tensor(&name, &shape)?;
+        // Of each group; PyTorch's two kinds have inputs and outputs the other way round.
+        let [inputs, outputs] = if layer.transposed {
+            [first / groups, second.saturating_mul(groups)]
+        } else {
+            [second, first]
+        };
+        let at = |k: usize, output: usize| {
+            if layer.transposed {
+                (output / second * inputs + k) * second + output % second
+            } else {
+                output * inputs + k
+            }
+        };
+        let mut weight = Vec::with_capacity(values.len());
+        for place in 0..rows * columns {
+            for k in 0..inputs {
+                weight.extend((0..outputs).map(|o| values[at(k, o) * rows * columns + place]));
+            }
+        }
+        let bias = if layer.options.bias {
+            self.tensor(&format!("{}.bias", layer.name), &[outputs])?
+        } else {
+            vec![0.0; outputs]
+        };
+        Ok((Linear::new(weight, bias), [rows, columns]))
+    }
+
+    /// A tensor of any shape.
+    pub(super) fn any(&mut self, name: &str) -> Result<(Vec<usize>, Vec<f64>)> {
+        let shape = self.shape(name)?;
+        let values = self.tensor(name, &shape)?;
+        Ok((shape, values))
+    }
+
     /// Batch norm in evaluation mode: `(x - running_mean) / sqrt(running_var + eps) * weight + bias`
     /// (Ioffe & Szegedy 2015).
     pub(super) fn batch_norm(&mut self, layer: &BatchNorm, width: usize) -> Result<Affine> {
         let name = &layer.batch_norm;
+        // PyTorch's count of training steps, which evaluation has no use for.
+        self.used.insert(format!("{name}.num_batches_tracked"));
         let mut tensor = |part: &str| self.tensor(&format!("{name}.{part}"), &[width]);
         let (mean, variance) = (tensor("running_mean")?, tensor("running_var")?);
         let (weight, bias) = if layer.affine {

@@ -1,20 +1,22 @@
 //! Pixels one after another: each one's distribution from its channels and from the pixels before it.
 
+use std::collections::BTreeSet;
+
 use ndarray::Array2;
 
-use crate::description::{Layer, Likelihood, Window};
-use crate::exact::math;
+use crate::description::Stage;
 use crate::exact::simd::Path;
 use crate::file::ModelFile;
-use crate::network::{Hidden, Network};
-use bbans_core::{Error, Result};
+use crate::graph::{Function, Graph, Inputs};
+use crate::likelihood::{CausalCategorical, EMBEDDING, Hurdle, Likelihood, Window};
+use bbans_core::{Causal, Error, Result, Walk};
 
 /// The network from a pixel's channels and neighbours to its logits: stages, before each but the first
 /// of which the features of neighbours join the pixel's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
-    first: Network,
-    rest: Vec<Stage>,
+    first: Graph,
+    rest: Vec<Joined>,
     likelihood: Likelihood,
     /// What stands for the levels of neighbours, `[levels, depth]`.
     table: Vec<f32>,
@@ -22,43 +24,56 @@ pub(crate) struct Head {
 }
 
 #[derive(Debug, Clone)]
-struct Stage {
+struct Joined {
     /// The neighbours, and as channels the features of one.
     window: Window,
-    network: Network,
+    graph: Graph,
 }
 
 impl Head {
-    /// The head of a model with a causal likelihood.
+    /// The head of a model with a causal likelihood; names of its tensors are added to `used`.
     ///
     /// # Errors
     /// If a tensor is missing or a shape does not fit.
     pub(crate) fn new(
-        layers: &[Layer],
+        stages: &[Stage],
         likelihood: Likelihood,
         file: &ModelFile,
+        used: &mut BTreeSet<String>,
     ) -> Result<Option<Self>> {
-        let Some([inputs, outputs]) = likelihood.head() else {
+        let (Some([inputs, outputs]), Some((first, others))) =
+            (likelihood.head(), stages.split_first())
+        else {
             return Ok(None);
         };
-        let mut stages = layers.split(|layer| matches!(layer, Layer::Neighbours { .. }));
-        let first = Network::of_layers(stages.next().unwrap_or_default(), file, inputs)?;
-        let mut features = first.outputs();
+        let mut bind = |function: &Function, inputs: usize| {
+            let graph = function
+                .bind(&[vec![inputs]], &file.tensors, used)
+                .map_err(|e| e.context("the head"))?;
+            let mut outputs = graph.outputs();
+            match (outputs.next(), outputs.next()) {
+                (Some(shape), None) => Ok((shape.iter().product(), graph.clone())),
+                _ => Err(Error::model(
+                    "a stage of the head has several outputs; expected 1",
+                )),
+            }
+        };
+        let (mut features, first) = bind(&first.function, inputs)?;
         let mut rest = Vec::new();
-        let reaches = layers.iter().filter_map(|layer| match *layer {
-            Layer::Neighbours { above, side } => Some([above, side]),
-            _ => None,
-        });
-        for (layers, [above, side]) in stages.zip(reaches) {
+        for &Stage {
+            above,
+            side,
+            ref function,
+        } in others
+        {
             let window = Window {
                 channels: features,
                 above,
                 side,
             };
-            let inputs = (window.count() + 1).saturating_mul(features);
-            let network = Network::of_layers(layers, file, inputs)?;
-            features = network.outputs();
-            rest.push(Stage { window, network });
+            let graph;
+            (features, graph) = bind(function, (window.count() + 1).saturating_mul(features))?;
+            rest.push(Joined { window, graph });
         }
         if features != outputs {
             return Err(Error::model(format!(
@@ -66,11 +81,11 @@ impl Head {
             )));
         }
         let (table, depth) = match likelihood {
-            Likelihood::CausalCategorical {
+            Likelihood::CausalCategorical(CausalCategorical {
                 levels, embedding, ..
-            } => {
-                let shape = [levels, embedding];
-                let table = file.tensor(crate::description::EMBEDDING, &shape)?;
+            }) => {
+                let table = file.tensor(EMBEDDING, &[levels, embedding])?;
+                used.insert(EMBEDDING.to_owned());
                 (table.values.clone(), embedding)
             }
             _ => (vec![0.0, 1.0], 1),
@@ -82,6 +97,12 @@ impl Head {
             table,
             depth,
         }))
+    }
+
+    /// Multiply-adds of a pixel.
+    pub(crate) fn multiply_adds(&self) -> u64 {
+        let of_rest = self.rest.iter().map(|joined| joined.graph.multiply_adds());
+        of_rest.fold(self.first.multiply_adds(), u64::saturating_add)
     }
 
     /// Numbers that are kept of an image of this width while it is under way, besides its channels.
@@ -185,18 +206,37 @@ impl Field {
 }
 
 impl Channels<'_> {
-    /// Number of symbols of a pixel.
-    pub fn levels(&self) -> usize {
-        self.head.likelihood.levels()
+    /// `-log p(x)` in each lane, in `f64`, for bounds; `x` gives a lane's symbol of a pixel.
+    ///
+    /// # Errors
+    /// If a network's result is infinite or NaN.
+    pub fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+        let (pixels, lanes) = self.dim();
+        let (mut images, mut nats) = (self.walk()?, vec![0.0; lanes]);
+        let mut column = vec![0; lanes];
+        for pixel in 0..pixels {
+            for (lane, symbol) in column.iter_mut().enumerate() {
+                *symbol = x(lane, pixel);
+            }
+            images.next()?.add_nats(&column, &mut nats)?;
+            images.observe(&column)?;
+        }
+        Ok(nats)
     }
+}
 
-    /// Numbers of pixels and of lanes.
-    pub fn dim(&self) -> (usize, usize) {
+impl Causal for Channels<'_> {
+    type Walk<'a>
+        = Images<'a>
+    where
+        Self: 'a;
+
+    fn dim(&self) -> (usize, usize) {
         (self.height * self.width, self.values.ncols())
     }
 
     /// Images of which no pixel is known.
-    pub fn images(&self) -> Images<'_> {
+    fn walk(&self) -> Result<Images<'_>> {
         let lanes = self.values.ncols();
         let field = |window| Field::new(window, self.width, lanes);
         let mut pixels = field(Window {
@@ -210,22 +250,23 @@ impl Channels<'_> {
             row.fill(*value);
         }
         let inputs = self.window.channels + self.window.count() * depth;
-        Images {
+        Ok(Images {
             channels: self,
             next: 0,
             pixels,
             features: self.head.rest.iter().map(|s| field(s.window)).collect(),
             input: vec![0.0; inputs * lanes],
-        }
+        })
     }
 }
 
-impl Images<'_> {
-    /// The distribution of the next pixel, given those that are known.
-    ///
-    /// # Errors
-    /// If all pixels are known, or a network's result is infinite or NaN.
-    pub fn next_pixel(&mut self) -> Result<Pixel<'_>> {
+impl Walk for Images<'_> {
+    type Next<'a>
+        = Hurdle<'a>
+    where
+        Self: 'a;
+
+    fn next(&mut self) -> Result<Hurdle<'_>> {
         let Channels {
             head,
             path,
@@ -249,33 +290,25 @@ impl Images<'_> {
             rest = after;
         }
         let mut before: Option<&Field> = None;
-        let mut network = &head.first;
-        for (stage, field) in head.rest.iter().zip(&mut self.features) {
+        let mut graph = &head.first;
+        for (joined, field) in head.rest.iter().zip(&mut self.features) {
             let features = match before {
-                None => network.forward_parts(path, &[&self.input], lanes)?,
-                Some(before) => network.forward_parts(path, &before.parts(y, x, true), lanes)?,
+                None => graph.run(path, Inputs::Values(&[&self.input]), lanes)?,
+                Some(before) => graph.run(path, Inputs::Parts(&before.parts(y, x, true)), lanes)?,
             };
-            let features = features.as_slice().unwrap_or_default();
+            let features = features.first().map_or(&[][..], |features| features);
             field.pixel_mut(y, x).copy_from_slice(features);
             before = Some(field);
-            network = &stage.network;
+            graph = &joined.graph;
         }
         let hidden = match before {
-            None => network.forward_hidden_parts(path, &[&self.input], lanes)?,
-            Some(before) => network.forward_hidden_parts(path, &before.parts(y, x, true), lanes)?,
+            None => graph.hidden(path, Inputs::Values(&[&self.input]), lanes)?,
+            Some(before) => graph.hidden(path, Inputs::Parts(&before.parts(y, x, true)), lanes)?,
         };
-        Ok(Pixel {
-            hidden,
-            path,
-            levels: head.likelihood.levels(),
-        })
+        Ok(Hurdle::new(hidden, path, head.likelihood.levels()))
     }
 
-    /// Makes the next pixel known: its level in each lane.
-    ///
-    /// # Errors
-    /// If all pixels are known, or the model does not have such a level.
-    pub fn set(&mut self, lanes: impl Iterator<Item = u8>) -> Result<()> {
+    fn observe(&mut self, symbols: &[u8]) -> Result<()> {
         let c = self.channels;
         if self.next >= c.height * c.width {
             return Err(Error::model("all pixels of the images are known"));
@@ -284,7 +317,7 @@ impl Images<'_> {
         let to = self
             .pixels
             .pixel_mut(self.next / c.width, self.next % c.width);
-        for (lane, level) in lanes.take(count).enumerate() {
+        for (lane, &level) in symbols.iter().enumerate().take(count) {
             let row = usize::from(level) * depth;
             let Some(row) = c.head.table.get(row..row + depth) else {
                 return Err(Error::model(format!(
@@ -297,57 +330,6 @@ impl Images<'_> {
             }
         }
         self.next += 1;
-        Ok(())
-    }
-}
-
-/// The distribution of a pixel in all lanes.
-#[derive(Debug)]
-pub struct Pixel<'a> {
-    hidden: Hidden<'a>,
-    path: Path,
-    levels: usize,
-}
-
-impl Pixel<'_> {
-    /// Some of the pixel's logits, of `0` (above 0 or not) to `levels - 1` (that value if above 0; of
-    /// two levels there is the first alone), `[logits.len(), lanes]`.
-    ///
-    /// # Errors
-    /// If the network's result is infinite or NaN.
-    pub fn logits(&self, logits: std::ops::Range<usize>) -> Result<Vec<f32>> {
-        let mut out = vec![0.0; logits.len() * self.hidden.lanes()];
-        self.hidden.outputs(logits, &mut out)?;
-        Ok(out)
-    }
-
-    /// Masses, of `2^24`, of a level above 0, into `masses`, `[lanes]`.
-    ///
-    /// # Errors
-    /// As [`Pixel::logits`].
-    pub fn masses_above_zero<T>(
-        &self,
-        masses: &mut Vec<T>,
-        of_mass: impl Fn(u32) -> T,
-    ) -> Result<()> {
-        let logits = self.logits(0..1)?;
-        masses.clear();
-        masses.extend(logits.iter().map(|&l| of_mass(math::bernoulli_mass(l))));
-        Ok(())
-    }
-
-    /// The tables of the level less 1, if it is above 0, in some lanes, into `starts`,
-    /// `[levels, lanes.len()]`: see [`Likelihood::starts`].
-    ///
-    /// # Errors
-    /// As [`Pixel::logits`].
-    pub fn starts_above_zero(&self, lanes: &[usize], starts: &mut Vec<u32>) -> Result<()> {
-        let all = self.logits(1..self.levels)?;
-        let rows = all.chunks_exact(self.hidden.lanes().max(1));
-        let logits: Vec<f32> = rows.flat_map(|row| lanes.iter().map(|&l| row[l])).collect();
-        starts.resize(self.levels * lanes.len(), 0);
-        let levels = self.levels - 1;
-        Likelihood::Categorical { levels }.starts(self.path, &logits, starts)?;
         Ok(())
     }
 }

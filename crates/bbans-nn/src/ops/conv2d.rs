@@ -58,7 +58,11 @@ impl Operation for Conv2d {
     fn output(&self, inputs: &[&[usize]]) -> Result<Shape> {
         let [channels, rows, columns] = shapes::picture(inputs)?;
         shapes::check_groups(channels, self.channels, self.groups)?;
-        let (rows, columns) = (self.size(0, rows)?, self.size(1, columns)?);
+        let size = |axis: usize, input: usize| {
+            let of_input = |e: Error| e.context(format!("an input of shape {:?}", inputs[0]));
+            self.size(axis, input).map_err(of_input)
+        };
+        let (rows, columns) = (size(0, rows)?, size(1, columns)?);
         shapes::checked(vec![self.channels, rows, columns])
     }
 
@@ -269,14 +273,14 @@ mod tests {
             ),
         ] {
             let e = op(text).operation().output(&[shape]).unwrap_err();
-            assert!(e.to_string().contains(expected), "{text}: {e}");
+            assert!(format!("{e:#}").contains(expected), "{text}: {e:#}");
         }
         let far = Conv2d {
             padding: [usize::MAX, 0, 0, 0],
             ..plain()
         };
         let e = far.output(&[&[1, 9, 9]]).unwrap_err();
-        assert!(e.to_string().contains("a padding of"), "{e}");
+        assert!(format!("{e:#}").contains("a padding of"), "{e}");
         // A product of sizes beyond 64 bits is one that no limit allows.
         let wide = Conv2d {
             channels: 1 << 24,

@@ -56,6 +56,11 @@ impl Kernel for dense::Dense {
         true
     }
 
+    fn run_parts(&self, path: Path, parts: &[&[f32]], lanes: usize, out: &mut [f32]) -> bool {
+        self.product(path, parts, lanes, 0, out);
+        true
+    }
+
     fn has_ranges(&self) -> bool {
         true
     }

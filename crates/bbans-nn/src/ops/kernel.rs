@@ -22,6 +22,12 @@ pub trait Kernel: Debug + Send + Sync {
         false
     }
 
+    /// The same on the only input in parts that stand one after another; false if it has no way of its own.
+    fn run_parts(&self, path: Path, parts: &[&[f32]], lanes: usize, out: &mut [f32]) -> bool {
+        let _ = (path, parts, lanes, out);
+        false
+    }
+
     /// Whether it computes a range of its outputs alone.
     fn has_ranges(&self) -> bool {
         false

@@ -77,6 +77,11 @@ pub(crate) fn check(
                 if kernel.run_in_place(path, &mut in_place) {
                     assert_eq!(bits(&in_place), bits(&expected), "{what}: in place");
                 }
+                let parts: Vec<&[f32]> = only.chunks(3 * lanes).collect();
+                let mut out = vec![f32::NAN; expected.len()];
+                if kernel.run_parts(path, &parts, lanes, &mut out) {
+                    assert_eq!(bits(&out), bits(&expected), "{what}: parts");
+                }
                 let bytes: Vec<Vec<u8>> = (0..lanes)
                     .map(|_| random.bytes(only.len() / lanes))
                     .collect();

@@ -5,6 +5,7 @@
 //! values of a step lie as `[features, lanes]`, so that a row of a picture and its lanes are one vector.
 
 mod add;
+mod cells;
 mod clamp;
 mod concat;
 mod constant;
@@ -42,11 +43,13 @@ mod softmax;
 mod softplus;
 mod sums;
 mod tanh;
+mod tiles;
 mod upsample;
 
 use serde::{Deserialize, Serialize};
 
 pub use add::Add;
+pub use cells::Cells;
 pub use clamp::Clamp;
 pub use concat::Concat;
 pub use constant::Constant;
@@ -76,6 +79,7 @@ pub use slice::Slice;
 pub use softmax::Softmax;
 pub use softplus::Softplus;
 pub use tanh::Tanh;
+pub use tiles::Tiles;
 pub use upsample::Upsample;
 
 pub(crate) use shapes::checked;
@@ -175,4 +179,6 @@ operations!(
     Softplus,
     Exp,
     Clamp,
+    Cells,
+    Tiles,
 );

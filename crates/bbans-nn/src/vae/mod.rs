@@ -1,35 +1,38 @@
-//! A variational autoencoder as the codec needs it: parameters of the posterior and of the
+//! A latent-variable model as the codec needs it: parameters of the posterior and of the
 //! likelihood, exactly specified.
 
+mod decoded;
+mod top_down;
+mod values;
+
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice, Zip};
 
-use crate::causal::{Channels, Head};
-use crate::description::{Description, LatentLayer, Likelihood};
-use crate::exact::math;
+pub use decoded::Decoded;
+pub use top_down::{Posterior, TopDown};
+
+use crate::description::{Description, Networks};
 use crate::exact::simd::Path;
-use crate::file::ModelFile;
 use crate::file::bins::{CENTRES, EDGES};
-use crate::file::fingerprint;
-use crate::network::{Hidden, Network};
+use crate::file::{ModelFile, fingerprint};
+use crate::graph::{Graph, Inputs, MAX_MULTIPLY_ADDS, check_room};
+use crate::likelihood::{Channels, Colours, Head, Likelihood, bernoulli};
+use crate::vae::values::{Functions, Values};
 use bbans_core::{Error, Result};
 
 /// Most channels and features of all pixels and lanes: a gigabyte of them.
 const MAX_CHANNELS: usize = 1 << 28;
 
-/// A variational autoencoder with Gaussian latents.
+/// A variational autoencoder with Gaussian latents, in one group or in several.
 #[derive(Debug, Clone)]
 pub struct Vae {
     description: Description,
     fingerprint: [u8; 32],
     dims: usize,
-    encoder: Network,
-    /// From the encoder's features to the posterior of each layer of latents; none if the encoder
-    /// gives that of all.
-    posteriors: Vec<Network>,
-    decoder: Network,
+    functions: Functions,
     /// Of a causal likelihood.
     head: Option<Head>,
     edges: Vec<f32>,
@@ -37,23 +40,12 @@ pub struct Vae {
     path: Path,
 }
 
-/// The posterior `q(z|x)` of some data, one layer of latents after another.
+/// What the posterior `q(z|x)` of some data depends on.
 #[derive(Debug, Clone)]
 pub struct Inference<'a> {
     vae: &'a Vae,
-    /// `[features, lanes]`; without a hierarchy the parameters of all latents.
-    features: Array2<f32>,
-}
-
-/// Means and standard deviations of the posterior of a layer of latents, all `[latents, lanes]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Posterior {
-    /// The means.
-    pub mean: Array2<f32>,
-    /// Log standard deviations, clamped to the model's range.
-    pub log_sigma: Array2<f32>,
-    /// `e^-log_sigma`, as the codec uses it.
-    pub inverse_sigma: Array2<f32>,
+    /// The features are known.
+    values: Values,
 }
 
 impl Vae {
@@ -73,39 +65,45 @@ impl Vae {
         let description = file.description.clone();
         description.validate()?;
         let dims = description.dims()?;
-        let latent = description.latent.dim;
         let bins = 1usize << description.latent.bin_precision;
         let edges = file.tensor(EDGES, &[bins - 1])?.values.clone();
         if !edges.is_sorted() {
             return Err(Error::model(format!("the values of {EDGES} do not ascend")));
         }
-        let encoder = Network::of_layers(&description.encoder, file, dims)?;
-        let mut inputs = encoder.outputs();
-        let mut posteriors = Vec::with_capacity(description.hierarchy.len());
-        for LatentLayer { latents, layers } in &description.hierarchy {
-            posteriors.push(Network::new(layers, file, inputs, 2 * latents)?);
-            inputs += latents;
+        let graphs = description.graphs(&file.tensors)?;
+        let mut used = [EDGES, CENTRES].map(str::to_owned).into();
+        // A chain takes values in a row, of whatever shape.
+        let shape = match &description.networks {
+            Networks::Chains(_) => vec![dims],
+            Networks::Graphs(_) => description.data_shape.clone(),
+        };
+        let functions = Functions::new(
+            &graphs,
+            &shape,
+            description.likelihood.outputs(&description.data_shape)?,
+            &file.tensors,
+            &mut used,
+        )?;
+        let head = Head::new(&graphs.head, description.likelihood, file, &mut used)?;
+        if matches!(description.networks, Networks::Graphs(_)) {
+            check_used(file, &used)?;
         }
-        if posteriors.is_empty() {
-            encoder.expect_outputs(2 * latent)?;
-        }
-        Ok(Self {
-            fingerprint: fingerprint(file),
+        let vae = Self {
+            fingerprint: fingerprint(file)?,
             dims,
-            encoder,
-            posteriors,
-            decoder: Network::new(
-                &description.decoder,
-                file,
-                latent,
-                dims * description.likelihood.parameters(),
-            )?,
-            head: Head::new(&description.head, description.likelihood, file)?,
+            functions,
+            head,
             edges,
             centres: file.tensor(CENTRES, &[bins])?.values.clone(),
             path: Path::detect(),
             description,
-        })
+        };
+        match vae.multiply_adds() {
+            0..=MAX_MULTIPLY_ADDS => Ok(vae),
+            found => Err(Error::model(format!(
+                "a datum takes {found} multiply-adds; the limit is {MAX_MULTIPLY_ADDS}"
+            ))),
+        }
     }
 
     /// The same model on another SIMD path; its results are the same.
@@ -125,7 +123,7 @@ impl Vae {
         &self.description
     }
 
-    /// BLAKE3 over everything that the codec reads; docs/format.md says in which order.
+    /// BLAKE3 over everything that the codec reads; docs/format/fingerprint.md says in which order.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
@@ -145,29 +143,47 @@ impl Vae {
         &self.edges
     }
 
-    /// The encoder network: `[dims, lanes]` to `[2 * latents, lanes]`, or to what the layers of latents
-    /// take.
-    pub fn encoder(&self) -> &Network {
-        &self.encoder
+    /// The function from data to features.
+    pub fn encoder(&self) -> &Graph {
+        &self.functions.encode
     }
 
-    /// The decoder network: `[latents, lanes]` to `[dims, lanes]`.
-    pub fn decoder(&self) -> &Network {
-        &self.decoder
+    /// The function to the parameters of the likelihood.
+    pub fn decoder(&self) -> &Graph {
+        &self.functions.decode.graph
     }
 
-    /// Numbers of the latents of each layer, from the top, which is the order of inference.
-    pub fn latent_layers(&self) -> Vec<Range<usize>> {
-        let mut ranges = Vec::with_capacity(self.posteriors.len().max(1));
+    /// Multiply-adds of all functions, each once, for a datum; a head counts for each pixel.
+    pub fn multiply_adds(&self) -> u64 {
+        let Functions {
+            encode,
+            start,
+            groups,
+            decode,
+            ..
+        } = &self.functions;
+        let of_groups = groups.iter().flat_map(|group| {
+            let functions = group.prior.iter().chain([&group.posterior]);
+            functions.chain(&group.update)
+        });
+        let wired = start.iter().chain(of_groups).chain([decode]);
+        let graphs = std::iter::once(encode).chain(wired.map(|wired| &wired.graph));
+        let of_head = self.head.as_ref().map_or(0, Head::multiply_adds);
+        graphs.map(Graph::multiply_adds).fold(
+            of_head.saturating_mul(self.dims as u64),
+            u64::saturating_add,
+        )
+    }
+
+    /// Numbers of the latents of each group, from the top, which is the order of inference.
+    pub fn latent_groups(&self) -> Vec<Range<usize>> {
         let mut first = 0;
-        for layer in &self.description.hierarchy {
-            ranges.push(first..first + layer.latents);
-            first += layer.latents;
-        }
-        if ranges.is_empty() {
-            ranges.push(0..self.latents());
-        }
-        ranges
+        let range = |count: usize| {
+            first += count;
+            first - count..first
+        };
+        let counts = self.functions.groups.iter().map(|group| group.count);
+        counts.map(range).collect()
     }
 
     /// What the posterior `q(z|x)` of data `[lanes, dims]` depends on.
@@ -175,14 +191,42 @@ impl Vae {
     /// # Errors
     /// If the width is another, or the network's result is infinite or NaN.
     pub fn infer(&self, x: ArrayView2<'_, u8>) -> Result<Inference<'_>> {
-        Ok(Inference {
-            vae: self,
-            features: self.encoder.forward_bytes(self.path, x)?,
-        })
+        let (lanes, x) = (x.nrows(), x.as_standard_layout());
+        let bytes = Inputs::Bytes(x.as_slice().unwrap_or_default());
+        let features = self.functions.encode.run(self.path, bytes, lanes)?;
+        let mut values = Values::new(&self.functions, lanes)?;
+        for (value, numbers) in features.into_iter().enumerate() {
+            values.set(value, numbers);
+        }
+        Ok(Inference { vae: self, values })
     }
 
-    /// The latents `[latents, lanes]` that bin numbers `[lanes, latents]` stand for: the centres of
-    /// the bins.
+    /// Latents of which none is known, without data.
+    ///
+    /// # Errors
+    /// If the network's result is infinite or NaN.
+    pub fn top_down(&self, lanes: usize) -> Result<TopDown<'_>> {
+        TopDown::new(self, Values::new(&self.functions, lanes)?)
+    }
+
+    /// All latents `[latents, lanes]`, known, in units of their priors.
+    fn all_known(&self, e: ArrayView2<'_, f32>) -> Result<TopDown<'_>> {
+        if e.nrows() != self.latents() {
+            return Err(Error::model(format!(
+                "{} latents for a model of {}",
+                e.nrows(),
+                self.latents()
+            )));
+        }
+        let mut latents = self.top_down(e.ncols())?;
+        for group in self.latent_groups() {
+            latents.set(e.slice_axis(Axis(0), Slice::from(group)))?;
+        }
+        Ok(latents)
+    }
+
+    /// The latents `[latents, lanes]` that bin numbers `[lanes, latents]` stand for, in units of their priors: the
+    /// centres of the bins.
     ///
     /// # Errors
     /// If a bin number is too large.
@@ -211,20 +255,25 @@ impl Vae {
     }
 
     /// Parameters of the observed dimensions, `[dims * parameters, lanes]`, for latents
-    /// `[latents, lanes]`: for a Bernoulli likelihood the logits.
+    /// `[latents, lanes]` in units of their priors: for a Bernoulli likelihood the logits.
     ///
     /// # Errors
     /// If the height is another, or the network's result is infinite or NaN.
-    pub fn parameters(&self, z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        self.decoder.forward(self.path, z)
+    pub fn parameters(&self, e: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        let latents = self.all_known(e)?;
+        let parameters = latents.values()?.run(self.path, &self.functions.decode)?;
+        let parameters = parameters.into_iter().next().unwrap_or_default();
+        let outputs = parameters.len() / e.ncols().max(1);
+        Array2::from_shape_vec((outputs, e.ncols()), parameters)
+            .map_err(|_| Error::model("decode does not give the likelihood's parameters"))
     }
 
-    /// What a causal likelihood depends on, for latents `[latents, lanes]`; `None` if the likelihood is
-    /// another.
+    /// What a causal likelihood depends on, for latents `[latents, lanes]` in units of their priors; `None` if the
+    /// likelihood is another.
     ///
     /// # Errors
     /// As [`Vae::parameters`].
-    pub fn channels(&self, z: ArrayView2<'_, f32>) -> Result<Option<Channels<'_>>> {
+    pub fn channels(&self, e: ArrayView2<'_, f32>) -> Result<Option<Channels<'_>>> {
         let (Some(head), Some(window)) = (&self.head, self.likelihood().window()) else {
             return Ok(None);
         };
@@ -234,11 +283,11 @@ impl Vae {
             ));
         };
         let each = (self.dims * window.channels).saturating_add(head.kept(window, width));
-        if each.saturating_mul(z.ncols()) > MAX_CHANNELS {
+        if each.saturating_mul(e.ncols()) > MAX_CHANNELS {
             return Err(Error::model(format!(
                 "{} lanes of {each} channels and features each; the limit is {MAX_CHANNELS} numbers \
                  in all: use fewer lanes",
-                z.ncols(),
+                e.ncols(),
             )));
         }
         Ok(Some(Channels {
@@ -247,18 +296,64 @@ impl Vae {
             window,
             height,
             width,
-            values: self.parameters(z)?,
+            values: self.parameters(e)?,
         }))
     }
 
-    /// The likelihood `p(x|z)` for bin numbers `[lanes, latents]`.
+    /// The likelihood of colours for latents `[latents, lanes]` in units of their priors; `None` if the likelihood is
+    /// another.
     ///
     /// # Errors
-    /// As [`Vae::latents_of_bins`] and [`Vae::parameters`].
-    pub fn decode(&self, bins: ArrayView2<'_, u16>) -> Result<Decoded<'_>> {
-        let z = self.latents_of_bins(bins)?;
+    /// As [`Vae::parameters`].
+    pub fn colours(&self, e: ArrayView2<'_, f32>) -> Result<Option<Colours<'_>>> {
+        let Likelihood::ColourLogistics(likelihood) = self.likelihood() else {
+            return Ok(None);
+        };
+        let latents = self.all_known(e)?;
+        let hidden = latents
+            .values()?
+            .hidden(self.path, &self.functions.decode)?;
+        Ok(Some(Colours::new(hidden, likelihood, self.path, self.dims)))
+    }
+
+    /// `-log p(x|z)` in each lane, in `f64` and without integer masses, for bounds: for latents `[latents, lanes]` in
+    /// units of their priors; `x` gives a lane's symbol of a dimension.
+    ///
+    /// # Errors
+    /// As [`Vae::parameters`].
+    pub fn nats(&self, e: ArrayView2<'_, f32>, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+        if let Some(channels) = self.channels(e)? {
+            return channels.nats(x);
+        }
+        if let Some(colours) = self.colours(e)? {
+            return colours.nats(x);
+        }
+        let (parameters, likelihood) = (self.parameters(e)?, self.likelihood());
+        let each = likelihood.parameters();
+        let of_lane = |(lane, parameters): (usize, ArrayView1<'_, f32>)| {
+            if likelihood == Likelihood::Bernoulli {
+                let logits = parameters.iter().copied();
+                return Ok(bernoulli::sum_nats(logits, |dim| x(lane, dim)));
+            }
+            let parameters: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
+            let dims = parameters.chunks_exact(each).enumerate();
+            dims.map(|(dim, p)| likelihood.nats(p, usize::from(x(lane, dim))))
+                .sum()
+        };
+        let columns = parameters.columns().into_iter().enumerate();
+        columns.map(of_lane).collect()
+    }
+
+    /// The likelihood `p(x|z)` of independent dimensions for latents `[latents, lanes]` in units of their priors.
+    ///
+    /// # Errors
+    /// As [`Vae::parameters`].
+    pub fn decode(&self, e: ArrayView2<'_, f32>) -> Result<Decoded<'_>> {
+        let latents = self.all_known(e)?;
         Ok(Decoded {
-            hidden: self.decoder.forward_hidden(self.path, z.view())?,
+            hidden: latents
+                .values()?
+                .hidden(self.path, &self.functions.decode)?,
             path: self.path,
             dims: self.dims,
             likelihood: self.likelihood(),
@@ -267,138 +362,35 @@ impl Vae {
     }
 }
 
-impl Inference<'_> {
+/// Checks that somebody uses every tensor of a file.
+fn check_used(file: &ModelFile, used: &BTreeSet<String>) -> Result<()> {
+    match file.tensors.keys().find(|name| !used.contains(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::model(format!(
+            "no node uses the tensor {name}; expected tensors named {{id}}.{{part}} after the nodes"
+        ))),
+    }
+}
+
+impl<'a> Inference<'a> {
     /// The same for every datum `count` times, one after another.
-    #[must_use]
-    pub fn repeated(&self, count: usize) -> Self {
-        let (features, lanes) = self.features.dim();
-        let of = |(feature, lane)| self.features[(feature, lane / count.max(1))];
-        Self {
+    ///
+    /// # Errors
+    /// If so many lanes have no room.
+    pub fn repeated(&self, count: usize) -> Result<Self> {
+        let lanes = self.values.lanes.saturating_mul(count);
+        check_room(self.vae.functions.size, lanes)?;
+        Ok(Self {
             vae: self.vae,
-            features: Array2::from_shape_fn((features, lanes * count), of),
-        }
+            values: self.values.repeated(count),
+        })
     }
 
-    /// `q(z_l | x, z_<l)` of layer `layer` for the latents of the layers above, the first rows of `z`,
-    /// `[at least so many, lanes]`.
+    /// Latents of which none is known.
     ///
     /// # Errors
-    /// If there is no such layer, a size does not fit, or the network's result is infinite or NaN.
-    pub fn posterior(&self, layer: usize, z: ArrayView2<'_, f32>) -> Result<Posterior> {
-        let vae = self.vae;
-        let of_layer;
-        let parameters = match vae.posteriors.get(layer) {
-            Some(network) => {
-                let before: usize = (vae.description.hierarchy[..layer].iter())
-                    .map(|layer| layer.latents)
-                    .sum();
-                let lanes = self.features.ncols();
-                if z.ncols() != lanes || z.nrows() < before {
-                    return Err(Error::model(format!(
-                        "latents of [latents, lanes] = {:?} for {before} of {lanes} lanes",
-                        z.dim()
-                    )));
-                }
-                let mut inputs = Array2::zeros((self.features.nrows() + before, lanes));
-                let (mut features, mut latents) =
-                    (inputs.view_mut()).split_at(Axis(0), self.features.nrows());
-                features.assign(&self.features);
-                latents.assign(&z.slice_axis(Axis(0), Slice::from(..before)));
-                of_layer = network.forward(vae.path, inputs.view())?;
-                of_layer.view()
-            }
-            None if vae.posteriors.is_empty() && layer == 0 => self.features.view(),
-            None => {
-                return Err(Error::model(format!(
-                    "the model has no layer {layer} of latents"
-                )));
-            }
-        };
-        let (mean, log_sigma) = parameters.split_at(Axis(0), parameters.nrows() / 2);
-        let [min, max] = vae.description.latent.log_sigma;
-        let clamp = |&v: &f32| {
-            let v = if v < max { v } else { max };
-            if v > min { v } else { min }
-        };
-        vae.path.vectorize(
-            #[inline(always)]
-            || {
-                let log_sigma = log_sigma.map(clamp);
-                Ok(Posterior {
-                    mean: mean.to_owned(),
-                    inverse_sigma: log_sigma.mapv(|v| math::exp(-v)),
-                    log_sigma,
-                })
-            },
-        )
-    }
-}
-
-/// The likelihood of some latents; its parameters are computed when they are asked for, few at a
-/// time, while they are in a near cache.
-#[derive(Debug)]
-pub struct Decoded<'a> {
-    hidden: Hidden<'a>,
-    path: Path,
-    dims: usize,
-    likelihood: Likelihood,
-    /// Space for those at hand.
-    logits: RefCell<Vec<f32>>,
-}
-
-impl Decoded<'_> {
-    /// Numbers of observed dimensions and of lanes.
-    pub fn dim(&self) -> (usize, usize) {
-        (self.dims, self.hidden.lanes())
-    }
-
-    /// The distribution of the observed dimensions.
-    pub fn likelihood(&self) -> Likelihood {
-        self.likelihood
-    }
-
-    /// Parameters of some observed dimensions into `out`, `[dims.len(), parameters, lanes]`.
-    ///
-    /// # Errors
-    /// As [`Decoded::bernoulli_masses`].
-    pub fn parameters(&self, dims: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
-        let each = self.likelihood.parameters();
-        out.resize(dims.len() * each * self.hidden.lanes(), 0.0);
-        self.hidden.outputs(dims.start * each..dims.end * each, out)
-    }
-
-    /// The tables of one dimension from its parameters: [`Likelihood::starts`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn starts(&self, parameters: &[f32], starts: &mut [u32]) -> Result<()> {
-        self.likelihood.starts(self.path, parameters, starts)
-    }
-
-    /// Masses, of `2^24`, of a 1 in some observed dimensions, into `masses`: row-major
-    /// `[dims.len(), lanes]`, as a coder takes them. Fastest from a multiple of 32 on.
-    ///
-    /// # Errors
-    /// If a size does not fit, the likelihood is another, or the network's result is infinite or NaN.
-    #[inline(always)]
-    pub fn bernoulli_masses<T: Copy>(
-        &self,
-        dims: Range<usize>,
-        masses: &mut Vec<T>,
-        of_mass: impl Fn(u32) -> T,
-    ) -> Result<()> {
-        let mut logits = self.logits.borrow_mut();
-        logits.resize(dims.len() * self.hidden.lanes(), 0.0);
-        self.hidden.outputs(dims, &mut logits)?;
-        self.path.vectorize(
-            #[inline(always)]
-            || {
-                masses.resize(logits.len(), of_mass(1));
-                for (mass, &logit) in masses.iter_mut().zip(logits.iter()) {
-                    *mass = of_mass(math::bernoulli_mass(logit));
-                }
-            },
-        );
-        Ok(())
+    /// If the network's result is infinite or NaN.
+    pub fn top_down(&self) -> Result<TopDown<'a>> {
+        TopDown::new(self.vae, self.values.clone())
     }
 }

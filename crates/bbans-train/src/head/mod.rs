@@ -143,7 +143,8 @@ impl CustomOp2 for CausalNats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bbans_nn::description::Latent;
+    use bbans_nn::description::{Chains, Latent, Networks};
+    use bbans_nn::likelihood::CausalCategorical;
     use bbans_nn::{Description, Layer, Likelihood, Window};
     use candle_core::{Device, Var};
 
@@ -165,31 +166,33 @@ mod tests {
                 bin_precision: 1,
                 log_sigma: [0.0, 0.0],
             },
-            encoder: vec![],
-            decoder: vec![
-                Layer::Cells {
-                    name: "cells".to_owned(),
-                    count: 2,
-                },
-                Layer::Tiles {
-                    rows: 2,
-                    columns: 1,
-                    height: 2,
-                    width: 3,
-                },
-            ],
-            hierarchy: Vec::new(),
-            head: vec![
-                dense("0"),
-                Layer::Silu,
-                Layer::Neighbours { above: 1, side: 1 },
-                dense("1"),
-                Layer::Silu,
-                Layer::Neighbours { above: 2, side: 0 },
-                dense("2"),
-                Layer::Silu,
-                dense("3"),
-            ],
+            networks: Networks::Chains(Chains {
+                encoder: vec![],
+                decoder: vec![
+                    Layer::Cells {
+                        name: "cells".to_owned(),
+                        count: 2,
+                    },
+                    Layer::Tiles {
+                        rows: 2,
+                        columns: 1,
+                        height: 2,
+                        width: 3,
+                    },
+                ],
+                hierarchy: Vec::new(),
+                head: vec![
+                    dense("0"),
+                    Layer::Silu,
+                    Layer::Neighbours { above: 1, side: 1 },
+                    dense("1"),
+                    Layer::Silu,
+                    Layer::Neighbours { above: 2, side: 0 },
+                    dense("2"),
+                    Layer::Silu,
+                    dense("3"),
+                ],
+            }),
             training: None,
         }
     }
@@ -210,11 +213,11 @@ mod tests {
 
     #[test]
     fn gradients_of_levels_are_those_of_differences() {
-        let likelihood = Likelihood::CausalCategorical {
+        let likelihood = Likelihood::CausalCategorical(CausalCategorical {
             window: WINDOW,
             levels: 5,
             embedding: 2,
-        };
+        });
         let sizes = [[2, 18], [17, 5], [25, 4], [12, 3], [3, 5]];
         let plan = Plan::new(&description(likelihood), &sizes).unwrap();
         gradients_are_those_of_differences(&plan, 5.0);

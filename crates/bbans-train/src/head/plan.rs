@@ -1,9 +1,12 @@
 //! What the causal head is, and where everything lies.
 
+use bbans_nn::description::Chains;
+use bbans_nn::likelihood::CausalCategorical;
 use bbans_nn::{Description, Layer, Likelihood, Window};
 
 use super::planes::Layout;
 use crate::error::{Error, Result};
+use crate::network::chains;
 
 /// The last layers of a causal model, from the features of cells to the pixels' distributions.
 #[derive(Debug, Clone)]
@@ -90,13 +93,14 @@ impl Plan {
     pub(crate) fn new(description: &Description, sizes: &[[usize; 2]]) -> Result<Self> {
         let (window, levels, embedding) = match description.likelihood {
             Likelihood::CausalBernoulli(window) => (window, 2, None),
-            Likelihood::CausalCategorical {
+            Likelihood::CausalCategorical(CausalCategorical {
                 window,
                 levels,
                 embedding,
-            } => (window, levels, Some(embedding)),
+            }) => (window, levels, Some(embedding)),
             _ => return Err(Error::new("the likelihood is not causal")),
         };
+        let chains = chains(description)?;
         let &[height, width] = description.data_shape.as_slice() else {
             return Err(Error::new("a causal likelihood of data that are no images"));
         };
@@ -113,7 +117,7 @@ impl Plan {
             start = part.end();
             Ok(part)
         };
-        let tiles = Self::tiles(description);
+        let tiles = Self::tiles(chains);
         let cells = match tiles {
             Some((count, _)) => Some((count, part()?)),
             None => None,
@@ -132,7 +136,7 @@ impl Plan {
             above,
             side,
         };
-        let mut layers = description.head.iter().peekable();
+        let mut layers = chains.head.iter().peekable();
         let output = loop {
             match layers.next() {
                 Some(&Layer::Neighbours { above, side }) if windows.len() == parts.len() => {
@@ -203,8 +207,8 @@ impl Plan {
 
     /// If the decoder ends with cells that are put together: their number, and a cell's rows and
     /// columns.
-    pub(crate) fn tiles(description: &Description) -> Option<(usize, [usize; 2])> {
-        match description.decoder.as_slice() {
+    pub(crate) fn tiles(chains: &Chains) -> Option<(usize, [usize; 2])> {
+        match chains.decoder.as_slice() {
             [
                 ..,
                 Layer::Cells { count, .. },

@@ -1,5 +1,6 @@
 //! The head in candle's own operations, for devices that the fused one does not run on.
 
+use bbans_nn::likelihood::CausalCategorical;
 use bbans_nn::{Description, Layer, Likelihood, Window};
 use candle_core::{D, DType, Result, Tensor, Var};
 
@@ -37,7 +38,10 @@ pub(crate) fn causal_nats_of_tensors(
     parts.extend(shifted(&padded, window, height, width)?);
     let mut values = Tensor::cat(&parts, 3)?;
     let mut dense = dense.chunks_exact(2);
-    for layer in &description.head {
+    let Some(chains) = description.chains() else {
+        candle_core::bail!("a causal head that is no list of layers");
+    };
+    for layer in &chains.head {
         values = match layer {
             Layer::Dense { name } => match dense.next() {
                 Some([weight, bias]) => {
@@ -64,7 +68,8 @@ pub(crate) fn causal_nats_of_tensors(
     let above_zero = x.minimum(1f32)?;
     let flags = values.narrow(D::Minus1, 0, 1)?.squeeze(D::Minus1)?;
     let nats = bernoulli_nats_of_tensors(&flags, &above_zero)?;
-    if let Likelihood::CausalCategorical { levels, .. } = description.likelihood {
+    if let Likelihood::CausalCategorical(CausalCategorical { levels, .. }) = description.likelihood
+    {
         let logits = values.narrow(D::Minus1, 1, levels - 1)?.contiguous()?;
         let greatest = logits.max_keepdim(D::Minus1)?.detach();
         let sums = logits

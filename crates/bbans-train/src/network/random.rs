@@ -1,11 +1,13 @@
 //! A network of random weights, from the sizes that an architecture names.
 
-use bbans_nn::description::{EMBEDDING, Latent, LatentLayer};
+use bbans_nn::description::{Chains, Latent, LatentLayer, Networks};
+use bbans_nn::likelihood::CausalCategorical;
+use bbans_nn::likelihood::EMBEDDING;
 use bbans_nn::{Description, Layer, Likelihood};
 use candle_core::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
-use super::Network;
+use super::{Network, chains};
 use crate::error::{Error, Result};
 use crate::preset::{Activation, Architecture, Hierarchy, Pixels};
 
@@ -56,10 +58,12 @@ impl Network {
                     bin_precision: *bin_precision,
                     log_sigma: LOG_SIGMA,
                 },
-                encoder: layers("encoder", encoder_sizes.len() - 1, *activation),
-                hierarchy: Vec::new(),
-                decoder: layers("decoder", decoder_sizes.len() - 1, *activation),
-                head: Vec::new(),
+                networks: Networks::Chains(Chains {
+                    encoder: layers("encoder", encoder_sizes.len() - 1, *activation),
+                    hierarchy: Vec::new(),
+                    decoder: layers("decoder", decoder_sizes.len() - 1, *activation),
+                    head: Vec::new(),
+                }),
                 training: None,
             },
             vars: Vec::new(),
@@ -124,10 +128,10 @@ impl Network {
             weight.set(&Tensor::cat(&[own, above], 0)?)?;
             let layers = layers(&part, sizes.len() - 1, activation);
             let layer = LatentLayer { latents, layers };
-            self.description.hierarchy.push(layer);
+            self.chains_mut()?.hierarchy.push(layer);
         }
         // The posteriors take what the activation gives.
-        self.description.encoder.push(of_activation(activation));
+        (self.chains_mut()?.encoder).push(of_activation(activation));
         Ok(())
     }
 
@@ -160,7 +164,7 @@ impl Network {
             )));
         }
         let (rows, columns) = (height / cell_height, width / cell_width);
-        let first = 1 + self.description.decoder.len() / 2;
+        let first = 1 + chains(&self.description)?.decoder.len() / 2;
         let mut add = |name: &str, inputs: usize, outputs: usize| -> Result<()> {
             let weight = glorot(inputs, outputs, rng)?;
             let bias = Tensor::zeros(outputs, candle_core::DType::F32, &Device::Cpu)?;
@@ -183,11 +187,11 @@ impl Network {
         });
         let likelihood = match *embedding {
             None => Likelihood::CausalBernoulli(*window),
-            Some(embedding) => Likelihood::CausalCategorical {
+            Some(embedding) => Likelihood::CausalCategorical(CausalCategorical {
                 window: *window,
                 levels: LEVELS,
                 embedding,
-            },
+            }),
         };
         let [mut inputs, outputs] = likelihood.head().unwrap_or_default();
         let mut head = Vec::new();
@@ -204,15 +208,20 @@ impl Network {
         let last = format!("head.{}", head_hidden.len());
         add(&last, inputs, outputs)?;
         head.push(Layer::Dense { name: last });
-        if let Likelihood::CausalCategorical { embedding, .. } = likelihood {
+        if let Likelihood::CausalCategorical(CausalCategorical { embedding, .. }) = likelihood {
             self.scale = 1.0 / (LEVELS - 1) as f32;
             self.add_tensor(EMBEDDING.to_owned(), &embedded(embedding, rng)?)?;
         }
-        let description = &mut self.description;
-        description.likelihood = likelihood;
-        description.head = head;
-        description.decoder.extend(decoder);
+        self.description.likelihood = likelihood;
+        let chains = self.chains_mut()?;
+        chains.head = head;
+        chains.decoder.extend(decoder);
         Ok(())
+    }
+
+    fn chains_mut(&mut self) -> Result<&mut Chains> {
+        let chains = self.description.chains_mut();
+        chains.ok_or_else(|| Error::new("networks that are not lists of layers"))
     }
 }
 

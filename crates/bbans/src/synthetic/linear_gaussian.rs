@@ -1,12 +1,11 @@
 //! A linear-Gaussian model on a fine grid.
 
 use bbans_core::distributions::{Bins, Categorical, gaussian_bins, normal_cdf, uniform_bins};
+use bbans_core::normal_pair;
 use bbans_core::{Codec, Error, Independent, LatentModel, Result};
 use bbans_nn::bins::{CENTRES, EDGES, insert_standard_normal};
 use ndarray::{Array2, ArrayView1};
 use rand_chacha::ChaCha8Rng;
-
-use crate::elbo::normal;
 
 /// Standard deviation of `x_d` given `z`.
 const NOISE: f32 = 0.5;
@@ -97,9 +96,9 @@ impl LinearGaussian {
     pub fn draw(&self, rng: &mut ChaCha8Rng, count: usize) -> Array2<u32> {
         let mut data = Array2::zeros((count, self.w.len()));
         for mut row in data.rows_mut() {
-            let z = normal(rng);
+            let z = normal_pair(rng)[0];
             for (x, &w) in row.iter_mut().zip(&self.w) {
-                let value = f64::from(w) * z + f64::from(NOISE) * normal(rng);
+                let value = f64::from(w) * z + f64::from(NOISE) * normal_pair(rng)[0];
                 *x = (((value + 10.0) / f64::from(STEP)) as u32).min(GRID - 1);
             }
         }

@@ -22,17 +22,16 @@ const WITHIN: f64 = 0.995;
 /// The distributions of each datum's latents, of data `[lanes, dims]`.
 pub(super) fn pairs(model: &VaeModel, x: &Array2<u8>) -> Result<Vec<Vec<Pair>>> {
     let vae = model.vae();
-    let layers = vae.latent_layers().len();
-    if layers > 1 {
+    let groups = vae.latent_groups().len();
+    if groups > 1 {
         bail!(
-            "the model {} has {layers} layers of latents, inferred one after another; expected a model \
+            "the model {} has {groups} groups of latents, inferred one after another; expected a model \
              whose latents are all known at once: the two-part codes here are of such",
             model.name()
         );
     }
-    let inference = vae.infer(x.view())?;
-    let none = Array2::zeros((0, x.nrows()));
-    let posterior = model.posterior_distributions(&inference, 0, none.view())?.0;
+    let latents = vae.infer(x.view())?.top_down()?;
+    let posterior = model.posterior_distributions(&latents)?.0;
     let bins = 1usize << model.vae().description().latent.bin_precision;
     let mass = bbans_twopart::TOTAL_MASS / bins as u32;
     let p = Categorical::from_masses(&vec![mass; bins])?;

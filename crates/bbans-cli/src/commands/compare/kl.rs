@@ -90,7 +90,7 @@ fn log_ratios(q: &Family, p: &Family, samples: u32, seed: u64) -> impl Iterator<
     let (q, p) = (q.clone(), p.clone());
     (0..samples).map(move |_| match (&q, &p) {
         (Family::Gaussian { mean, sd }, Family::Gaussian { mean: m, sd: s }) => {
-            let t = normal(&mut rng);
+            let [t, _] = bbans::normal_pair(&mut rng);
             let u = (mean + sd * t - m) / s;
             0.5 * (t * t - u * u) + (sd / s).ln()
         }
@@ -109,11 +109,4 @@ fn log_ratios(q: &Family, p: &Family, samples: u32, seed: u64) -> impl Iterator<
         // Refused before: their KL has no closed form here.
         _ => f64::NAN,
     })
-}
-
-/// A standard normal draw (Box & Muller 1958; one of the two).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let u = (f64::from(rng.next_u32()) + 0.5) / 4_294_967_296.0;
-    let angle = f64::from(rng.next_u32()) / 4_294_967_296.0 * std::f64::consts::TAU;
-    (-2.0 * u.ln()).sqrt() * angle.cos()
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 /// Turn the weights of a PyTorch model into a model file, without a line of Rust
 ///
-/// ARCH.json lists the layers with the names of their tensors; docs/import.md shows how to write
-/// it. Batch norm and the scaling of the data are folded into the linear layers once, and stored.
+/// ARCH.json lists the layers with the names of their tensors: linear ones, convolutions, norms,
+/// residual sums, attention, latents at several scales. docs/import.md shows how to write it. What
+/// is stored is the model; nothing of the original is needed again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Weights: a safetensors file, as safetensors.torch.save_file(model.state_dict(), ..) writes

@@ -1,0 +1,227 @@
+//! Models of version 6: golden files, exactness, rate.
+
+use std::fs;
+
+use bbans::nn::ModelFile;
+use bbans::nn::simd::Path;
+use bbans::{FileModel, VaeModel, block};
+use serde_json::{Value, json};
+
+use crate::support::graphs::{graph_model_files, with_random_weights};
+use crate::support::{golden, grey_data, idx};
+use crate::{compress, decompress};
+
+/// The models of the golden files, from their committed files.
+fn models() -> Vec<VaeModel> {
+    let read = |file: &ModelFile| {
+        let path = golden().join(format!("graphs/{}.safetensors", file.description.name));
+        let bytes = fs::read(path).unwrap();
+        assert_eq!(&ModelFile::from_bytes(&bytes).unwrap(), file);
+        assert_eq!(file.to_bytes().unwrap(), bytes);
+        VaeModel::from_bytes(&bytes).unwrap()
+    };
+    graph_model_files().iter().map(read).collect()
+}
+
+fn content(model: &VaeModel) -> Vec<u8> {
+    idx(&grey_data(40, model.levels(), 3), model.shape(), 1)
+}
+
+#[test]
+fn golden_files_decode_and_are_still_written_so() {
+    for model in models() {
+        let name = model.name();
+        let file = fs::read(golden().join(format!("graphs/{name}.bbans"))).unwrap();
+        let content = content(&model);
+        for path in Path::available() {
+            let model = model.clone().with_path(path);
+            let found = decompress(&model, &file, 2).unwrap();
+            assert!(found == content, "{name} {}", path.name());
+            let (written, _) = compress(&model, &content, 16, 1).unwrap();
+            assert!(written == file, "{name} {}: other bytes", path.name());
+        }
+    }
+}
+
+/// Writes the golden files that are missing: for a new case, never for one that is there.
+#[test]
+#[ignore = "writes into the source tree"]
+fn write_missing_golden_files() {
+    for file in graph_model_files() {
+        let path = golden().join(format!("graphs/{}.safetensors", file.description.name));
+        if path.exists() {
+            continue;
+        }
+        let bytes = file.to_bytes().unwrap();
+        let model = VaeModel::from_bytes(&bytes).unwrap();
+        let (coded, _) = compress(&model, &content(&model), 16, 1).unwrap();
+        fs::write(&path, bytes).unwrap();
+        fs::write(path.with_extension("bbans"), coded).unwrap();
+    }
+}
+
+#[test]
+fn any_number_of_lanes_restores_the_data() {
+    for model in models() {
+        let data = grey_data(333, model.levels(), 5);
+        for lanes in [1, 3, 64, 200] {
+            let coded = block::encode(&model, data.view(), lanes).unwrap();
+            let decoded = block::decode(&model, coded.plan, coded.words).unwrap();
+            assert_eq!(decoded, data, "{} {lanes}", model.name());
+        }
+    }
+}
+
+/// With posteriors within the bins, and bins fine enough.
+#[test]
+fn net_bits_of_data_from_the_model_are_the_bound() {
+    for mut file in graph_model_files() {
+        file.description.latent.log_sigma = [-3.0, -0.7];
+        file.description.latent.bin_precision = 12;
+        bbans::nn::bins::insert_standard_normal(&mut file.tensors, 12).unwrap();
+        for (name, tensor) in &mut file.tensors {
+            if name.starts_with("encode.0.weight") {
+                tensor.values.iter_mut().for_each(|w| *w /= 16.0);
+            }
+        }
+        crate::rate_is_the_bound(&file);
+    }
+}
+
+/// One line that names what is wrong.
+#[test]
+fn descriptions_that_do_not_fit_are_refused() {
+    let ladder = || {
+        let file = graph_model_files().remove(0);
+        (serde_json::to_value(&file.description).unwrap(), file)
+    };
+    let refused = |change: &dyn Fn(&mut Value), parts: &[&str]| {
+        let (mut description, file) = ladder();
+        change(&mut description);
+        let text = description.to_string();
+        let error = match bbans::nn::Description::from_json(&text) {
+            Err(e) => e,
+            Ok(description) => {
+                let tensors = file.tensors;
+                let file = ModelFile {
+                    description,
+                    tensors,
+                };
+                VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap_err()
+            }
+        };
+        let error = format!("{error:#}");
+        for part in parts {
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+        }
+        assert!(!error.contains('\n'), "{error}");
+    };
+    refused(&|d| d["version"] = json!(7), &["version 7", "newer"]);
+    refused(
+        &|d| d["encode"]["nodes"][1]["stride"] = json!([1, 1]),
+        &["default"],
+    );
+    refused(
+        &|d| d["encode"]["nodes"][1]["inputs"] = json!(["low"]),
+        &["encode.0", "low", "without cycles"],
+    );
+    refused(
+        &|d| d["encode"]["nodes"][1]["inputs"] = json!(["nothing"]),
+        &["encode.0", "nothing"],
+    );
+    refused(
+        &|d| d["encode"]["nodes"][1]["kernel"] = json!([9, 9]),
+        &["encode.0", "[1, 6, 5]"],
+    );
+    refused(
+        &|d| d["encode"]["nodes"][1]["channels"] = json!(8),
+        &["encode.0.weight", "[3, 3, 1, 4]", "[3, 3, 1, 8]"],
+    );
+    refused(
+        &|d| d["encode"]["nodes"][1]["channels"] = json!(1u64 << 60),
+        &["encode.0", "at most"],
+    );
+    refused(
+        &|d| d["encode"]["outputs"] = json!(["low", "high", "picture"]),
+        &["no function takes picture"],
+    );
+    refused(
+        &|d| d["groups"][0]["update"]["inputs"] = json!(["z1", "top", "high"]),
+        &["update of z1", "high"],
+    );
+    refused(
+        &|d| d["groups"][0]["posterior"]["inputs"] = json!(["high", "z0"]),
+        &["posterior of z1", "z0"],
+    );
+    refused(
+        &|d| d["groups"][1]["latents"] = json!("z1"),
+        &["the name z1"],
+    );
+    refused(
+        &|d| d["groups"][1]["shape"] = json!([2, 3, 2]),
+        &["9 latents", "15"],
+    );
+    refused(
+        &|d| d["groups"][1]["prior"]["outputs"] = json!(["prior.0", "extra"]),
+        &["nobody uses prior.1"],
+    );
+    refused(
+        &|d| d["decode"]["nodes"][6]["channels"] = json!(2),
+        &["decode.2.weight"],
+    );
+    refused(
+        &|d| d["decode"]["nodes"][1]["id"] = json!("encode.0"),
+        &["node grown", "decode.1"],
+    );
+    refused(
+        &|d| {
+            d["decode"]["nodes"][1]["id"] = json!("encode.0");
+            d["decode"]["nodes"][2]["inputs"] = json!(["encode.0"]);
+        },
+        &["encode.0", "[3, 3, 1, 4]"],
+    );
+    refused(&|d| d["decode"]["extra"] = json!(1), &["extra"]);
+    let (_, mut file) = ladder();
+    let spare = bbans::nn::Tensor::new(vec![1], vec![0.0]).unwrap();
+    file.tensors.insert("spare".to_owned(), spare);
+    let error = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("spare"), "{error}");
+}
+
+/// Whatever a datum's shape is: nothing assumes it that the tensors do not fix.
+#[test]
+fn a_convolutional_model_is_of_any_size() {
+    let conv = |id: &str, input: &str, channels: usize| {
+        json!({"id": id, "op": "conv2d", "inputs": [input], "channels": channels, "kernel": [3, 3],
+               "padding": [1, 1, 1, 1]})
+    };
+    let model = |rows: usize, columns: usize| {
+        with_random_weights(json!({
+            "version": 6,
+            "name": "sizes",
+            "data_shape": [1, rows, columns],
+            "likelihood": "bernoulli",
+            "latent": {"dim": 2 * rows * columns, "bin_precision": 8, "log_sigma": [-3.0, 1.0]},
+            "encode": {"inputs": ["x"], "nodes": [conv("c", "x", 2)], "outputs": ["c"]},
+            "groups": [{
+                "latents": "z",
+                "shape": [2, rows, columns],
+                "posterior": {
+                    "inputs": ["c"],
+                    "nodes": [conv("m", "c", 2), conv("s", "c", 2)],
+                    "outputs": ["m", "s"]
+                }
+            }],
+            "decode": {"inputs": ["z"], "nodes": [conv("d", "z", 1)], "outputs": ["d"]}
+        }))
+    };
+    let (small, large) = (model(4, 4), model(6, 9));
+    assert_eq!(small.tensors, large.tensors);
+    for (file, rows, columns) in [(small, 4, 4), (large, 6, 9)] {
+        let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
+        let data = bbans::sample(&model, 20, 1, 0).unwrap();
+        let content = idx(&data, &[1, rows, columns], 1);
+        let (coded, _) = compress(&model, &content, 8, 1).unwrap();
+        assert_eq!(decompress(&model, &coded, 1).unwrap(), content);
+    }
+}
