@@ -1,6 +1,6 @@
 //! The bbans container, and readers and writers of the data files that go into it.
 //!
-//! docs/format.md describes the container to the last bit.
+//! docs/format describes the container to the last bit.
 
 mod bytes;
 pub mod container;

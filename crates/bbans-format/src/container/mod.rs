@@ -1,4 +1,4 @@
-//! The container, version 1: a header, blocks, a trailer. docs/format.md has every byte.
+//! The container, version 1: a header, blocks, a trailer. docs/format has every byte.
 //!
 //! It is written and read as a stream, block by block; the trailer's table makes it seekable where
 //! the file is. Files may be concatenated: each is a member of its own.
