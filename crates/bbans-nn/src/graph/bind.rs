@@ -17,7 +17,7 @@ pub struct Graph {
     /// Shapes of all values: of the inputs, then of the nodes.
     pub(super) shapes: Vec<Shape>,
     pub(super) inputs: usize,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<Computation>,
     pub(super) outputs: Vec<usize>,
     /// Numbers of a lane that are held at a time, at most.
     pub(super) held: usize,
@@ -28,7 +28,7 @@ pub struct Graph {
 
 /// The computation of a node's value.
 #[derive(Debug, Clone)]
-pub(super) struct Step {
+pub(super) struct Computation {
     pub kernel: Arc<dyn Kernel>,
     /// Its inputs' numbers.
     pub inputs: Vec<usize>,
@@ -72,7 +72,7 @@ impl Function {
                 )));
             }
             shapes.push(bound.output);
-            steps.push(Step {
+            steps.push(Computation {
                 kernel: bound.kernel,
                 inputs: wires,
                 last: Vec::new(),
@@ -126,7 +126,12 @@ fn bind_node(
 
 /// Notes which values nobody needs after a step; gives the most numbers that are held at a
 /// time, in all and before the last step.
-fn lives(shapes: &[Shape], inputs: usize, steps: &mut [Step], outputs: &[usize]) -> [usize; 2] {
+fn lives(
+    shapes: &[Shape],
+    inputs: usize,
+    steps: &mut [Computation],
+    outputs: &[usize],
+) -> [usize; 2] {
     let size = |value: usize| shapes[value].iter().product::<usize>();
     let mut seen: BTreeSet<usize> = outputs.iter().copied().collect();
     for step in steps.iter_mut().rev() {

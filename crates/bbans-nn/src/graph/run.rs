@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::exact::dense::check_finite;
 use crate::exact::simd::Path;
 use crate::graph::Graph;
-use crate::graph::bind::Step;
+use crate::graph::bind::Computation;
 use bbans_core::{Error, Result};
 
 /// Most numbers that are held at a time, on all lanes: two gigabytes of them.
@@ -36,7 +36,7 @@ pub struct Hidden<'a> {
     lanes: usize,
     /// The last node's inputs, or the output if it has no way to compute a range.
     values: Vec<Vec<f32>>,
-    last: Option<&'a Step>,
+    last: Option<&'a Computation>,
 }
 
 /// A function's inputs on some lanes.
@@ -211,7 +211,7 @@ impl Graph {
 }
 
 /// The step's value in the place of its only input, if nobody else needs that.
-fn in_place(path: Path, step: &Step, slots: &mut [Slot<'_>]) -> Option<Vec<f32>> {
+fn in_place(path: Path, step: &Computation, slots: &mut [Slot<'_>]) -> Option<Vec<f32>> {
     let (&[input], &[last]) = (&step.inputs[..], &step.last[..]) else {
         return None;
     };
@@ -249,7 +249,7 @@ fn numbers(data: &[u8], lanes: usize) -> Vec<f32> {
     numbers
 }
 
-fn finite(path: Path, step: &Step, values: &[f32]) -> Result<()> {
+fn finite(path: Path, step: &Computation, values: &[f32]) -> Result<()> {
     if step.kernel.keeps_finite() {
         return Ok(());
     }

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::description::{Layer, MAX_DIM};
+use crate::import::layer::{ArchLayer, list, need_graph, some_steps, steps};
 use crate::import::linear::{Affine, Linear};
-use crate::import::steps::{Step, list, need_graph, some_steps, steps};
 use crate::likelihood::{
     BetaBinomial, Categorical, ColourLogistics, DiscretizedGaussian, DiscretizedLogistic,
     Likelihood,
@@ -25,7 +25,7 @@ pub struct Arch {
     pub(super) encoder: Normal,
     /// What a top-down path begins with.
     #[serde(default, deserialize_with = "some_steps")]
-    pub(super) start: Option<Vec<Step>>,
+    pub(super) start: Option<Vec<ArchLayer>>,
     /// Groups of latents, from the top; none: the encoder gives the posterior of all.
     #[serde(default)]
     pub(super) groups: Vec<GroupArch>,
@@ -77,7 +77,7 @@ pub(super) struct GroupArch {
     pub(super) prior: Option<Normal>,
     pub(super) posterior: Normal,
     #[serde(default, deserialize_with = "some_steps")]
-    pub(super) update: Option<Vec<Step>>,
+    pub(super) update: Option<Vec<ArchLayer>>,
 }
 
 /// Layers, and the outputs: means and log standard deviations or log variances, in one list of layers
@@ -86,26 +86,26 @@ pub(super) struct GroupArch {
 #[serde(deny_unknown_fields)]
 pub(super) struct Normal {
     #[serde(default, deserialize_with = "steps")]
-    pub(super) layers: Vec<Step>,
+    pub(super) layers: Vec<ArchLayer>,
     #[serde(default, deserialize_with = "some_steps")]
-    mean: Option<Vec<Step>>,
+    mean: Option<Vec<ArchLayer>>,
     #[serde(default, deserialize_with = "some_steps")]
-    log_sigma: Option<Vec<Step>>,
+    log_sigma: Option<Vec<ArchLayer>>,
     #[serde(default, deserialize_with = "some_steps")]
-    log_variance: Option<Vec<Step>>,
+    log_variance: Option<Vec<ArchLayer>>,
     #[serde(default, deserialize_with = "some_steps")]
-    mean_and_log_sigma: Option<Vec<Step>>,
+    mean_and_log_sigma: Option<Vec<ArchLayer>>,
     #[serde(default, deserialize_with = "some_steps")]
-    mean_and_log_variance: Option<Vec<Step>>,
+    mean_and_log_variance: Option<Vec<ArchLayer>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Decoder {
-    Layers(Vec<Step>),
+    Layers(Vec<ArchLayer>),
     /// Layers, and linear layers side by side: one for each parameter.
     Heads {
-        layers: Vec<Step>,
-        heads: Vec<Vec<Step>>,
+        layers: Vec<ArchLayer>,
+        heads: Vec<Vec<ArchLayer>>,
     },
 }
 
@@ -290,7 +290,7 @@ impl Normal {
     }
 
     /// The outputs, means first.
-    pub(super) fn heads(&self) -> Result<Vec<(&[Step], Head)>> {
+    pub(super) fn heads(&self) -> Result<Vec<(&[ArchLayer], Head)>> {
         let Self {
             mean,
             log_sigma,
@@ -369,14 +369,19 @@ impl LikelihoodArch {
 
     /// The layers before the last linear one, and that with what follows it. The sigmoid of
     /// probabilities is taken off: what is before it are logits.
-    pub(super) fn split_last<'a>(&self, steps: &'a [Step]) -> Result<(&'a [Step], &'a [Step])> {
+    pub(super) fn split_last<'a>(
+        &self,
+        steps: &'a [ArchLayer],
+    ) -> Result<(&'a [ArchLayer], &'a [ArchLayer])> {
         let steps = self.without_sigmoid(steps)?;
-        let linear = steps.iter().rposition(|s| matches!(s, Step::Linear(_)));
+        let linear = steps
+            .iter()
+            .rposition(|s| matches!(s, ArchLayer::Linear(_)));
         Ok(steps.split_at(linear.unwrap_or(0)))
     }
 
     /// The sigmoid of probabilities taken off: what is before it are logits.
-    pub(super) fn without_sigmoid<'a>(&self, steps: &'a [Step]) -> Result<&'a [Step]> {
+    pub(super) fn without_sigmoid<'a>(&self, steps: &'a [ArchLayer]) -> Result<&'a [ArchLayer]> {
         let probabilities = Self::Bernoulli {
             outputs: BernoulliOutputs::Probabilities,
         };
@@ -384,7 +389,7 @@ impl LikelihoodArch {
             return Ok(steps);
         }
         match steps.split_last() {
-            Some((Step::Activation(Layer::Sigmoid), before)) => Ok(before),
+            Some((ArchLayer::Activation(Layer::Sigmoid), before)) => Ok(before),
             _ => Err(Error::model(
                 "decoder: probabilities must come from a sigmoid, the last layer; expected \
                  that, or \"outputs\": \"logits\"",

@@ -9,8 +9,8 @@ use crate::description::{Chains, Description, Latent, Layer, Networks};
 use crate::file::bins::insert_standard_normal;
 use crate::file::{ModelFile, Tensor};
 use crate::import::arch::{Arch, Decoder, Head, Scale};
+use crate::import::layer::ArchLayer;
 use crate::import::linear::{Affine, Linear};
-use crate::import::steps::Step;
 use crate::import::weights::Weights;
 use bbans_core::{Error, Result};
 
@@ -139,17 +139,17 @@ impl<'a, 'b> Chain<'a, 'b> {
         }
     }
 
-    fn steps(&mut self, steps: &[Step]) -> Result<()> {
+    fn steps(&mut self, steps: &[ArchLayer]) -> Result<()> {
         for step in steps {
             match step {
-                Step::Linear(options) => {
+                ArchLayer::Linear(options) => {
                     let mut linear = self.weights.linear(options, self.width, None)?;
                     if let Some(affine) = self.pending.take() {
                         linear.fold_inputs(&affine);
                     }
                     self.push(linear);
                 }
-                Step::BatchNorm(options) => {
+                ArchLayer::BatchNorm(options) => {
                     let affine = self.weights.batch_norm(options, self.width)?;
                     match (self.layers.last_mut(), self.pending.take()) {
                         (Some(Built::Linear(linear)), _) => linear.fold_outputs(&affine),
@@ -161,12 +161,14 @@ impl<'a, 'b> Chain<'a, 'b> {
                         }
                     }
                 }
-                Step::Activation(layer) => {
+                ArchLayer::Activation(layer) => {
                     self.check_settled()?;
                     self.layers.push(Built::Activation(layer.clone()));
                 }
-                Step::Identity | Step::Flatten => {}
-                Step::Graph(_) => return Err(Error::model("a layer that a chain does not have")),
+                ArchLayer::Identity | ArchLayer::Flatten => {}
+                ArchLayer::Graph(_) => {
+                    return Err(Error::model("a layer that a chain does not have"));
+                }
             }
         }
         Ok(())
@@ -185,9 +187,9 @@ impl<'a, 'b> Chain<'a, 'b> {
     }
 
     /// Number of outputs of the first linear layer.
-    fn outputs(&mut self, steps: &[Step]) -> Result<usize> {
+    fn outputs(&mut self, steps: &[ArchLayer]) -> Result<usize> {
         let linear = steps.iter().find_map(|step| match step {
-            Step::Linear(options) => Some(options),
+            ArchLayer::Linear(options) => Some(options),
             _ => None,
         });
         linear.map_or(Ok(0), |options| {
@@ -197,21 +199,21 @@ impl<'a, 'b> Chain<'a, 'b> {
     }
 
     /// One linear layer with its batch norm, not yet part of the chain.
-    fn head(&mut self, steps: &[Step], outputs: usize) -> Result<Linear> {
+    fn head(&mut self, steps: &[ArchLayer], outputs: usize) -> Result<Linear> {
         let mut head: Option<Linear> = None;
         for step in steps {
             match (step, &mut head) {
-                (Step::Linear(options), None) => {
+                (ArchLayer::Linear(options), None) => {
                     let mut linear = self.weights.linear(options, self.width, Some(outputs))?;
                     if let Some(affine) = &self.pending {
                         linear.fold_inputs(affine);
                     }
                     head = Some(linear);
                 }
-                (Step::BatchNorm(options), Some(linear)) => {
+                (ArchLayer::BatchNorm(options), Some(linear)) => {
                     linear.fold_outputs(&self.weights.batch_norm(options, outputs)?);
                 }
-                (Step::Identity | Step::Flatten, _) => {}
+                (ArchLayer::Identity | ArchLayer::Flatten, _) => {}
                 _ => {
                     return Err(Error::model(format!(
                         "{}: outputs must be one linear layer, with batch norm after it if need be",

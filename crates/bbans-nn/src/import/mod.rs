@@ -6,8 +6,8 @@
 mod arch;
 mod chains;
 mod graph;
+mod layer;
 mod linear;
-mod steps;
 mod weights;
 
 pub use arch::Arch;

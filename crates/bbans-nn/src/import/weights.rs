@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::description::MAX_DIM;
+use crate::import::layer::{BatchNorm, Convolution, LinearLayer};
 use crate::import::linear::{Affine, Linear};
-use crate::import::steps::{BatchNorm, Convolution, LinearLayer};
 use bbans_core::{Error, Result};
 
 /// The tensors, and which of them were asked for.

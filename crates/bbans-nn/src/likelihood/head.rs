@@ -16,7 +16,7 @@ use bbans_core::{Causal, Error, Result, Walk};
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
     first: Graph,
-    rest: Vec<Joined>,
+    rest: Vec<BoundStage>,
     likelihood: Likelihood,
     /// What stands for the levels of neighbours, `[levels, depth]`.
     table: Vec<f32>,
@@ -24,7 +24,7 @@ pub(crate) struct Head {
 }
 
 #[derive(Debug, Clone)]
-struct Joined {
+struct BoundStage {
     /// The neighbours, and as channels the features of one.
     window: Window,
     graph: Graph,
@@ -73,7 +73,7 @@ impl Head {
             };
             let graph;
             (features, graph) = bind(function, (window.count() + 1).saturating_mul(features))?;
-            rest.push(Joined { window, graph });
+            rest.push(BoundStage { window, graph });
         }
         if features != outputs {
             return Err(Error::model(format!(
@@ -101,7 +101,7 @@ impl Head {
 
     /// Multiply-adds of a pixel.
     pub(crate) fn multiply_adds(&self) -> u64 {
-        let of_rest = self.rest.iter().map(|joined| joined.graph.multiply_adds());
+        let of_rest = self.rest.iter().map(|stage| stage.graph.multiply_adds());
         of_rest.fold(self.first.multiply_adds(), u64::saturating_add)
     }
 
@@ -291,7 +291,7 @@ impl Walk for Images<'_> {
         }
         let mut before: Option<&Field> = None;
         let mut graph = &head.first;
-        for (joined, field) in head.rest.iter().zip(&mut self.features) {
+        for (stage, field) in head.rest.iter().zip(&mut self.features) {
             let features = match before {
                 None => graph.run(path, Inputs::Values(&[&self.input]), lanes)?,
                 Some(before) => graph.run(path, Inputs::Parts(&before.parts(y, x, true)), lanes)?,
@@ -299,7 +299,7 @@ impl Walk for Images<'_> {
             let features = features.first().map_or(&[][..], |features| features);
             field.pixel_mut(y, x).copy_from_slice(features);
             before = Some(field);
-            graph = &joined.graph;
+            graph = &stage.graph;
         }
         let hidden = match before {
             None => graph.hidden(path, Inputs::Values(&[&self.input]), lanes)?,

@@ -20,7 +20,7 @@ use crate::file::bins::{CENTRES, EDGES};
 use crate::file::{ModelFile, fingerprint};
 use crate::graph::{Graph, Inputs, MAX_MULTIPLY_ADDS, check_room};
 use crate::likelihood::{Channels, Colours, Head, Likelihood, bernoulli};
-use crate::vae::values::{Functions, Values};
+use crate::vae::values::{Bound, Values};
 use bbans_core::{Error, Result};
 
 /// Most channels and features of all pixels and lanes: a gigabyte of them.
@@ -32,7 +32,7 @@ pub struct Vae {
     description: Description,
     fingerprint: [u8; 32],
     dims: usize,
-    functions: Functions,
+    functions: Bound,
     /// Of a causal likelihood.
     head: Option<Head>,
     edges: Vec<f32>,
@@ -77,7 +77,7 @@ impl Vae {
             Networks::Chains(_) => vec![dims],
             Networks::Graphs(_) => description.data_shape.clone(),
         };
-        let functions = Functions::new(
+        let functions = Bound::new(
             &graphs,
             &shape,
             description.likelihood.outputs(&description.data_shape)?,
@@ -155,7 +155,7 @@ impl Vae {
 
     /// Multiply-adds of all functions, each once, for a datum; a head counts for each pixel.
     pub fn multiply_adds(&self) -> u64 {
-        let Functions {
+        let Bound {
             encode,
             start,
             groups,

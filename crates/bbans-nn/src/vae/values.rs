@@ -33,7 +33,7 @@ pub(super) struct Latents {
 
 /// All functions but the head's.
 #[derive(Debug, Clone)]
-pub(super) struct Functions {
+pub(super) struct Bound {
     pub encode: Graph,
     pub start: Option<Wired>,
     pub groups: Vec<Latents>,
@@ -44,7 +44,7 @@ pub(super) struct Functions {
     pub size: usize,
 }
 
-impl Functions {
+impl Bound {
     /// The functions of `graphs` for data of `shape`, of `outputs` parameters; names of the tensors that they take
     /// are added to `used`.
     pub(super) fn new(
@@ -133,7 +133,7 @@ fn expect_normal(who: &str, graph: &Graph, count: usize, alone: bool) -> Result<
     )))
 }
 
-/// Functions as they are bound, one after another.
+/// Bound as they are bound, one after another.
 struct Binder<'a> {
     tensors: &'a BTreeMap<String, Tensor>,
     used: &'a mut BTreeSet<String>,
@@ -211,7 +211,7 @@ pub(super) struct Values {
 
 impl Values {
     /// None of them is known.
-    pub(super) fn new(functions: &Functions, lanes: usize) -> Result<Self> {
+    pub(super) fn new(functions: &Bound, lanes: usize) -> Result<Self> {
         check_room(functions.size, lanes)?;
         Ok(Self {
             known: vec![Vec::new(); functions.values],

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Model, Names};
 use crate::graph::{Function, Node};
+use crate::import::layer::{ArchLayer, GraphLayer};
 use crate::import::linear::Linear;
-use crate::import::steps::{GraphStep, Step};
 use crate::ops::{self, Op, Shape};
 use bbans_core::{Error, Result};
 
@@ -135,7 +135,7 @@ impl Building {
     pub(super) fn layers(
         &mut self,
         model: &mut Model<'_, '_>,
-        steps: &[Step],
+        steps: &[ArchLayer],
         current: Option<&str>,
     ) -> Result<String> {
         let last = self.branch(model, steps, current);
@@ -146,7 +146,7 @@ impl Building {
     pub(super) fn branch(
         &mut self,
         model: &mut Model<'_, '_>,
-        steps: &[Step],
+        steps: &[ArchLayer],
         current: Option<&str>,
     ) -> Result<String> {
         let last = self.unsettled(model, steps, current)?;
@@ -158,7 +158,7 @@ impl Building {
     pub(super) fn unsettled(
         &mut self,
         model: &mut Model<'_, '_>,
-        steps: &[Step],
+        steps: &[ArchLayer],
         current: Option<&str>,
     ) -> Result<String> {
         let mut current = current.map(str::to_owned);
@@ -174,14 +174,14 @@ impl Building {
     fn step(
         &mut self,
         model: &mut Model<'_, '_>,
-        step: &Step,
+        step: &ArchLayer,
         current: Option<&str>,
     ) -> Result<String> {
-        if let (Step::Identity, Some(current)) = (step, current) {
+        if let (ArchLayer::Identity, Some(current)) = (step, current) {
             return Ok(current.to_owned());
         }
         // Of linear_rows the rows are the channels, which are not its outputs.
-        if let (Step::BatchNorm(options), Some(pending)) = (step, &mut self.pending)
+        if let (ArchLayer::BatchNorm(options), Some(pending)) = (step, &mut self.pending)
             && !matches!(pending.op, Op::Cells(_))
         {
             let affine = model
@@ -193,8 +193,8 @@ impl Building {
         self.settle(model)?;
         // Layers that need no value to begin with.
         match step {
-            Step::Graph(GraphStep::From(name)) => return self.from(name),
-            Step::Graph(GraphStep::Constant(name)) => {
+            ArchLayer::Graph(GraphLayer::From(name)) => return self.from(name),
+            ArchLayer::Graph(GraphLayer::Constant(name)) => {
                 let (shape, values) = model.weights.any(name)?;
                 let op = Op::Constant(ops::Constant {
                     shape: shape.clone(),
@@ -203,7 +203,7 @@ impl Building {
                 model.add_tensor(format!("{id}.value"), shape, &values)?;
                 return Ok(id);
             }
-            Step::Graph(GraphStep::Branches(op, lists)) => {
+            ArchLayer::Graph(GraphLayer::Branches(op, lists)) => {
                 let branches = lists.iter().map(|steps| self.branch(model, steps, current));
                 let branches = branches.collect::<Result<Vec<_>>>()?;
                 return self.join(model, op, branches);
@@ -214,7 +214,7 @@ impl Building {
             Error::model("no value to begin with; expected {\"from\": NAME} first")
         })?;
         match step {
-            Step::Linear(options) => {
+            ArchLayer::Linear(options) => {
                 let inputs = self.shapes[current].iter().product();
                 let linear = model.weights.linear(options, inputs, None)?;
                 let op = Op::Dense(ops::Dense {
@@ -222,20 +222,20 @@ impl Building {
                 });
                 self.wait(model, &options.linear, op, current, linear, vec![inputs])
             }
-            Step::BatchNorm(options) => {
+            ArchLayer::BatchNorm(options) => {
                 let channels = self.shapes[current].first().copied().unwrap_or(0);
                 let affine = model.weights.batch_norm(options, channels)?;
                 self.affine(model, &options.batch_norm, current, &affine)
             }
-            Step::Activation(layer) => {
+            ArchLayer::Activation(layer) => {
                 let op = layer
                     .activation()
                     .ok_or_else(|| Error::model("no activation"))?;
                 self.push(model, "", op, vec![current.to_owned()])
             }
-            Step::Identity => Ok(current.to_owned()),
-            Step::Flatten => self.flatten(model, current),
-            Step::Graph(step) => self.graph_step(model, step, current),
+            ArchLayer::Identity => Ok(current.to_owned()),
+            ArchLayer::Flatten => self.flatten(model, current),
+            ArchLayer::Graph(step) => self.graph_layer(model, step, current),
         }
     }
 }

@@ -3,22 +3,22 @@
 use super::Model;
 use super::building::{Building, Pending};
 use crate::file::Tensor;
+use crate::import::layer::{Convolution, GraphLayer, Norm};
 use crate::import::linear::{Affine, Linear};
-use crate::import::steps::{Convolution, GraphStep, Norm};
 use crate::ops::{self, Op, Shape};
 use bbans_core::{Error, Result};
 
 impl Building {
-    pub(super) fn graph_step(
+    pub(super) fn graph_layer(
         &mut self,
         model: &mut Model<'_, '_>,
-        step: &GraphStep,
+        step: &GraphLayer,
         current: &str,
     ) -> Result<String> {
         let inputs = || vec![current.to_owned()];
         match step {
-            GraphStep::Convolution(layer) => self.convolution(model, layer, current),
-            GraphStep::LinearRows(options) => {
+            GraphLayer::Convolution(layer) => self.convolution(model, layer, current),
+            GraphLayer::LinearRows(options) => {
                 let shape = self.shapes[current].clone();
                 let Some((&inputs, others)) = shape.split_last() else {
                     return Err(Error::model("a value without axes"));
@@ -35,34 +35,34 @@ impl Building {
                 let shape = [others, &[outputs]].concat();
                 self.push(model, "", Op::Reshape(ops::Reshape { shape }), vec![id])
             }
-            GraphStep::GroupNorm(norm, groups) => {
+            GraphLayer::GroupNorm(norm, groups) => {
                 let (groups, eps) = (*groups, norm.eps);
                 let channels = self.shapes[current].iter().take(1).copied().collect();
                 let op = Op::GroupNorm(ops::GroupNorm { groups, eps });
                 self.norm(model, norm, current, channels, |_| op)
             }
-            GraphStep::LayerNorm(norm) => {
+            GraphLayer::LayerNorm(norm) => {
                 let eps = norm.eps;
                 let last = self.shapes[current].last().copied();
                 self.norm(model, norm, current, last.into_iter().collect(), |axes| {
                     Op::LayerNorm(ops::LayerNorm { axes, eps })
                 })
             }
-            GraphStep::Op(op) => self.push(model, "", op.clone(), inputs()),
-            GraphStep::Slice { range, axis } => self.slice(model, *range, *axis, current),
-            GraphStep::Scale { scale, shift } => {
+            GraphLayer::Op(op) => self.push(model, "", op.clone(), inputs()),
+            GraphLayer::Slice { range, axis } => self.slice(model, *range, *axis, current),
+            GraphLayer::Scale { scale, shift } => {
                 self.scale(model, current, f64::from(*scale), f64::from(*shift))
             }
-            GraphStep::Residual { layers, shortcut } => {
+            GraphLayer::Residual { layers, shortcut } => {
                 let shortcut = self.branch(model, shortcut, Some(current))?;
                 let layers = self.branch(model, layers, Some(current))?;
                 self.push(model, "", Op::Add(ops::Add {}), vec![shortcut, layers])
             }
-            GraphStep::As(name) => {
+            GraphLayer::As(name) => {
                 self.named.insert(name.clone(), current.to_owned());
                 Ok(current.to_owned())
             }
-            GraphStep::From(_) | GraphStep::Constant(_) | GraphStep::Branches(..) => {
+            GraphLayer::From(_) | GraphLayer::Constant(_) | GraphLayer::Branches(..) => {
                 Err(Error::model("a layer that needs no value was given one"))
             }
         }

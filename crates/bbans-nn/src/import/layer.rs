@@ -9,7 +9,7 @@ use crate::ops::{self, Op};
 
 /// One entry of a list of layers.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Step {
+pub(super) enum ArchLayer {
     Linear(LinearLayer),
     BatchNorm(BatchNorm),
     Activation(Layer),
@@ -18,12 +18,12 @@ pub(super) enum Step {
     /// One axis.
     Flatten,
     /// What only a graph has.
-    Graph(GraphStep),
+    Graph(GraphLayer),
 }
 
 /// A layer beyond a chain of linear ones.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum GraphStep {
+pub(super) enum GraphLayer {
     Convolution(Convolution),
     /// Of so many groups.
     GroupNorm(Norm, usize),
@@ -42,11 +42,11 @@ pub(super) enum GraphStep {
     },
     /// `shortcut(x) + layers(x)`.
     Residual {
-        layers: Vec<Step>,
-        shortcut: Vec<Step>,
+        layers: Vec<ArchLayer>,
+        shortcut: Vec<ArchLayer>,
     },
     /// Several lists of layers on the same value, brought together.
-    Branches(Op, Vec<Vec<Step>>),
+    Branches(Op, Vec<Vec<ArchLayer>>),
     From(String),
     As(String),
     Constant(String),
@@ -185,8 +185,8 @@ impl Convolution {
 }
 
 /// Whether a graph is needed for these layers.
-pub(super) fn need_graph(steps: &[Step]) -> bool {
-    steps.iter().any(|step| matches!(step, Step::Graph(_)))
+pub(super) fn need_graph(steps: &[ArchLayer]) -> bool {
+    steps.iter().any(|step| matches!(step, ArchLayer::Graph(_)))
 }
 
 fn yes() -> bool {
@@ -212,7 +212,7 @@ fn epsilon() -> f64 {
 type De<T, E> = std::result::Result<T, E>;
 
 /// A list of layers.
-pub(super) fn steps<'de, D: Deserializer<'de>>(deserializer: D) -> De<Vec<Step>, D::Error> {
+pub(super) fn steps<'de, D: Deserializer<'de>>(deserializer: D) -> De<Vec<ArchLayer>, D::Error> {
     let values = Vec::<Value>::deserialize(deserializer)?;
     list(values).map_err(serde::de::Error::custom)
 }
@@ -220,23 +220,23 @@ pub(super) fn steps<'de, D: Deserializer<'de>>(deserializer: D) -> De<Vec<Step>,
 /// A list of layers that may be missing.
 pub(super) fn some_steps<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> De<Option<Vec<Step>>, D::Error> {
+) -> De<Option<Vec<ArchLayer>>, D::Error> {
     steps(deserializer).map(Some)
 }
 
-pub(super) fn list(values: Vec<Value>) -> De<Vec<Step>, String> {
+pub(super) fn list(values: Vec<Value>) -> De<Vec<ArchLayer>, String> {
     values.into_iter().map(step).collect()
 }
 
 /// Several lists.
-fn lists(value: Value) -> De<Vec<Vec<Step>>, String> {
+fn lists(value: Value) -> De<Vec<Vec<ArchLayer>>, String> {
     let values: Vec<Vec<Value>> = serde_json::from_value(value)
         .map_err(|e| format!("expected a list of lists of layers: {e}"))?;
     values.into_iter().map(list).collect()
 }
 
 /// A layer: the name of one without weights, or an object with those of its tensors.
-pub(super) fn step(value: Value) -> De<Step, String> {
+pub(super) fn step(value: Value) -> De<ArchLayer, String> {
     let unknown = |value: &Value| {
         let objects: Vec<&str> = OBJECTS.iter().map(|(kind, _)| *kind).collect();
         format!(
@@ -278,18 +278,18 @@ const NAMES: [&str; 13] = [
 ];
 
 /// A layer that has only a name.
-fn named(name: &str) -> Option<Step> {
-    let op = |op| Step::Graph(GraphStep::Op(op));
+fn named(name: &str) -> Option<ArchLayer> {
+    let op = |op| ArchLayer::Graph(GraphLayer::Op(op));
     Some(match name {
-        "relu" => Step::Activation(Layer::Relu),
-        "silu" => Step::Activation(Layer::Silu),
-        "tanh" => Step::Activation(Layer::Tanh),
-        "sigmoid" => Step::Activation(Layer::Sigmoid),
-        "exp" => Step::Activation(Layer::Exp),
-        "elu" => Step::Activation(Layer::Elu),
-        "softplus" => Step::Activation(Layer::Softplus),
-        "dropout" => Step::Identity,
-        "flatten" => Step::Flatten,
+        "relu" => ArchLayer::Activation(Layer::Relu),
+        "silu" => ArchLayer::Activation(Layer::Silu),
+        "tanh" => ArchLayer::Activation(Layer::Tanh),
+        "sigmoid" => ArchLayer::Activation(Layer::Sigmoid),
+        "exp" => ArchLayer::Activation(Layer::Exp),
+        "elu" => ArchLayer::Activation(Layer::Elu),
+        "softplus" => ArchLayer::Activation(Layer::Softplus),
+        "dropout" => ArchLayer::Identity,
+        "flatten" => ArchLayer::Flatten,
         "gelu" => op(Op::Gelu(ops::Gelu { tanh: false })),
         "gelu_tanh" => op(Op::Gelu(ops::Gelu { tanh: true })),
         "softmax" => op(Op::Softmax(ops::Softmax {})),
@@ -301,12 +301,12 @@ fn named(name: &str) -> Option<Step> {
 type Fields = Map<String, Value>;
 
 /// Layers that are objects, by the field that names them.
-const OBJECTS: &[(&str, fn(Fields) -> De<Step, String>)] = &[
-    ("linear", |fields| all(fields).map(Step::Linear)),
+const OBJECTS: &[(&str, fn(Fields) -> De<ArchLayer, String>)] = &[
+    ("linear", |fields| all(fields).map(ArchLayer::Linear)),
     ("linear_rows", |fields| {
-        all(fields).map(|layer| Step::Graph(GraphStep::LinearRows(layer)))
+        all(fields).map(|layer| ArchLayer::Graph(GraphLayer::LinearRows(layer)))
     }),
-    ("batch_norm", |fields| all(fields).map(Step::BatchNorm)),
+    ("batch_norm", |fields| all(fields).map(ArchLayer::BatchNorm)),
     ("conv2d", |fields| convolution(fields, "conv2d", false)),
     ("conv_transpose2d", |fields| {
         convolution(fields, "conv_transpose2d", true)
@@ -314,11 +314,11 @@ const OBJECTS: &[(&str, fn(Fields) -> De<Step, String>)] = &[
     ("group_norm", |mut fields| {
         let groups = take(&mut fields, "groups")?;
         let norm = norm(&mut fields, "group_norm")?;
-        done(fields, GraphStep::GroupNorm(norm, groups))
+        done(fields, GraphLayer::GroupNorm(norm, groups))
     }),
     ("layer_norm", |mut fields| {
         let norm = norm(&mut fields, "layer_norm")?;
-        done(fields, GraphStep::LayerNorm(norm))
+        done(fields, GraphLayer::LayerNorm(norm))
     }),
     ("leaky_relu", |mut fields| {
         let slope = take(&mut fields, "leaky_relu")?;
@@ -343,7 +343,7 @@ const OBJECTS: &[(&str, fn(Fields) -> De<Step, String>)] = &[
             take(&mut fields, "slice")?,
             take_or(&mut fields, "axis", 0)?,
         );
-        done(fields, GraphStep::Slice { range, axis })
+        done(fields, GraphLayer::Slice { range, axis })
     }),
     ("upsample", |mut fields| {
         let factor = take::<Pair>(&mut fields, "upsample")?.get();
@@ -378,7 +378,7 @@ const OBJECTS: &[(&str, fn(Fields) -> De<Step, String>)] = &[
     ("residual", |mut fields| {
         let layers = list(take(&mut fields, "residual")?)?;
         let shortcut = list(take_or(&mut fields, "shortcut", Vec::new())?)?;
-        done(fields, GraphStep::Residual { layers, shortcut })
+        done(fields, GraphLayer::Residual { layers, shortcut })
     }),
     ("concat", |fields| {
         branches(fields, "concat", Op::Concat(ops::Concat {}))
@@ -394,15 +394,15 @@ const OBJECTS: &[(&str, fn(Fields) -> De<Step, String>)] = &[
     }),
     ("from", |mut fields| {
         let name = take(&mut fields, "from")?;
-        done(fields, GraphStep::From(name))
+        done(fields, GraphLayer::From(name))
     }),
     ("as", |mut fields| {
         let name = take(&mut fields, "as")?;
-        done(fields, GraphStep::As(name))
+        done(fields, GraphLayer::As(name))
     }),
     ("constant", |mut fields| {
         let name = take(&mut fields, "constant")?;
-        done(fields, GraphStep::Constant(name))
+        done(fields, GraphLayer::Constant(name))
     }),
 ];
 
@@ -425,24 +425,24 @@ fn take_or<T: DeserializeOwned>(fields: &mut Fields, name: &str, default: T) -> 
 }
 
 /// A layer all of whose fields were taken.
-fn done(fields: Fields, step: GraphStep) -> De<Step, String> {
+fn done(fields: Fields, step: GraphLayer) -> De<ArchLayer, String> {
     match fields.keys().next() {
-        None => Ok(Step::Graph(step)),
+        None => Ok(ArchLayer::Graph(step)),
         Some(name) => Err(format!("unknown field {name}")),
     }
 }
 
-fn done_op(fields: Fields, op: Op) -> De<Step, String> {
-    done(fields, GraphStep::Op(op))
+fn done_op(fields: Fields, op: Op) -> De<ArchLayer, String> {
+    done(fields, GraphLayer::Op(op))
 }
 
-fn convolution(mut fields: Fields, kind: &str, transposed: bool) -> De<Step, String> {
+fn convolution(mut fields: Fields, kind: &str, transposed: bool) -> De<ArchLayer, String> {
     let name = take(&mut fields, kind)?;
     let options: ConvolutionOptions = all(fields)?;
     if !transposed && options.output_padding.is_some() {
         return Err("unknown field output_padding".to_owned());
     }
-    Ok(Step::Graph(GraphStep::Convolution(Convolution {
+    Ok(ArchLayer::Graph(GraphLayer::Convolution(Convolution {
         name,
         transposed,
         options,
@@ -457,12 +457,12 @@ fn norm(fields: &mut Fields, kind: &str) -> De<Norm, String> {
     })
 }
 
-fn scale(mut fields: Fields) -> De<Step, String> {
+fn scale(mut fields: Fields) -> De<ArchLayer, String> {
     let (scale, shift) = (
         take_or(&mut fields, "scale", 1.0)?,
         take_or(&mut fields, "shift", 0.0)?,
     );
-    done(fields, GraphStep::Scale { scale, shift })
+    done(fields, GraphLayer::Scale { scale, shift })
 }
 
 /// Kernel, stride, by default as wide, and padding.
@@ -473,7 +473,7 @@ fn pool(fields: &mut Fields, kind: &str) -> De<([usize; 2], [usize; 2], [usize; 
     Ok((kernel.get(), stride.get(), padding.get()))
 }
 
-fn branches(mut fields: Fields, kind: &str, op: Op) -> De<Step, String> {
+fn branches(mut fields: Fields, kind: &str, op: Op) -> De<ArchLayer, String> {
     let lists = lists(take(&mut fields, kind)?)?;
-    done(fields, GraphStep::Branches(op, lists))
+    done(fields, GraphLayer::Branches(op, lists))
 }
