@@ -204,7 +204,7 @@ fn tile<S: Simd, const OUTPUTS: usize, const VECTORS: usize>(
             }
         }
     }
-    for (x, weights) in x.chunks(stride).zip(weights.chunks(PANEL)) {
+    for (x, weights) in x.chunks_exact(stride).zip(weights.chunks(PANEL)) {
         let (x, _) = S::as_simd_f32s(&x[lane..lane + width]);
         for (registers, &weight) in registers.iter_mut().zip(&weights[..OUTPUTS]) {
             let weight = simd.splat_f32s(weight);

@@ -308,7 +308,8 @@ impl Lines {
             rows,
             stride,
             channels,
-            values: vec![0.0; size],
+            // A stride more: rows that begin within a line are taken as long as whole ones.
+            values: vec![0.0; size + stride],
         })
     }
 
@@ -371,7 +372,7 @@ impl<L: Sums, P: Place> Product<'_, L, P> {
                         for from in (0..channels).step_by(TERMS) {
                             let these = TERMS.min(channels - from);
                             let seen = &lines.values[at + (channel + from) * lines.stride..];
-                            let seen = &seen[..(these - 1) * lines.stride + width];
+                            let seen = &seen[..these * lines.stride];
                             let term = i * channels + from;
                             layer.add(simd, term, seen, lines.stride, width, sums);
                         }
@@ -446,18 +447,25 @@ impl Sums for Few {
             if let Some(sums) = sums.first_chunk_mut::<TILE>() {
                 // A known length: the sums stay in registers.
                 let mut registers = *sums;
-                for (x, weight) in seen.chunks(stride).zip(weights) {
-                    let Some(x) = x.first_chunk::<TILE>() else {
-                        continue;
-                    };
+                let mut add = |x: &[f32; TILE], weight: f32| {
                     for (sum, x) in registers.iter_mut().zip(x) {
                         *sum += x * weight;
                     }
+                };
+                let weights = weights.iter().copied();
+                if stride == TILE {
+                    let terms = seen.as_chunks::<TILE>().0.iter().zip(weights);
+                    terms.for_each(|(x, weight)| add(x, weight));
+                } else {
+                    let terms = seen.chunks_exact(stride).zip(weights);
+                    terms.for_each(|(x, weight)| {
+                        x.first_chunk().into_iter().for_each(|x| add(x, weight))
+                    });
                 }
                 *sums = registers;
                 continue;
             }
-            for (x, weight) in seen.chunks(stride).zip(weights) {
+            for (x, weight) in seen.chunks_exact(stride).zip(weights) {
                 for (sum, x) in sums.iter_mut().zip(&x[..width]) {
                     *sum += x * weight;
                 }

@@ -37,8 +37,16 @@ impl<'a> Hurdle<'a> {
     /// Whether the level is above 0, in all lanes.
     fn above_zero(&self) -> Result<Vec<Bernoulli>> {
         let logits = self.logits(0..1)?;
-        let of = |&l: &f32| Bernoulli::new(math::bernoulli_mass(l));
-        Ok(logits.iter().map(of).collect())
+        let mut bits = vec![Bernoulli::new(1); logits.len()];
+        self.path.vectorize(
+            #[inline(always)]
+            || {
+                for (bit, &l) in bits.iter_mut().zip(&logits) {
+                    *bit = Bernoulli::new(math::bernoulli_mass(l));
+                }
+            },
+        );
+        Ok(bits)
     }
 
     /// The lanes whose symbol is above 0, if there is more to say of it.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exact::dense;
 use crate::exact::simd::Path;
 use crate::exact::windows::{InOrder, Windows};
 use crate::file::Tensor;
@@ -110,10 +111,32 @@ struct Convolution {
     groups: Groups,
 }
 
+impl Convolution {
+    /// The dense layer that a kernel of one row and column is at every position of the picture.
+    fn at_every_position(&self) -> Option<&dense::Dense> {
+        let Windows {
+            input,
+            outputs,
+            step,
+            taps,
+        } = &self.windows;
+        let (Groups::Dense(layers), [[0, 0]], [1, 1]) = (&self.groups, &taps[..], step) else {
+            return None;
+        };
+        match &layers[..] {
+            [layer] if input == outputs => Some(layer),
+            _ => None,
+        }
+    }
+}
+
 impl Kernel for Convolution {
     fn run(&self, path: Path, inputs: &[&[f32]], lanes: usize, out: &mut [f32]) {
         let positions = self.windows.positions(lanes);
         if let ([x], 1..) = (inputs, positions) {
+            if let Some(layer) = self.at_every_position() {
+                return layer.product(path, &[x], positions, 0, out);
+            }
             let mut place = InOrder { out, positions };
             self.groups.run(path, &self.windows, x, lanes, &mut place);
         }

@@ -165,6 +165,7 @@ fn relative(
     mean: &mut [f32],
     log_sigma: &mut [f32],
 ) -> Vec<f32> {
+    let mut inverse_sigma = vec![0.0; log_sigma.len()];
     path.vectorize(
         #[inline(always)]
         || {
@@ -176,10 +177,14 @@ fn relative(
                     *log_sigma -= s;
                 }
             }
-            log_sigma.iter_mut().for_each(|v| *v = clamp(*v, bounds));
-            log_sigma.iter().map(|&v| math::exp(-v)).collect()
+            let both = log_sigma.iter_mut().zip(&mut inverse_sigma);
+            for (log_sigma, inverse_sigma) in both {
+                *log_sigma = clamp(*log_sigma, bounds);
+                *inverse_sigma = math::exp(-*log_sigma);
+            }
         },
-    )
+    );
+    inverse_sigma
 }
 
 fn clamp(v: f32, [min, max]: [f32; 2]) -> f32 {

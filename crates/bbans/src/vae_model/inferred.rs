@@ -44,8 +44,11 @@ impl Codec for Inferred<'_> {
                 latents.set(values.view())?;
             }
         }
-        let all = all.iter().rev();
-        all.map(|(codec, z)| codec.push(message, z)).collect()
+        // A loop, so that it is compiled with the path's instructions.
+        for (codec, z) in all.iter().rev() {
+            codec.push(message, z)?;
+        }
+        Ok(())
     }
 
     #[inline(always)]
