@@ -153,17 +153,21 @@ impl Graph {
     }
 
     fn check_inputs(&self, inputs: Inputs<'_>, lanes: usize) -> Result<()> {
-        let found: Vec<usize> = match inputs {
-            Inputs::Values(values) => values.iter().map(|input| input.len()).collect(),
-            Inputs::Parts(parts) => vec![parts.iter().map(|part| part.len()).sum()],
-            Inputs::Bytes(data) => vec![data.len()],
+        let expected = || (0..self.inputs).map(|value| self.size(value) * lanes);
+        let fits = match inputs {
+            Inputs::Values(values) => values.iter().map(|input| input.len()).eq(expected()),
+            Inputs::Parts(parts) => {
+                let all: usize = parts.iter().map(|part| part.len()).sum();
+                expected().eq([all])
+            }
+            Inputs::Bytes(data) => expected().eq([data.len()]),
         };
-        let expected = (0..self.inputs).map(|value| self.size(value) * lanes);
-        if found.iter().copied().eq(expected) {
+        if fits {
             return Ok(());
         }
         Err(Error::model(format!(
-            "inputs of {found:?} numbers on {lanes} lanes; expected shapes {:?}",
+            "inputs of other sizes than {:?} on {lanes} lanes, which the shapes {:?} have",
+            expected().collect::<Vec<_>>(),
             self.inputs()
         )))
     }
