@@ -119,7 +119,7 @@ fn descriptions_that_do_not_fit_are_refused() {
     refused(&|d| d["version"] = json!(7), &["version 7", "newer"]);
     refused(
         &|d| d["encode"]["nodes"][1]["stride"] = json!([1, 1]),
-        &["default"],
+        &["encode.nodes.1.stride", "defaults"],
     );
     refused(
         &|d| d["encode"]["nodes"][1]["inputs"] = json!(["low"]),

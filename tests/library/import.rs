@@ -383,3 +383,37 @@ fn the_examples_have_the_bounds_of_pytorch() {
         assert_eq!(crate::decompress(&model, &file, 2).unwrap(), content);
     }
 }
+
+/// Rows are the first axis of a linear layer on rows: half the log variance is no factor of its weights.
+#[test]
+fn means_and_scales_of_rows_are_cut_along_rows() {
+    let mut torch = Torch::new();
+    for (name, shape) in [("both.weight", vec![3, 2]), ("both.bias", vec![3])] {
+        torch.add(name, &shape);
+    }
+    torch.add("out.weight", &[8, 6]);
+    torch.add("out.bias", &[8]);
+    let arch = r#"{
+        "name": "rows",
+        "data": {"shape": [4, 2]},
+        "encoder": {"layers": [], "mean_and_log_variance": [{"linear_rows": "both"}]},
+        "decoder": [{"linear": "out"}],
+        "likelihood": {"kind": "bernoulli", "outputs": "logits"}
+    }"#;
+    let imported = import(&torch.bytes(), &Arch::from_json(arch).unwrap()).unwrap();
+    let model = VaeModel::from_bytes(&imported.file.to_bytes().unwrap()).unwrap();
+    let x = [1u8, 0, 0, 1, 1, 1, 0, 0];
+    let data = Array2::from_shape_vec((1, 8), x.to_vec()).unwrap();
+    let latents = model.vae().infer(data.view()).unwrap().top_down().unwrap();
+    let posterior = latents.posterior().unwrap();
+    for row in 0..4 {
+        let inputs = [f64::from(x[2 * row]), f64::from(x[2 * row + 1])];
+        for (j, expected) in torch.linear("both", &inputs).into_iter().enumerate() {
+            let (found, expected) = match row {
+                0 | 1 => (posterior.mean[(3 * row + j, 0)], expected),
+                _ => (posterior.log_sigma[(3 * (row - 2) + j, 0)], 0.5 * expected),
+            };
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{row} {j}");
+        }
+    }
+}

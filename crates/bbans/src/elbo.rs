@@ -69,6 +69,12 @@ pub fn elbo_with<N: FnMut() -> f64>(
         ));
     }
     let vae = model.vae();
+    let levels = vae.likelihood().levels();
+    if let Some(x) = data.iter().find(|&&x| usize::from(x) >= levels) {
+        return Err(Error::invalid_argument(format!(
+            "the data have the symbol {x}, the model has {levels}"
+        )));
+    }
     let mut bounds = Vec::with_capacity(data.nrows());
     // Enough columns for the network to be fast.
     let at_once = (LANES / samples).max(1);

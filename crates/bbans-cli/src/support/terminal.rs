@@ -29,8 +29,27 @@ pub(crate) fn line(text: std::fmt::Arguments<'_>) {
 /// Says what went wrong. Whoever reads our output and has gone away need not be told.
 pub(crate) fn complain(error: &anyhow::Error) {
     if !is_broken_pipe(error) {
-        note!("bbans: {error:#}");
+        note!("bbans: {}", in_a_line(&format!("{error:#}")));
     }
+}
+
+/// Most characters of a message.
+const MAX_MESSAGE: usize = 4000;
+
+/// Without control characters, which names in foreign files may have, and not longer than anyone reads.
+fn in_a_line(message: &str) -> String {
+    let mut line = String::new();
+    for c in message.chars().take(MAX_MESSAGE) {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    if message.chars().nth(MAX_MESSAGE).is_some() {
+        line.push_str(" ...");
+    }
+    line
 }
 
 /// Whether an error comes from writing to a pipe that nobody reads any more.

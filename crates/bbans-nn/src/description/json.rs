@@ -14,6 +14,44 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
+/// Checks that no object of a JSON text has two fields of one name.
+///
+/// # Errors
+/// If one has, or it is no JSON.
+pub(crate) fn check_unique(text: &str) -> bbans_core::Result<()> {
+    let strict: Result<Strict, _> = serde_json::from_str(text);
+    strict.map(|_| ()).map_err(|e| {
+        bbans_core::Error::model("not JSON whose fields have names of their own").because(e)
+    })
+}
+
+/// Where two values differ first: fields and numbers of elements, from the outside.
+pub(super) fn difference(a: &Value, b: &Value) -> Option<String> {
+    let within = |name: &str, inner: String| match inner.as_str() {
+        "" => name.to_owned(),
+        inner => format!("{name}.{inner}"),
+    };
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let names = a.keys().chain(b.keys());
+            let mut each = names.map(|name| match (a.get(name), b.get(name)) {
+                (Some(a), Some(b)) => difference(a, b).map(|inner| within(name, inner)),
+                _ => Some(name.clone()),
+            });
+            each.find_map(|found| found)
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut each = a.iter().zip(b).enumerate();
+            each.find_map(|(i, (a, b))| difference(a, b).map(|inner| within(&i.to_string(), inner)))
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let nearest = |n: &serde_json::Number| n.as_f64().map(|v| (v as f32).to_bits());
+            (nearest(a) != nearest(b)).then(String::new)
+        }
+        (a, b) => (a != b).then(String::new),
+    }
+}
+
 struct Any;
 
 impl<'de> Visitor<'de> for Any {
@@ -70,6 +108,21 @@ impl<'de> Visitor<'de> for Any {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_found() {
+        let of = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|text| serde_json::from_str::<Value>(text).unwrap());
+            difference(&a, &b)
+        };
+        assert_eq!(
+            of(r#"{"a": [1, {"b": 2.0}]}"#, r#"{"a": [1, {"b": 2}]}"#),
+            None
+        );
+        let found = of(r#"{"a": [1, {"b": 2}]}"#, r#"{"a": [1, {}]}"#);
+        assert_eq!(found.as_deref(), Some("a.1.b"));
+        assert_eq!(of(r#"{"a": null}"#, "{}").as_deref(), Some("a"));
+    }
 
     #[test]
     fn equals_json_but_for_duplicates() {

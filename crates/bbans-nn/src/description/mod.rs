@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 pub use chains::{Chains, LatentLayer, Layer};
 pub use graphs::{Graphs, Group, Stage};
+pub(crate) use json::check_unique;
 
 use crate::file::Tensor;
 use crate::likelihood::Likelihood;
@@ -134,15 +135,15 @@ impl Description {
     /// Checks that defaults are left out, so that one model has one fingerprint.
     fn check_canonical(&self, mut found: Map<String, Value>) -> Result<()> {
         found.retain(|name, _| !UNHASHED.contains(&name.as_str()));
-        if crate::file::digest_of_json(&Value::Object(found))
-            == crate::file::digest_of_json(&self.hashed_fields()?)
-        {
+        let (found, canonical) = (Value::Object(found), self.hashed_fields()?);
+        if crate::file::digest_of_json(&found) == crate::file::digest_of_json(&canonical) {
             return Ok(());
         }
-        Err(Error::model(
-            "the model's description spells a default out; expected attributes that have their default to \
-             be left out",
-        ))
+        let at = json::difference(&found, &canonical).unwrap_or_default();
+        Err(Error::model(format!(
+            "the model's description is not in its canonical form at {at}: expected defaults to be left out, \
+             and numbers that a 32-bit float has"
+        )))
     }
 
     /// What a fingerprint is of, from version 6 on.

@@ -1,6 +1,6 @@
 //! Chains of layers as the graphs that they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::MAX_DIM;
 use super::chains::{Chains, Layer};
@@ -21,24 +21,27 @@ impl Chains {
         likelihood: &Likelihood,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Graphs> {
-        let mut encode = Chain::new("encoder", vec![("data".to_owned(), shape.iter().product())]);
+        let taken = Taken::new(self);
+        let data = (taken.free("data"), shape.iter().product());
+        let mut encode = Chain::new(&taken, "encoder", vec![data]);
         encode.layers(&self.encoder, tensors)?;
         encode.flatten();
         let mut values = vec![(encode.last(), encode.width)];
         let mut groups = Vec::new();
         for (l, layer) in self.hierarchy.iter().enumerate() {
-            let mut posterior = Chain::new(&format!("posterior.{l}"), values.clone());
+            let mut posterior = Chain::new(&taken, &format!("posterior.{l}"), values.clone());
             posterior.layers(&layer.layers, tensors)?;
-            let name = format!("z/{l}");
+            let name = taken.free(&format!("z/{l}"));
             groups.push(group(&name, posterior, layer.latents)?);
             values.push((name, layer.latents));
         }
         if groups.is_empty() {
-            let posterior = Chain::new("posterior", values.clone());
-            groups.push(group("z", posterior, latents)?);
-            values.push(("z".to_owned(), latents));
+            let posterior = Chain::new(&taken, "posterior", values.clone());
+            let name = taken.free("z");
+            groups.push(group(&name, posterior, latents)?);
+            values.push((name, latents));
         }
-        let mut decode = Chain::new("decoder", values.split_off(1));
+        let mut decode = Chain::new(&taken, "decoder", values.split_off(1));
         decode.layers(&self.decoder, tensors)?;
         decode.expect(likelihood.outputs(shape)?)?;
         Ok(Graphs {
@@ -46,13 +49,14 @@ impl Chains {
             start: None,
             groups,
             decode: decode.function(),
-            head: self.stages(likelihood, tensors)?,
+            head: self.stages(&taken, likelihood, tensors)?,
         })
     }
 
     /// The head, cut where neighbours join.
     fn stages(
         &self,
+        taken: &Taken<'_>,
         likelihood: &Likelihood,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Vec<Stage>> {
@@ -69,7 +73,7 @@ impl Chains {
             .split(|layer| matches!(layer, Layer::Neighbours { .. }))
         {
             let part = format!("head/{}", stages.len());
-            let mut chain = Chain::new(&part, vec![("pixel".to_owned(), inputs)]);
+            let mut chain = Chain::new(taken, &part, vec![(taken.free("pixel"), inputs)]);
             chain.layers(layers, tensors)?;
             let [above, side] = reach;
             (reach, inputs) = match reaches.next() {
@@ -92,7 +96,7 @@ fn pixels([above, side]: [usize; 2]) -> usize {
 }
 
 /// Latents whose posterior is the two halves of what a chain gives.
-fn group(name: &str, mut posterior: Chain, latents: usize) -> Result<Group> {
+fn group(name: &str, mut posterior: Chain<'_>, latents: usize) -> Result<Group> {
     posterior.expect(2 * latents)?;
     posterior.flatten();
     let whole = posterior.last();
@@ -101,7 +105,7 @@ fn group(name: &str, mut posterior: Chain, latents: usize) -> Result<Group> {
             start,
             end: start + latents,
         });
-        let id = format!("{}/{name}", posterior.part);
+        let id = posterior.taken.free(&format!("{}/{name}", posterior.part));
         posterior.nodes.push(Node {
             id: id.clone(),
             op,
@@ -122,8 +126,31 @@ fn group(name: &str, mut posterior: Chain, latents: usize) -> Result<Group> {
     })
 }
 
+/// The names of the layers, which values without one of theirs must not have.
+struct Taken<'a>(BTreeSet<&'a str>);
+
+impl<'a> Taken<'a> {
+    fn new(chains: &'a Chains) -> Self {
+        let names = chains.layers().filter_map(|layer| match layer {
+            Layer::Dense { name } | Layer::Cells { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        Self(names.collect())
+    }
+
+    /// The name, or one like it that no layer has.
+    fn free(&self, name: &str) -> String {
+        let mut free = name.to_owned();
+        while self.0.contains(free.as_str()) {
+            free.push('\'');
+        }
+        free
+    }
+}
+
 /// A chain as it becomes a function.
-struct Chain {
+struct Chain<'a> {
+    taken: &'a Taken<'a>,
     part: String,
     /// Names of the inputs.
     inputs: Vec<String>,
@@ -134,14 +161,15 @@ struct Chain {
     flat: bool,
 }
 
-impl Chain {
+impl<'a> Chain<'a> {
     /// Of inputs of one axis, one after another.
-    fn new(part: &str, inputs: Vec<(String, usize)>) -> Self {
+    fn new(taken: &'a Taken<'a>, part: &str, inputs: Vec<(String, usize)>) -> Self {
         let width = inputs
             .iter()
             .fold(0usize, |n, (_, width)| n.saturating_add(*width));
         let inputs: Vec<String> = inputs.into_iter().map(|(name, _)| name).collect();
         let mut chain = Self {
+            taken,
             part: part.to_owned(),
             inputs: inputs.clone(),
             nodes: Vec::new(),
@@ -156,9 +184,9 @@ impl Chain {
         chain
     }
 
-    /// A name that no dense layer has: theirs have dots.
+    /// A name for the next node.
     fn id(&self) -> String {
-        format!("{}/{}", self.part, self.nodes.len())
+        (self.taken).free(&format!("{}/{}", self.part, self.nodes.len()))
     }
 
     /// Name of the last value.

@@ -334,6 +334,10 @@ impl Lines {
         let to = (-self.first[1]).max(0).unsigned_abs();
         let room = (self.stride / lanes).saturating_sub(to);
         let count = columns.saturating_sub(from).min(room) * lanes;
+        if count == 0 {
+            // All of it is beyond the edges.
+            return;
+        }
         for (line, x) in lines.zip(x.chunks_exact(rows * columns * lanes)) {
             let x = &x[(seen * columns + from) * lanes..][..count];
             line[to * lanes..][..count].copy_from_slice(x);

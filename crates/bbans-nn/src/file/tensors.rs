@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::description::Description;
+use crate::description::{Description, check_unique};
 use bbans_core::{Error, Result};
 
 /// Key of the description in the metadata of the safetensors file.
@@ -95,7 +95,11 @@ impl ModelFile {
             )
             .because(e)
         };
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+        let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+        // The library takes the last of two tensors, or texts, of one name.
+        let header = bytes.get(8..8 + header).unwrap_or_default();
+        check_unique(&String::from_utf8_lossy(header))
+            .map_err(|e| e.context("the header of the model file"))?;
         let json = metadata
             .metadata()
             .as_ref()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::exact::dense::PANEL;
 use crate::file::Tensor;
 use crate::graph::Function;
 use crate::ops::{Kernel, Op, Shape};
@@ -24,7 +25,46 @@ pub struct Graph {
     /// The same without the last node's.
     pub(super) held_before_last: usize,
     multiply_adds: u64,
+    cost: Cost,
 }
+
+/// What binding a function takes of the limits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// Multiply-adds for a datum, and [`EACH`] for every number that goes into a node or comes out.
+    pub work: u64,
+    /// Weights as kernels hold them: the last axis filled up to [`PANEL`].
+    pub weights: u64,
+}
+
+impl Cost {
+    /// Both together.
+    ///
+    /// # Errors
+    /// If they are beyond a limit.
+    pub(crate) fn add(self, other: Self) -> Result<Self> {
+        let work = self.work.saturating_add(other.work);
+        let weights = self.weights.saturating_add(other.weights);
+        if work > MAX_MULTIPLY_ADDS {
+            return Err(Error::model(format!(
+                "with it a datum takes {work} multiply-adds; the limit is {MAX_MULTIPLY_ADDS}, where each \
+                 number that a node takes or gives counts {EACH}"
+            )));
+        }
+        if weights > MAX_WEIGHTS {
+            return Err(Error::model(format!(
+                "with it the model has {weights} weights; the limit is {MAX_WEIGHTS}, where outputs count as a \
+                 multiple of {PANEL}"
+            )));
+        }
+        Ok(Self { work, weights })
+    }
+}
+
+/// What a number that goes into a node or comes out of it counts, in multiply-adds.
+const EACH: u64 = 32;
+/// Most weights of a model as kernels hold them: four gigabytes.
+const MAX_WEIGHTS: u64 = 1 << 30;
 
 /// The computation of a node's value.
 #[derive(Debug, Clone)]
@@ -59,18 +99,13 @@ impl Function {
         let shapes = inputs.iter().cloned().map(crate::ops::checked);
         let mut shapes = shapes.collect::<Result<Vec<_>>>()?;
         let (mut steps, mut multiply_adds) = (Vec::with_capacity(wires.len()), 0u64);
+        let mut cost = Cost::default();
         for (node, wires) in self.nodes.iter().zip(wires) {
             let of_node: Vec<&[usize]> = wires.iter().map(|&i| &shapes[i][..]).collect();
-            let bound = bind_node(&node.id, &node.op, &of_node, tensors, used)
-                .map_err(|e| e.context(format!("node {}", node.id)))?;
+            let in_node = |e: Error| e.context(format!("node {}", node.id));
+            let bound = bind_node(&node.id, &node.op, &of_node, tensors, used, &mut cost)
+                .map_err(in_node)?;
             multiply_adds = multiply_adds.saturating_add(bound.multiply_adds);
-            if multiply_adds > MAX_MULTIPLY_ADDS {
-                return Err(Error::model(format!(
-                    "node {}: with it a datum takes {multiply_adds} multiply-adds; the limit is \
-                     {MAX_MULTIPLY_ADDS}",
-                    node.id
-                )));
-            }
             shapes.push(bound.output);
             steps.push(Computation {
                 kernel: bound.kernel,
@@ -87,6 +122,7 @@ impl Function {
             held,
             held_before_last,
             multiply_adds,
+            cost,
         })
     }
 }
@@ -103,11 +139,32 @@ fn bind_node(
     inputs: &[&[usize]],
     tensors: &BTreeMap<String, Tensor>,
     used: &mut BTreeSet<String>,
+    cost: &mut Cost,
 ) -> Result<Bound> {
     let operation = op.operation();
     let output = operation.output(inputs)?;
+    let multiply_adds = operation.multiply_adds(inputs);
+    let specs = operation.tensors(inputs);
+    let numbers = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+    let taken = inputs.iter().map(|shape| numbers(shape)).sum::<u64>() + numbers(&output);
+    let packed = |shape: &Shape| match &shape[..] {
+        [rows @ .., last] if !rows.is_empty() => {
+            let last = last.next_multiple_of(PANEL) as u64;
+            rows.iter()
+                .fold(last, |n, &size| n.saturating_mul(size as u64))
+        }
+        other => numbers(other),
+    };
+    // Before anything is made of it.
+    *cost = cost.add(Cost {
+        work: multiply_adds.saturating_add(EACH.saturating_mul(taken)),
+        weights: specs
+            .iter()
+            .map(|(_, shape)| packed(shape))
+            .fold(0, u64::saturating_add),
+    })?;
     let mut of_node = Vec::new();
-    for (part, shape) in operation.tensors(inputs) {
+    for (part, shape) in specs {
         let name = format!("{id}.{part}");
         of_node.push(crate::file::tensor(tensors, &name, &shape)?);
         if !used.insert(name) {
@@ -119,7 +176,7 @@ fn bind_node(
     }
     Ok(Bound {
         kernel: operation.kernel(inputs, &of_node)?.into(),
-        multiply_adds: operation.multiply_adds(inputs),
+        multiply_adds,
         output,
     })
 }
@@ -158,6 +215,11 @@ impl Graph {
     /// Shapes of the inputs.
     pub fn inputs(&self) -> &[Shape] {
         &self.shapes[..self.inputs]
+    }
+
+    /// What it takes of the limits.
+    pub(crate) fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// Multiplications with weights for a datum.

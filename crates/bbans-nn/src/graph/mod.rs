@@ -10,7 +10,7 @@ mod run;
 mod tests;
 
 pub use bind::Graph;
-pub(crate) use bind::MAX_MULTIPLY_ADDS;
+pub(crate) use bind::{Cost, MAX_MULTIPLY_ADDS};
 pub(crate) use function::check_name;
 pub use function::{Function, Node};
 pub(crate) use run::check_room;

@@ -271,6 +271,15 @@ impl Hidden<'_> {
     /// # Errors
     /// If a size does not fit, or a result is infinite or NaN.
     pub fn outputs(&self, range: Range<usize>, out: &mut [f32]) -> Result<()> {
+        self.unchecked_outputs(range, out)?;
+        match self.last {
+            Some(last) => finite(self.path, last, out),
+            None => Ok(()),
+        }
+    }
+
+    /// [`Hidden::outputs`] that may be infinite or NaN.
+    pub(crate) fn unchecked_outputs(&self, range: Range<usize>, out: &mut [f32]) -> Result<()> {
         let all = self
             .graph
             .outputs()
@@ -290,6 +299,6 @@ impl Hidden<'_> {
         };
         let inputs: Vec<&[f32]> = self.values.iter().map(|values| &values[..]).collect();
         (last.kernel).run_range(self.path, &inputs, self.lanes, range, out);
-        finite(self.path, last, out)
+        Ok(())
     }
 }

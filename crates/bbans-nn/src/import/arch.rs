@@ -200,6 +200,7 @@ impl Arch {
     pub fn from_json(text: &str) -> Result<Self> {
         let arch: Self = serde_json::from_str(text)
             .map_err(|e| Error::model("not a description of a model").because(e))?;
+        crate::description::check_unique(text)?;
         let Data { divide, add, .. } = arch.data;
         if divide == 0.0 || !divide.is_finite() || !add.is_finite() {
             return Err(Error::model(format!(

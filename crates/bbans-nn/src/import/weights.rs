@@ -91,7 +91,7 @@ impl<'a> Weights<'a> {
                 "tensor {name} has shape {shape:?}; expected {expected}"
             )));
         };
-        if groups == 0 || !first.is_multiple_of(groups) {
+        if groups == 0 || shape.contains(&0) || !first.is_multiple_of(groups) {
             return Err(Error::model(format!(
                 "tensor {name} has shape {shape:?}; expected one for {groups} groups"
             )));

@@ -3,6 +3,7 @@
 use bbans_core::distributions::{Bernoulli, Table};
 use bbans_core::{Conditional, Distribution, Error, Message, Record, Result};
 
+use crate::exact::dense::check_finite;
 use crate::exact::math;
 use crate::exact::simd::Path;
 use crate::graph::Hidden;
@@ -61,9 +62,12 @@ impl<'a> Hurdle<'a> {
 
     /// The tables of the level less 1 in some lanes, `[levels, lanes.len()]`.
     fn starts(&self, lanes: &[usize]) -> Result<Vec<u32>> {
-        let all = self.logits(1..self.levels)?;
+        let mut all = vec![0.0; (self.levels - 1) * self.hidden.lanes()];
+        self.hidden.unchecked_outputs(1..self.levels, &mut all)?;
         let rows = all.chunks_exact(self.hidden.lanes().max(1));
         let logits: Vec<f32> = rows.flat_map(|row| lanes.iter().map(|&l| row[l])).collect();
+        // A lane depends on nothing but itself: the others' logits are not asked.
+        check_finite(self.path, &logits)?;
         let mut starts = vec![0; self.levels * lanes.len()];
         let levels = self.levels - 1;
         self.path.vectorize(

@@ -37,6 +37,7 @@ pub(crate) use window::MAX_WINDOW;
 
 use crate::exact::simd::Path;
 use bbans_core::{Error, Result};
+pub(crate) use tables::clamp;
 use tables::{Cumulative, Lanes, MAX_LEVELS};
 
 /// Most components of a mixture.

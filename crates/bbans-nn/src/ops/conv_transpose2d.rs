@@ -82,21 +82,25 @@ impl Operation for ConvTranspose2d {
         let [weight, bias] = shapes::tensors(tensors)?;
         let each = channels / self.groups;
         let mut phases = Vec::new();
-        for y in 0..self.stride[0].min(output[1]) {
-            for x in 0..self.stride[1].min(output[2]) {
+        let reached = |axis: usize, size: usize| -> Vec<(usize, Vec<(usize, isize)>)> {
+            let starts =
+                (0..self.stride[axis].min(size)).map(|start| (start, self.taps(axis, start)));
+            // Where no weight reaches, nothing comes but the bias.
+            starts.filter(|(_, taps)| !taps.is_empty()).collect()
+        };
+        let of_columns = reached(1, output[2]);
+        for (y, downs) in reached(0, output[1]) {
+            for (x, rights) in &of_columns {
+                let x = *x;
                 let mut taps = Vec::new();
                 let mut weights = Vec::new();
-                for (i, down) in self.taps(0, y) {
-                    for (j, right) in self.taps(1, x) {
+                for &(i, down) in &downs {
+                    for &(j, right) in rights {
                         taps.push([down, right]);
                         let line = each * self.channels;
                         let at = (i * self.kernel[1] + j) * line;
                         weights.extend_from_slice(&weight.values[at..at + line]);
                     }
-                }
-                if taps.is_empty() {
-                    // Nothing comes here but the bias.
-                    continue;
                 }
                 let terms = taps.len() * each;
                 phases.push(Phase {
@@ -270,6 +274,28 @@ mod tests {
                     ..plain.clone()
                 },
                 [4, 9, 8],
+            ),
+            // Outputs that see nothing but what is beyond an edge, on either side, of enough lanes and channels to be
+            // taken by lines.
+            (
+                ConvTranspose2d {
+                    kernel: [1, 3],
+                    stride: [1, 1],
+                    padding: [0, 0, 5, 0],
+                    output_padding: [0, 2],
+                    ..plain.clone()
+                },
+                [8, 2, 2],
+            ),
+            (
+                ConvTranspose2d {
+                    kernel: [1, 2],
+                    stride: [1, 2],
+                    padding: [0, 0, 0, 40],
+                    dilation: [1, 41],
+                    ..plain.clone()
+                },
+                [8, 2, 2],
             ),
             (
                 ConvTranspose2d {

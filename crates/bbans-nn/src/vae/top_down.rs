@@ -7,6 +7,7 @@ use super::values::Values;
 use crate::exact::dense::check_finite;
 use crate::exact::math;
 use crate::exact::simd::Path;
+use crate::likelihood::clamp;
 use bbans_core::{Error, Result};
 
 /// A model's latents as they become known, one group after another from the top: each in units of its prior,
@@ -185,9 +186,4 @@ fn relative(
         },
     );
     inverse_sigma
-}
-
-fn clamp(v: f32, [min, max]: [f32; 2]) -> f32 {
-    let v = if v < max { v } else { max };
-    if v > min { v } else { min }
 }

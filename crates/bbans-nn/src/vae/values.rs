@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::description::Graphs;
 use crate::exact::simd::Path;
 use crate::file::Tensor;
-use crate::graph::{Function, Graph, Hidden, Inputs, MAX_MULTIPLY_ADDS, check_room};
+use crate::graph::{Cost, Function, Graph, Hidden, Inputs, check_room};
 use crate::ops::Shape;
 use bbans_core::{Error, Result};
 
@@ -59,7 +59,7 @@ impl Bound {
             used,
             names: BTreeMap::new(),
             shapes: Vec::new(),
-            multiply_adds: 0,
+            cost: Cost::default(),
         };
         let encode = binder.bind("encode", &graphs.encode, &[shape.to_vec()])?;
         binder.add(&graphs.encode.outputs, &encode);
@@ -140,21 +140,14 @@ struct Binder<'a> {
     /// Numbers of the values.
     names: BTreeMap<String, usize>,
     shapes: Vec<Shape>,
-    multiply_adds: u64,
+    cost: Cost,
 }
 
 impl Binder<'_> {
     fn bind(&mut self, who: &str, function: &Function, inputs: &[Shape]) -> Result<Graph> {
-        let graph = function
-            .bind(inputs, self.tensors, self.used)
-            .map_err(|e| e.context(who.to_owned()))?;
-        self.multiply_adds = self.multiply_adds.saturating_add(graph.multiply_adds());
-        if self.multiply_adds > MAX_MULTIPLY_ADDS {
-            return Err(Error::model(format!(
-                "{who}: with it a datum takes {} multiply-adds; the limit is {MAX_MULTIPLY_ADDS}",
-                self.multiply_adds
-            )));
-        }
+        let in_function = |e: Error| e.context(who.to_owned());
+        let graph = (function.bind(inputs, self.tensors, self.used)).map_err(in_function)?;
+        self.cost = self.cost.add(graph.cost()).map_err(in_function)?;
         Ok(graph)
     }
 

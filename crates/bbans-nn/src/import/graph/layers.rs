@@ -226,6 +226,9 @@ impl Building {
         linear: Linear,
         rows: Vec<usize>,
     ) -> Result<String> {
+        // Told here, where the layer is, and not where it becomes a node.
+        let shape = op.operation().output(&[&self.shapes[input]]);
+        shape.map_err(|e| e.context(name.to_owned()))?;
         let id = model.unique(name);
         self.pending = Some(Pending {
             id: id.clone(),

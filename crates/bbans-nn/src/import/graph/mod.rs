@@ -136,7 +136,10 @@ impl<'a, 'b> Model<'a, 'b> {
             let id = encode.named[&name].clone();
             let id = encode.own(self, id)?;
             let shape = encode.shapes[&id].clone();
-            if name == STATE || arch.groups.iter().any(|group| group.name == name) {
+            if name == STATE
+                || name.starts_with("prior.")
+                || arch.groups.iter().any(|group| group.name == name)
+            {
                 return Err(Error::model(format!(
                     "encoder: a value of the name {name}, which the latents have; expected another name"
                 )));
@@ -163,9 +166,11 @@ impl<'a, 'b> Model<'a, 'b> {
         // The layers were those of the encoder.
         let [mean, log_sigma] = posterior.heads(self, &arch.encoder, &current)?;
         let shape = posterior.shapes[&mean].clone();
-        self.add_latents("z", shape.clone())?;
+        let latents = self.unique("z");
+        self.latents = shape.iter().product();
+        (self.values).insert("z".to_owned(), (latents.clone(), shape.clone()));
         Ok(Group {
-            latents: "z".to_owned(),
+            latents,
             shape,
             prior: None,
             posterior: posterior.function(vec![mean, log_sigma]),

@@ -44,7 +44,10 @@ impl Building {
             let last = last.map_err(|e| e.context(self.part.clone()))?;
             // Half the log variance is the log standard deviation.
             let folded = match &mut self.pending {
-                Some(Pending { linear, id, .. }) if half && *id == last => {
+                // Of linear_rows the first axis is not that of the outputs.
+                Some(Pending { linear, id, op, .. })
+                    if half && *id == last && !matches!(op, Op::Cells(_)) =>
+                {
                     let count = linear.outputs();
                     let first = if head == Head::Both { count / 2 } else { 0 };
                     if head != Head::Mean {
