@@ -300,8 +300,11 @@ fn named(name: &str) -> Option<ArchLayer> {
 
 type Fields = Map<String, Value>;
 
+/// From an object's fields to a layer.
+type Parse = fn(Fields) -> De<ArchLayer, String>;
+
 /// Layers that are objects, by the field that names them.
-const OBJECTS: &[(&str, fn(Fields) -> De<ArchLayer, String>)] = &[
+const OBJECTS: &[(&str, Parse)] = &[
     ("linear", |fields| all(fields).map(ArchLayer::Linear)),
     ("linear_rows", |fields| {
         all(fields).map(|layer| ArchLayer::Graph(GraphLayer::LinearRows(layer)))
@@ -465,8 +468,11 @@ fn scale(mut fields: Fields) -> De<ArchLayer, String> {
     done(fields, GraphLayer::Scale { scale, shift })
 }
 
+/// Kernel, stride and padding of a pool.
+type Pool = ([usize; 2], [usize; 2], [usize; 4]);
+
 /// Kernel, stride, by default as wide, and padding.
-fn pool(fields: &mut Fields, kind: &str) -> De<([usize; 2], [usize; 2], [usize; 4]), String> {
+fn pool(fields: &mut Fields, kind: &str) -> De<Pool, String> {
     let kernel: Pair = take(fields, kind)?;
     let stride = take_or(fields, "stride", kernel)?;
     let padding = take_or(fields, "padding", zeros())?;
