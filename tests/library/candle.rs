@@ -120,6 +120,10 @@ pub(crate) fn run(op: &Op, tensors: &[Tensor], inputs: &[Tensor], lanes: usize) 
         Op::Sigmoid(_) => (x().neg()?.exp()? + 1.0)?.recip()?,
         Op::Tanh(_) => x().tanh()?,
         Op::Softplus(_) => (x().relu()? + (x().abs()?.neg()?.exp()? + 1.0)?.log()?)?,
+        Op::Mish(_) => {
+            let softplus = (x().relu()? + (x().abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+            (x() * softplus.tanh()?)?
+        }
         Op::Exp(_) => x().exp()?,
         Op::Clamp(clamp) => x().clamp(clamp.min, clamp.max)?,
     })

@@ -100,6 +100,10 @@ def softplus(x):
     return f32(relu(x) + f32(polynomial(LN_2P, f32(s * s)) * s))
 
 
+def mish(x):
+    return f32(x * tanh(softplus(x)))
+
+
 SQRT_HALF, ERF_T = f32(math.sqrt(0.5)), f32(0.3275911)
 ERF_P = f32s([1.0614054, -1.453152, 1.4214137, -0.28449674, 0.2548296])
 

@@ -113,5 +113,6 @@ for name, op, result in [
     ("clamp", {"min": -1.5, "max": 0.5}, torch.clamp(x, -1.5, 0.5)),
 ]:
     case(name, {"op": name} | op, [x], result)
+case("mish", {"op": "mish"}, [x], F.mish(x))
 
 save_file(tensors, sys.argv[1], metadata=cases)

@@ -265,7 +265,7 @@ def upsample(node, tensors, shapes, inputs):
 
 
 OPS = {name: elementwise(getattr(arithmetic, name))
-       for name in ("relu", "elu", "silu", "sigmoid", "tanh", "softplus", "exp")}
+       for name in ("relu", "elu", "silu", "sigmoid", "tanh", "softplus", "mish", "exp")}
 OPS |= {function.__name__.rstrip("_"): function for function in (
     leaky_relu, gelu, clamp, add, mul, constant, matmul, dense, cells, conv2d, conv_transpose2d, group_norm, layer_norm,
     scale_shift, global_mean, softmax, max_pool, average_pool, concat, slice_, reshape, permute, pixel_shuffle,

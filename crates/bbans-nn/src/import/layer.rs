@@ -261,7 +261,7 @@ pub(super) fn step(value: Value) -> De<ArchLayer, String> {
 }
 
 /// Layers that have only a name.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "relu",
     "silu",
     "tanh",
@@ -271,6 +271,7 @@ const NAMES: [&str; 13] = [
     "softplus",
     "gelu",
     "gelu_tanh",
+    "mish",
     "softmax",
     "global_mean",
     "flatten",
@@ -292,6 +293,7 @@ fn named(name: &str) -> Option<ArchLayer> {
         "flatten" => ArchLayer::Flatten,
         "gelu" => op(Op::Gelu(ops::Gelu { tanh: false })),
         "gelu_tanh" => op(Op::Gelu(ops::Gelu { tanh: true })),
+        "mish" => op(Op::Mish(ops::Mish {})),
         "softmax" => op(Op::Softmax(ops::Softmax {})),
         "global_mean" => op(Op::GlobalMean(ops::GlobalMean {})),
         _ => return None,

@@ -25,6 +25,7 @@ mod laws;
 mod layer_norm;
 mod leaky_relu;
 mod matmul;
+mod mish;
 mod moves;
 mod mul;
 mod norm;
@@ -66,6 +67,7 @@ pub use kernel::Kernel;
 pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyRelu;
 pub use matmul::Matmul;
+pub use mish::Mish;
 pub use mul::Mul;
 pub use permute::Permute;
 pub use pixel_shuffle::{PixelShuffle, PixelUnshuffle};
@@ -177,6 +179,7 @@ operations!(
     Sigmoid,
     Tanh,
     Softplus,
+    Mish,
     Exp,
     Clamp,
     Cells,
