@@ -228,8 +228,9 @@ impl Building {
     ) -> Result<String> {
         // Told here, where the layer is, and not where it becomes a node.
         let shape = op.operation().output(&[&self.shapes[input]]);
-        shape.map_err(|e| e.context(name.to_owned()))?;
+        let shape = shape.map_err(|e| e.context(name.to_owned()))?;
         let id = model.unique(name);
+        self.shapes.insert(id.clone(), shape);
         self.pending = Some(Pending {
             id: id.clone(),
             op,
