@@ -3,6 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::exact::dense::{Dense, PANEL};
+use crate::exact::windows::Terms;
 
 /// Outputs from `first` on, as many as `out` has room for.
 pub(crate) struct Forward<'a> {
@@ -86,22 +87,25 @@ fn forward<S: Simd>(
     }
 }
 
-/// Adds the terms of the inputs from `first` on, rows of `lanes` values every `stride`, to all sums,
-/// `[outputs, lanes]`, for whole vectors of lanes; the first inputs start from the bias.
+/// Adds terms, rows of `lanes` values, to all sums, `[outputs, lanes]`, for whole vectors of lanes; the first start from
+/// the bias.
 #[inline(always)]
 pub(crate) fn add_terms<S: Simd>(
     simd: S,
     layer: &Dense,
-    first: usize,
-    x: &[f32],
-    stride: usize,
+    terms: Terms<'_>,
     lanes: usize,
     sums: &mut [f32],
 ) {
+    let Terms {
+        first,
+        seen,
+        stride,
+    } = terms;
     for (panel, _, sums) in panels(0, lanes, sums) {
         let weights = &layer.panel(panel)[first * PANEL..];
         let bias = (first == 0).then(|| layer.bias(panel));
-        add_run(simd, x, stride, lanes, weights, bias, sums);
+        add_run(simd, seen, stride, lanes, weights, bias, sums);
     }
 }
 

@@ -7,14 +7,15 @@
 use pulp::{Simd, WithSimd};
 
 use crate::exact::dense::Dense;
+use crate::exact::lines::{Lines, by_lines};
 use crate::exact::product::add_terms;
 use crate::exact::simd::Path;
 
 /// Positions that are taken together: a few vectors of any path, and few enough for the nearest cache.
-const TILE: usize = 64;
+pub(super) const TILE: usize = 64;
 
 /// Terms that are added at a time.
-const TERMS: usize = 96;
+pub(super) const TERMS: usize = 96;
 
 /// Where a kernel looks, for outputs that lie in regular steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,17 +36,19 @@ pub(crate) trait Sums {
     fn terms(&self) -> usize;
     /// Number of sums.
     fn outputs(&self) -> usize;
-    /// Adds the terms from `first` on, of rows of `width` inputs every `stride`, to the sums `[outputs, width]`,
-    /// for whole vectors and at most [`TILE`]. The first terms start from the bias.
-    fn add<S: Simd>(
-        &self,
-        simd: S,
-        first: usize,
-        seen: &[f32],
-        stride: usize,
-        width: usize,
-        sums: &mut [f32],
-    );
+    /// Adds terms to the sums `[outputs, width]`, for whole vectors and at most [`TILE`]. The first terms start from
+    /// the bias.
+    fn add<S: Simd>(&self, simd: S, terms: Terms<'_>, width: usize, sums: &mut [f32]);
+}
+
+/// Some of the terms of sums.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// Number of the first.
+    pub first: usize,
+    /// Their inputs, rows that begin every `stride`.
+    pub seen: &'a [f32],
+    pub stride: usize,
 }
 
 /// Where sums are written.
@@ -191,12 +194,13 @@ impl Windows {
     }
 }
 
-struct Product<'a, L, P> {
-    windows: &'a Windows,
-    layers: &'a [L],
-    x: &'a [f32],
-    lanes: usize,
-    place: &'a mut P,
+/// All of a product.
+pub(super) struct Product<'a, L, P> {
+    pub windows: &'a Windows,
+    pub layers: &'a [L],
+    pub x: &'a [f32],
+    pub lanes: usize,
+    pub place: &'a mut P,
 }
 
 impl<L: Sums, P: Place> WithSimd for Product<'_, L, P> {
@@ -205,7 +209,7 @@ impl<L: Sums, P: Place> WithSimd for Product<'_, L, P> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match Lines::new(self.windows, self.layers, self.lanes) {
-            Some(lines) => self.by_lines(simd, lines),
+            Some(lines) => by_lines(self, simd, lines),
             None => self.by_tiles(simd),
         }
     }
@@ -257,134 +261,16 @@ impl<L: Sums, P: Place> Product<'_, L, P> {
                         }
                         let term = i * (TERMS / block) * channels + j * block;
                         let seen = &seen[..runs.len() * channels_here * width];
-                        layer.add(simd, term, seen, width, width, sums);
+                        let terms = Terms {
+                            first: term,
+                            seen,
+                            stride: width,
+                        };
+                        layer.add(simd, terms, width, sums);
                     }
                 }
                 place.put(output, first, count, sums, width);
                 output += layer.outputs();
-            }
-        }
-    }
-}
-
-/// Lines of the input that the taps see from a line of outputs, side by side, so that a value is copied once and not
-/// for each tap.
-struct Lines {
-    /// The first row and column that a tap sees from output 0 on.
-    first: [isize; 2],
-    /// Number of lines.
-    rows: usize,
-    /// Values from a line's channel to the next: columns and lanes, with zeros beyond the edges, and a vector more.
-    stride: usize,
-    /// Number of channels of all layers.
-    channels: usize,
-    /// `[rows, channels, stride]`: line `r` of the input is in the place of its remainder by `rows`.
-    values: Vec<f32>,
-}
-
-/// Most values of [`Lines`].
-const MAX_LINES: usize = 1 << 22;
-
-impl Lines {
-    /// None where tiles are faster: outputs that are not side by side, short lines, few channels, kernels that reach far.
-    fn new(windows: &Windows, layers: &[impl Sums], lanes: usize) -> Option<Self> {
-        let taps = windows.taps.len();
-        let few = layers.iter().any(|layer| layer.terms() < 8 * taps);
-        if few || windows.step != [1, 1] || windows.outputs[1] * lanes < TILE {
-            return None;
-        }
-        let reach = |axis: usize| {
-            let all = || windows.taps.iter().map(|tap| tap[axis]);
-            Some((all().min()?, all().max()?))
-        };
-        let ((top, bottom), (left, right)) = (reach(0)?, reach(1)?);
-        let rows = bottom.abs_diff(top) + 1;
-        let columns = windows.outputs[1] + right.abs_diff(left);
-        let stride = columns * lanes + TILE;
-        let channels = layers.iter().map(|layer| layer.terms() / taps).sum();
-        let size = rows.checked_mul(stride)?.checked_mul(channels)?;
-        (size <= MAX_LINES).then(|| Self {
-            first: [top, left],
-            rows,
-            stride,
-            channels,
-            // A stride more: rows that begin within a line are taken as long as whole ones.
-            values: vec![0.0; size + stride],
-        })
-    }
-
-    /// Where a line begins that lies `row` below the first that the taps see.
-    fn start(&self, row: usize) -> usize {
-        row % self.rows * self.channels * self.stride
-    }
-
-    /// Copies the line that lies `row` below the first that the taps see.
-    #[inline(always)]
-    fn copy(&mut self, windows: &Windows, x: &[f32], lanes: usize, row: usize) {
-        let [rows, columns] = windows.input;
-        let start = self.start(row);
-        let seen = row.checked_add_signed(self.first[0]);
-        let lines = self.values[start..].chunks_exact_mut(self.stride);
-        let lines = lines.take(self.channels);
-        let Some(seen) = seen.filter(|&seen| seen < rows) else {
-            return lines.for_each(|line| line.fill(0.0));
-        };
-        // Columns of the input from `from` on are those of the line from `to` on.
-        let from = self.first[1].max(0).unsigned_abs();
-        let to = (-self.first[1]).max(0).unsigned_abs();
-        let room = (self.stride / lanes).saturating_sub(to);
-        let count = columns.saturating_sub(from).min(room) * lanes;
-        if count == 0 {
-            // All of it is beyond the edges.
-            return;
-        }
-        for (line, x) in lines.zip(x.chunks_exact(rows * columns * lanes)) {
-            let x = &x[(seen * columns + from) * lanes..][..count];
-            line[to * lanes..][..count].copy_from_slice(x);
-        }
-    }
-}
-
-impl<L: Sums, P: Place> Product<'_, L, P> {
-    /// Copies the lines that the taps see.
-    #[inline(always)]
-    fn by_lines<S: Simd>(self, simd: S, mut lines: Lines) {
-        let Self {
-            windows,
-            layers,
-            x,
-            lanes,
-            place,
-        } = self;
-        let line_len = windows.outputs[1] * lanes;
-        let most = layers.iter().map(L::outputs).max().unwrap_or(0);
-        let mut sums = vec![0.0; most * TILE];
-        for row in 0..windows.outputs[0] {
-            let new = if row == 0 { 0 } else { row + lines.rows - 1 };
-            (new..row + lines.rows).for_each(|row| lines.copy(windows, x, lanes, row));
-            for first in (0..line_len).step_by(TILE) {
-                let count = TILE.min(line_len - first);
-                let width = count.next_multiple_of(S::F32_LANES);
-                let (mut output, mut channel) = (0, 0);
-                for layer in layers {
-                    let channels = layer.terms() / windows.taps.len();
-                    let sums = &mut sums[..layer.outputs() * width];
-                    for (i, tap) in windows.taps.iter().enumerate() {
-                        let line = lines.start(row + tap[0].abs_diff(lines.first[0]));
-                        let at = line + first + tap[1].abs_diff(lines.first[1]) * lanes;
-                        // What is added at a time stays in the nearest cache.
-                        for from in (0..channels).step_by(TERMS) {
-                            let these = TERMS.min(channels - from);
-                            let seen = &lines.values[at + (channel + from) * lines.stride..];
-                            let seen = &seen[..these * lines.stride];
-                            let term = i * channels + from;
-                            layer.add(simd, term, seen, lines.stride, width, sums);
-                        }
-                    }
-                    place.put(output, row * line_len + first, count, sums, width);
-                    output += layer.outputs();
-                    channel += channels;
-                }
             }
         }
     }
@@ -400,16 +286,8 @@ impl Sums for Dense {
     }
 
     #[inline(always)]
-    fn add<S: Simd>(
-        &self,
-        simd: S,
-        first: usize,
-        seen: &[f32],
-        stride: usize,
-        width: usize,
-        sums: &mut [f32],
-    ) {
-        add_terms(simd, self, first, seen, stride, width, sums);
+    fn add<S: Simd>(&self, simd: S, terms: Terms<'_>, width: usize, sums: &mut [f32]) {
+        add_terms(simd, self, terms, width, sums);
     }
 }
 
@@ -432,15 +310,12 @@ impl Sums for Few {
     }
 
     #[inline(always)]
-    fn add<S: Simd>(
-        &self,
-        _: S,
-        first: usize,
-        seen: &[f32],
-        stride: usize,
-        width: usize,
-        sums: &mut [f32],
-    ) {
+    fn add<S: Simd>(&self, _: S, terms: Terms<'_>, width: usize, sums: &mut [f32]) {
+        let Terms {
+            first,
+            seen,
+            stride,
+        } = terms;
         let columns = self.weights.chunks_exact(self.terms());
         let outputs = sums.chunks_exact_mut(width).zip(columns).zip(&self.bias);
         for ((sums, weights), bias) in outputs {
