@@ -176,7 +176,8 @@ fn spread(x: &Tensor, [rows, columns]: [usize; 2]) -> Result<Tensor> {
         .contiguous()
 }
 
-/// For every tap of a kernel `[rows, columns, inputs / groups, outputs]` a matrix product.
+/// For every tap of a kernel `[rows, columns, inputs / groups, outputs]` a matrix product. candle 0.9.2's own `conv2d` is
+/// wrong on a CPU where there are as many channels as rows and columns (its issue 3404).
 fn convolved(x: &Tensor, kernel: &Tensor, dilation: [usize; 2], groups: usize) -> Result<Tensor> {
     let ((n, channels, h, w), (kh, kw, inputs, outputs)) = (x.dims4()?, kernel.dims4()?);
     let (rows, columns) = (h - dilation[0] * (kh - 1), w - dilation[1] * (kw - 1));

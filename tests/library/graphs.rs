@@ -1,75 +1,33 @@
 //! Models of version 6: golden files, exactness, rate.
 
-use std::fs;
-
+use bbans::VaeModel;
 use bbans::nn::ModelFile;
-use bbans::nn::simd::Path;
-use bbans::{FileModel, VaeModel, block};
 use serde_json::{Value, json};
 
+use crate::goldens::Goldens;
 use crate::support::graphs::{graph_model_files, with_random_weights};
-use crate::support::{golden, grey_data, idx};
+use crate::support::idx;
 use crate::{compress, decompress};
 
-/// The models of the golden files, from their committed files.
-fn models() -> Vec<VaeModel> {
-    let read = |file: &ModelFile| {
-        let path = golden().join(format!("graphs/{}.safetensors", file.description.name));
-        let bytes = fs::read(path).unwrap();
-        assert_eq!(&ModelFile::from_bytes(&bytes).unwrap(), file);
-        assert_eq!(file.to_bytes().unwrap(), bytes);
-        VaeModel::from_bytes(&bytes).unwrap()
-    };
-    graph_model_files().iter().map(read).collect()
-}
-
-fn content(model: &VaeModel) -> Vec<u8> {
-    idx(&grey_data(40, model.levels(), 3), model.shape(), 1)
+fn goldens() -> Goldens {
+    Goldens::new("graphs", graph_model_files())
 }
 
 #[test]
 fn golden_files_decode_and_are_still_written_so() {
-    for model in models() {
-        let name = model.name();
-        let file = fs::read(golden().join(format!("graphs/{name}.bbans"))).unwrap();
-        let content = content(&model);
-        for path in Path::available() {
-            let model = model.clone().with_path(path);
-            let found = decompress(&model, &file, 2).unwrap();
-            assert!(found == content, "{name} {}", path.name());
-            let (written, _) = compress(&model, &content, 16, 1).unwrap();
-            assert!(written == file, "{name} {}: other bytes", path.name());
-        }
-    }
+    goldens().check();
 }
 
 /// Writes the golden files that are missing: for a new case, never for one that is there.
 #[test]
 #[ignore = "writes into the source tree"]
 fn write_missing_golden_files() {
-    for file in graph_model_files() {
-        let path = golden().join(format!("graphs/{}.safetensors", file.description.name));
-        if path.exists() {
-            continue;
-        }
-        let bytes = file.to_bytes().unwrap();
-        let model = VaeModel::from_bytes(&bytes).unwrap();
-        let (coded, _) = compress(&model, &content(&model), 16, 1).unwrap();
-        fs::write(&path, bytes).unwrap();
-        fs::write(path.with_extension("bbans"), coded).unwrap();
-    }
+    goldens().write_missing();
 }
 
 #[test]
 fn any_number_of_lanes_restores_the_data() {
-    for model in models() {
-        let data = grey_data(333, model.levels(), 5);
-        for lanes in [1, 3, 64, 200] {
-            let coded = block::encode(&model, data.view(), lanes).unwrap();
-            let decoded = block::decode(&model, coded.plan, coded.words).unwrap();
-            assert_eq!(decoded, data, "{} {lanes}", model.name());
-        }
-    }
+    goldens().check_lanes();
 }
 
 /// With posteriors within the bins, and bins fine enough.

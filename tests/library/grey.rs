@@ -1,81 +1,36 @@
 //! Data of more than two levels: golden files, exactness, rate.
 
-use std::fs;
-
 use bbans::nn::likelihood::{CausalCategorical, EMBEDDING};
-use bbans::nn::simd::Path;
 use bbans::nn::{Layer, Likelihood, ModelFile};
 use bbans::{Codec, FileModel, LatentModel, Message, VaeModel, block};
 use ndarray::Array2;
 
+use crate::goldens::Goldens;
 use crate::support::{
-    TINY_SHAPE, chains, features_model_files, golden, grey_data, grey_model_files,
-    hierarchy_model_file, idx,
+    TINY_SHAPE, chains, features_model_files, grey_data, grey_model_files, hierarchy_model_file,
+    idx,
 };
-use crate::{compress, decompress, rate_is_the_bound};
+use crate::{compress, rate_is_the_bound};
 
-/// The models of the golden files, from their committed files.
-fn models() -> Vec<VaeModel> {
-    grey_model_files()
-        .iter()
-        .map(|file| {
-            let path = golden().join(format!("grey/{}.safetensors", file.description.name));
-            let bytes = fs::read(path).unwrap();
-            assert_eq!(&ModelFile::from_bytes(&bytes).unwrap(), file);
-            assert_eq!(file.to_bytes().unwrap(), bytes);
-            VaeModel::from_bytes(&bytes).unwrap()
-        })
-        .collect()
-}
-
-fn content(model: &VaeModel) -> Vec<u8> {
-    idx(&grey_data(40, model.levels(), 3), &TINY_SHAPE, 1)
+fn goldens() -> Goldens {
+    Goldens::new("grey", grey_model_files())
 }
 
 #[test]
 fn golden_files_decode_and_are_still_written_so() {
-    for model in models() {
-        let name = model.name();
-        let file = fs::read(golden().join(format!("grey/{name}.bbans"))).unwrap();
-        let content = content(&model);
-        for path in Path::available() {
-            let model = model.clone().with_path(path);
-            let found = decompress(&model, &file, 2).unwrap();
-            assert!(found == content, "{name} {}", path.name());
-            let (written, _) = compress(&model, &content, 16, 1).unwrap();
-            assert!(written == file, "{name} {}: other bytes", path.name());
-        }
-    }
+    goldens().check();
 }
 
 /// Writes the golden files that are missing: for a new case, never for one that is there.
 #[test]
 #[ignore = "writes into the source tree"]
 fn write_missing_golden_files() {
-    fs::create_dir_all(golden().join("grey")).unwrap();
-    for file in grey_model_files() {
-        let path = golden().join(format!("grey/{}.safetensors", file.description.name));
-        if path.exists() {
-            continue;
-        }
-        let bytes = file.to_bytes().unwrap();
-        let model = VaeModel::from_bytes(&bytes).unwrap();
-        let (coded, _) = compress(&model, &content(&model), 16, 1).unwrap();
-        fs::write(&path, bytes).unwrap();
-        fs::write(path.with_extension("bbans"), coded).unwrap();
-    }
+    goldens().write_missing();
 }
 
 #[test]
 fn any_number_of_lanes_and_of_blocks_restores_the_data() {
-    for model in models() {
-        let data = grey_data(333, model.levels(), 5);
-        for lanes in [1, 3, 64, 200] {
-            let coded = block::encode(&model, data.view(), lanes).unwrap();
-            let decoded = block::decode(&model, coded.plan, coded.words).unwrap();
-            assert_eq!(decoded, data, "{} {lanes}", model.name());
-        }
-    }
+    goldens().check_lanes();
 }
 
 /// Each datum on a message of its own random words: the posteriors of untrained networks do not make
@@ -96,7 +51,7 @@ fn net_bits_of_data_from_the_model_are_the_bound() {
 
 #[test]
 fn values_that_the_model_has_no_symbol_for_are_refused() {
-    let model = &models()[1];
+    let model = &goldens().models()[1];
     assert_eq!((model.levels(), model.dims()), (7, 30));
     let data = grey_data(10, 8, 1);
     let error = compress(model, &idx(&data, &TINY_SHAPE, 1), 4, 1).unwrap_err();

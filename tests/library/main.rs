@@ -4,6 +4,7 @@ mod arithmetic;
 mod candle;
 mod damage;
 mod golden;
+mod goldens;
 mod graphs;
 mod grey;
 mod import;
