@@ -32,8 +32,16 @@ pub const DESCRIPTION_VERSION: u32 = 6;
 /// It keeps every size computed from a description far from overflow.
 pub const MAX_DIM: usize = 1 << 24;
 
+/// Number of values of a shape, if it has axes, all of a positive size, and there are at most [`MAX_DIM`].
+pub(crate) fn checked_len(shape: &[usize]) -> Option<usize> {
+    let product = shape.iter().try_fold(1usize, |n, &size| {
+        n.checked_mul(size).filter(|n| (1..=MAX_DIM).contains(n))
+    });
+    product.filter(|_| !shape.is_empty())
+}
+
 /// The version from which on networks are graphs.
-const GRAPHS_SINCE: u32 = 6;
+pub(crate) const GRAPHS_SINCE: u32 = 6;
 
 /// A variational autoencoder with Gaussian latents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,16 +92,12 @@ impl Description {
     /// # Errors
     /// If the shape is empty, has a zero, or its product is above [`MAX_DIM`].
     pub fn dims(&self) -> Result<usize> {
-        let product = self.data_shape.iter().try_fold(1usize, |n, &d| {
-            n.checked_mul(d).filter(|&n| (1..=MAX_DIM).contains(&n))
-        });
-        match product {
-            Some(n) if !self.data_shape.is_empty() => Ok(n),
-            _ => Err(Error::model(format!(
+        checked_len(&self.data_shape).ok_or_else(|| {
+            Error::model(format!(
                 "the model's data shape is {:?}; expected positive sizes with a product of at most {MAX_DIM}",
                 self.data_shape
-            ))),
-        }
+            ))
+        })
     }
 
     /// Parses the JSON of a model file.

@@ -7,7 +7,7 @@ use super::chains::{Chains, Layer};
 use super::graphs::{Graphs, Group, Stage};
 use crate::file::{Tensor, tensor};
 use crate::graph::{Function, Node};
-use crate::likelihood::Likelihood;
+use crate::likelihood::{Likelihood, Window};
 use crate::ops::{self, Op};
 use bbans_core::{Error, Result};
 
@@ -43,7 +43,7 @@ impl Chains {
         }
         let mut decode = Chain::new(&taken, "decoder", values.split_off(1));
         decode.layers(&self.decoder, tensors)?;
-        decode.expect(likelihood.outputs(shape)?)?;
+        decode.check_outputs(likelihood.outputs(shape)?)?;
         Ok(Graphs {
             encode: encode.function(),
             start: None,
@@ -75,29 +75,31 @@ impl Chains {
             let part = format!("head/{}", stages.len());
             let mut chain = Chain::new(taken, &part, vec![(taken.free("pixel"), inputs)]);
             chain.layers(layers, tensors)?;
+            let width = chain.width;
             let [above, side] = reach;
-            (reach, inputs) = match reaches.next() {
-                Some(next) => (next, chain.width.saturating_mul(pixels(next))),
-                None => ([0, 0], 0),
-            };
-            stages.push(Stage {
+            let stage = Stage {
                 above,
                 side,
                 function: chain.function(),
-            });
+            };
+            stages.push(stage);
+            if let Some([above, side]) = reaches.next() {
+                reach = [above, side];
+                let window = Window {
+                    channels: width,
+                    above,
+                    side,
+                };
+                inputs = (window.count() + 1).saturating_mul(width);
+            }
         }
         Ok(stages)
     }
 }
 
-/// Pixels of a window of neighbours with the pixel itself; both sizes are small.
-fn pixels([above, side]: [usize; 2]) -> usize {
-    above * (2 * side + 1) + side + 1
-}
-
 /// Latents whose posterior is the two halves of what a chain gives.
 fn group(name: &str, mut posterior: Chain<'_>, latents: usize) -> Result<Group> {
-    posterior.expect(2 * latents)?;
+    posterior.check_outputs(2 * latents)?;
     posterior.flatten();
     let whole = posterior.last();
     let mut half = |name: &str, start: usize| {
@@ -265,7 +267,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn expect(&self, outputs: usize) -> Result<()> {
+    fn check_outputs(&self, outputs: usize) -> Result<()> {
         if self.width != outputs {
             return Err(Error::model(format!(
                 "a network of the model ends with {} outputs; expected {outputs}",

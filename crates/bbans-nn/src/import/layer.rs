@@ -238,66 +238,53 @@ fn lists(value: Value) -> De<Vec<Vec<ArchLayer>>, String> {
 /// A layer: the name of one without weights, or an object with those of its tensors.
 pub(super) fn step(value: Value) -> De<ArchLayer, String> {
     let unknown = |value: &Value| {
-        let objects: Vec<&str> = OBJECTS.iter().map(|(kind, _)| *kind).collect();
+        let names: Vec<String> = NAMES
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
+        let kinds: Vec<&str> = OBJECTS.iter().map(|(kind, _)| *kind).collect();
         format!(
             "unknown layer {value}; expected one of {}, or {{KIND: ..}} of the kinds {}",
-            NAMES.map(|name| format!("\"{name}\"")).join(", "),
-            objects.join(", ")
+            names.join(", "),
+            kinds.join(", ")
         )
     };
     match value {
-        Value::String(name) => named(&name).ok_or_else(|| unknown(&Value::String(name))),
+        Value::String(found) => match NAMES.iter().find(|(name, _)| *name == found) {
+            Some((_, layer)) => Ok(layer.clone()),
+            None => Err(unknown(&found.into())),
+        },
         Value::Object(fields) => {
-            let kinds = OBJECTS
-                .iter()
-                .filter(|(kind, _)| fields.contains_key(*kind));
-            let Some((kind, parse)) = kinds.clone().next() else {
-                return Err(unknown(&Value::Object(fields)));
-            };
-            parse(fields).map_err(|e| format!("{kind}: {e}"))
+            let mut kinds = OBJECTS.iter();
+            match kinds.find(|(kind, _)| fields.contains_key(*kind)) {
+                Some((kind, parse)) => parse(fields).map_err(|e| format!("{kind}: {e}")),
+                None => Err(unknown(&fields.into())),
+            }
         }
         other => Err(unknown(&other)),
     }
 }
 
 /// Layers that have only a name.
-const NAMES: [&str; 14] = [
-    "relu",
-    "silu",
-    "tanh",
-    "sigmoid",
-    "exp",
-    "elu",
-    "softplus",
-    "gelu",
-    "gelu_tanh",
-    "mish",
-    "softmax",
-    "global_mean",
-    "flatten",
-    "dropout",
+const NAMES: &[(&str, ArchLayer)] = &[
+    ("relu", ArchLayer::Activation(Layer::Relu)),
+    ("silu", ArchLayer::Activation(Layer::Silu)),
+    ("tanh", ArchLayer::Activation(Layer::Tanh)),
+    ("sigmoid", ArchLayer::Activation(Layer::Sigmoid)),
+    ("exp", ArchLayer::Activation(Layer::Exp)),
+    ("elu", ArchLayer::Activation(Layer::Elu)),
+    ("softplus", ArchLayer::Activation(Layer::Softplus)),
+    ("gelu", op(Op::Gelu(ops::Gelu { tanh: false }))),
+    ("gelu_tanh", op(Op::Gelu(ops::Gelu { tanh: true }))),
+    ("mish", op(Op::Mish(ops::Mish {}))),
+    ("softmax", op(Op::Softmax(ops::Softmax {}))),
+    ("global_mean", op(Op::GlobalMean(ops::GlobalMean {}))),
+    ("flatten", ArchLayer::Flatten),
+    ("dropout", ArchLayer::Identity),
 ];
 
-/// A layer that has only a name.
-fn named(name: &str) -> Option<ArchLayer> {
-    let op = |op| ArchLayer::Graph(GraphLayer::Op(op));
-    Some(match name {
-        "relu" => ArchLayer::Activation(Layer::Relu),
-        "silu" => ArchLayer::Activation(Layer::Silu),
-        "tanh" => ArchLayer::Activation(Layer::Tanh),
-        "sigmoid" => ArchLayer::Activation(Layer::Sigmoid),
-        "exp" => ArchLayer::Activation(Layer::Exp),
-        "elu" => ArchLayer::Activation(Layer::Elu),
-        "softplus" => ArchLayer::Activation(Layer::Softplus),
-        "dropout" => ArchLayer::Identity,
-        "flatten" => ArchLayer::Flatten,
-        "gelu" => op(Op::Gelu(ops::Gelu { tanh: false })),
-        "gelu_tanh" => op(Op::Gelu(ops::Gelu { tanh: true })),
-        "mish" => op(Op::Mish(ops::Mish {})),
-        "softmax" => op(Op::Softmax(ops::Softmax {})),
-        "global_mean" => op(Op::GlobalMean(ops::GlobalMean {})),
-        _ => return None,
-    })
+const fn op(op: Op) -> ArchLayer {
+    ArchLayer::Graph(GraphLayer::Op(op))
 }
 
 type Fields = Map<String, Value>;

@@ -7,6 +7,7 @@ mod arch;
 mod chains;
 mod graph;
 mod layer;
+mod likelihood;
 mod linear;
 mod weights;
 

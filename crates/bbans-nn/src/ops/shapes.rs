@@ -1,6 +1,7 @@
 //! What is said of shapes that do not fit.
 
-use crate::file::{MAX_DIM, Tensor};
+use crate::description::{MAX_DIM, checked_len};
+use crate::file::Tensor;
 use crate::ops::Shape;
 use bbans_core::{Error, Result};
 
@@ -33,12 +34,9 @@ pub(crate) fn checked(shape: Shape) -> Result<Shape> {
             shape.len()
         )));
     }
-    let product = shape.iter().try_fold(1usize, |n, &d| {
-        n.checked_mul(d).filter(|&n| (1..=MAX_DIM).contains(&n))
-    });
-    match product {
-        Some(_) if !shape.is_empty() => Ok(shape),
-        _ => Err(Error::model(format!(
+    match checked_len(&shape) {
+        Some(_) => Ok(shape),
+        None => Err(Error::model(format!(
             "a value of shape {shape:?}; expected positive sizes with a product of at most {MAX_DIM}"
         ))),
     }
