@@ -1,9 +1,9 @@
 //! The parts of a step, one by one: `cargo bench --bench parts`.
 
 use bbans::distributions::{Bernoulli, Categorical, Uniform, uniform_bins};
-use bbans::nn::Dense;
 use bbans::nn::graph::Inputs;
 use bbans::nn::simd::Path;
+use bbans::nn::{Dense, Observed};
 use bbans::{BitsBack, Codec, Distribution, Independent, LatentModel, Message};
 use bbans_benches::{images, random_model};
 use divan::Bencher;
@@ -287,7 +287,9 @@ mod parts_of_a_step {
         let z = Array2::from_elem((LANES, 40), 300u16);
         bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
             let e = model.vae().latents_of_bins(z.view()).unwrap();
-            let decoded = model.vae().decode(e.view()).unwrap();
+            let Observed::Independent(decoded) = model.vae().decode(e.view()).unwrap() else {
+                unreachable!("the model's bits are independent")
+            };
             let mut masses = Vec::new();
             for first in (0..784).step_by(32) {
                 let dims = first..784.min(first + 32);

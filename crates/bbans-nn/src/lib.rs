@@ -20,4 +20,4 @@ pub use exact::dense::Dense;
 pub use exact::{math, simd};
 pub use file::{ModelFile, Tensor, bins};
 pub use likelihood::{Likelihood, Window};
-pub use vae::{Decoded, Inference, Posterior, TopDown, Vae};
+pub use vae::{Decoded, Inference, Observed, Posterior, TopDown, Vae};

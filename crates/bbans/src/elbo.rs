@@ -100,7 +100,8 @@ pub fn elbo_with<N: FnMut() -> f64>(
             }
             latents.set(z.view())?;
         }
-        let nats = vae.nats(z.view(), |column, dim| rows[(column / samples, dim)])?;
+        let observed = vae.decode(z.view())?;
+        let nats = observed.nats(|column, dim| rows[(column / samples, dim)])?;
         for first in (0..columns).step_by(samples) {
             let of_datum = first..first + samples;
             bounds.push(bound(

@@ -9,7 +9,7 @@ use crate::exact::math;
 use crate::exact::simd::Path;
 use crate::graph::Hidden;
 use crate::likelihood::discretized_logistic::{log_mass, mixture, rate, weights_of_logits};
-use crate::likelihood::tables::{Lanes, WIDTH, clamp, each, row};
+use crate::likelihood::tables::{Lanes, WIDTH, clamp, each, row, runs};
 use crate::likelihood::{Kind, MAX_COMPONENTS, categorical, check_components, check_levels};
 
 /// Channels of a pixel.
@@ -232,8 +232,7 @@ impl ColourWalk<'_> {
         path.vectorize(
             #[inline(always)]
             || {
-                for first in (0..lanes).step_by(WIDTH) {
-                    let width = WIDTH.min(lanes - first);
+                for (first, width) in runs(lanes) {
                     let (value, _) = self.lanes(first, width);
                     let mut weights = [[0.0; WIDTH]; MAX_COMPONENTS];
                     weights_of_logits(count, |i| value(ColourLogistics::logit(i)), &mut weights);
@@ -293,8 +292,7 @@ impl ColourWalk<'_> {
         path.vectorize(
             #[inline(always)]
             || {
-                for first in (0..lanes).step_by(WIDTH) {
-                    let width = WIDTH.min(lanes - first);
+                for (first, width) in runs(lanes) {
                     let (value, off) = self.lanes(first, width);
                     let mut x = [0.0; WIDTH];
                     for (x, &symbol) in x.iter_mut().zip(&symbols[first..first + width]) {

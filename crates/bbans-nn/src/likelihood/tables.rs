@@ -46,11 +46,17 @@ pub fn each(
     fill: impl Fn(usize, usize, &mut Cumulative),
 ) {
     let mut cumulative: Cumulative = [[0.0; WIDTH]; MAX_LEVELS + 1];
-    for first in (0..lanes).step_by(WIDTH) {
-        let width = WIDTH.min(lanes - first);
+    for (first, width) in runs(lanes) {
         fill(first, width, &mut cumulative);
         integers(levels, &cumulative, &mut starts[first..], lanes, width);
     }
+}
+
+/// Lanes that are taken side by side: the first of them, and how many, at most [`WIDTH`].
+#[inline(always)]
+pub fn runs(lanes: usize) -> impl Iterator<Item = (usize, usize)> {
+    let firsts = (0..lanes).step_by(WIDTH);
+    firsts.map(move |first| (first, WIDTH.min(lanes - first)))
 }
 
 /// Some lanes of a row of values.

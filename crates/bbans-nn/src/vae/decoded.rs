@@ -6,22 +6,53 @@ use std::ops::Range;
 use crate::exact::math;
 use crate::exact::simd::Path;
 use crate::graph::Hidden;
-use crate::likelihood::Likelihood;
+use crate::likelihood::{Likelihood, bernoulli};
 use bbans_core::Result;
 
-/// The likelihood of some latents; its parameters are computed when they are asked for, few at a
+/// The likelihood of some latents, of independent dimensions; its parameters are computed when they are asked for, few at a
 /// time, while they are in a near cache.
 #[derive(Debug)]
 pub struct Decoded<'a> {
-    pub(super) hidden: Hidden<'a>,
-    pub(super) path: Path,
-    pub(super) dims: usize,
-    pub(super) likelihood: Likelihood,
+    hidden: Hidden<'a>,
+    path: Path,
+    dims: usize,
+    likelihood: Likelihood,
     /// Space for those at hand.
-    pub(super) logits: RefCell<Vec<f32>>,
+    logits: RefCell<Vec<f32>>,
 }
 
-impl Decoded<'_> {
+impl<'a> Decoded<'a> {
+    pub(super) fn new(hidden: Hidden<'a>, likelihood: Likelihood, path: Path, dims: usize) -> Self {
+        Self {
+            hidden,
+            path,
+            dims,
+            likelihood,
+            logits: RefCell::default(),
+        }
+    }
+
+    /// `-log p(x|z)` in each lane, in `f64`, for bounds; `x` gives a lane's symbol of a dimension.
+    ///
+    /// # Errors
+    /// If the network's result is infinite or NaN.
+    pub(super) fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+        let (mut parameters, lanes) = (Vec::new(), self.hidden.lanes());
+        self.parameters(0..self.dims, &mut parameters)?;
+        let each = self.likelihood.parameters();
+        let of_lane = |lane: usize| {
+            let parameters = parameters.iter().skip(lane).step_by(lanes);
+            if self.likelihood == Likelihood::Bernoulli {
+                return Ok(bernoulli::sum_nats(parameters.copied(), |dim| x(lane, dim)));
+            }
+            let parameters: Vec<f64> = parameters.map(|&p| f64::from(p)).collect();
+            let dims = parameters.chunks_exact(each).enumerate();
+            dims.map(|(dim, p)| self.likelihood.nats(p, usize::from(x(lane, dim))))
+                .sum()
+        };
+        (0..lanes).map(of_lane).collect()
+    }
+
     /// Numbers of observed dimensions and of lanes.
     pub fn dim(&self) -> (usize, usize) {
         (self.dims, self.hidden.lanes())

@@ -5,11 +5,10 @@ mod decoded;
 mod top_down;
 mod values;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice, Zip};
+use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
 
 pub use decoded::Decoded;
 pub use top_down::{Posterior, TopDown};
@@ -19,7 +18,7 @@ use crate::exact::simd::Path;
 use crate::file::bins::{CENTRES, EDGES};
 use crate::file::{ModelFile, fingerprint};
 use crate::graph::{Graph, Inputs, MAX_MULTIPLY_ADDS, check_room};
-use crate::likelihood::{Channels, Colours, Head, Likelihood, bernoulli};
+use crate::likelihood::{Channels, Colours, Head, Likelihood};
 use crate::vae::values::{Bound, Values};
 use bbans_core::{Error, Result};
 
@@ -268,16 +267,34 @@ impl Vae {
             .map_err(|_| Error::model("decode does not give the likelihood's parameters"))
     }
 
-    /// What a causal likelihood depends on, for latents `[latents, lanes]` in units of their priors; `None` if the
-    /// likelihood is another.
+    /// The likelihood `p(x|z)` for latents `[latents, lanes]` in units of their priors.
     ///
     /// # Errors
-    /// As [`Vae::parameters`].
-    pub fn channels(&self, e: ArrayView2<'_, f32>) -> Result<Option<Channels<'_>>> {
-        let (Some(head), Some(window)) = (&self.head, self.likelihood().window()) else {
-            return Ok(None);
-        };
-        let &[height, width] = self.description.data_shape.as_slice() else {
+    /// As [`Vae::parameters`], or if so many lanes have no room.
+    pub fn decode(&self, e: ArrayView2<'_, f32>) -> Result<Observed<'_>> {
+        if let Some(head) = &self.head {
+            return self.channels(head, e).map(Observed::Head);
+        }
+        let latents = self.all_known(e)?;
+        let hidden = latents
+            .values()?
+            .hidden(self.path, &self.functions.decode)?;
+        Ok(match self.likelihood() {
+            Likelihood::ColourLogistics(likelihood) => {
+                Observed::Colours(Colours::new(hidden, likelihood, self.path, self.dims))
+            }
+            likelihood => {
+                Observed::Independent(Decoded::new(hidden, likelihood, self.path, self.dims))
+            }
+        })
+    }
+
+    /// What a head depends on.
+    fn channels<'a>(&self, head: &'a Head, e: ArrayView2<'_, f32>) -> Result<Channels<'a>> {
+        let (Some(window), &[height, width]) = (
+            self.likelihood().window(),
+            self.description.data_shape.as_slice(),
+        ) else {
             return Err(Error::model(
                 "a causal likelihood of data that are no images",
             ));
@@ -290,75 +307,40 @@ impl Vae {
                 e.ncols(),
             )));
         }
-        Ok(Some(Channels {
+        Ok(Channels {
             head,
             path: self.path,
             window,
             height,
             width,
             values: self.parameters(e)?,
-        }))
-    }
-
-    /// The likelihood of colours for latents `[latents, lanes]` in units of their priors; `None` if the likelihood is
-    /// another.
-    ///
-    /// # Errors
-    /// As [`Vae::parameters`].
-    pub fn colours(&self, e: ArrayView2<'_, f32>) -> Result<Option<Colours<'_>>> {
-        let Likelihood::ColourLogistics(likelihood) = self.likelihood() else {
-            return Ok(None);
-        };
-        let latents = self.all_known(e)?;
-        let hidden = latents
-            .values()?
-            .hidden(self.path, &self.functions.decode)?;
-        Ok(Some(Colours::new(hidden, likelihood, self.path, self.dims)))
-    }
-
-    /// `-log p(x|z)` in each lane, in `f64` and without integer masses, for bounds: for latents `[latents, lanes]` in
-    /// units of their priors; `x` gives a lane's symbol of a dimension.
-    ///
-    /// # Errors
-    /// As [`Vae::parameters`].
-    pub fn nats(&self, e: ArrayView2<'_, f32>, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
-        if let Some(channels) = self.channels(e)? {
-            return channels.nats(x);
-        }
-        if let Some(colours) = self.colours(e)? {
-            return colours.nats(x);
-        }
-        let (parameters, likelihood) = (self.parameters(e)?, self.likelihood());
-        let each = likelihood.parameters();
-        let of_lane = |(lane, parameters): (usize, ArrayView1<'_, f32>)| {
-            if likelihood == Likelihood::Bernoulli {
-                let logits = parameters.iter().copied();
-                return Ok(bernoulli::sum_nats(logits, |dim| x(lane, dim)));
-            }
-            let parameters: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
-            let dims = parameters.chunks_exact(each).enumerate();
-            dims.map(|(dim, p)| likelihood.nats(p, usize::from(x(lane, dim))))
-                .sum()
-        };
-        let columns = parameters.columns().into_iter().enumerate();
-        columns.map(of_lane).collect()
-    }
-
-    /// The likelihood `p(x|z)` of independent dimensions for latents `[latents, lanes]` in units of their priors.
-    ///
-    /// # Errors
-    /// As [`Vae::parameters`].
-    pub fn decode(&self, e: ArrayView2<'_, f32>) -> Result<Decoded<'_>> {
-        let latents = self.all_known(e)?;
-        Ok(Decoded {
-            hidden: latents
-                .values()?
-                .hidden(self.path, &self.functions.decode)?,
-            path: self.path,
-            dims: self.dims,
-            likelihood: self.likelihood(),
-            logits: RefCell::default(),
         })
+    }
+}
+
+/// The likelihood of some latents, by how its dimensions hang together.
+#[derive(Debug)]
+pub enum Observed<'a> {
+    /// Each by itself.
+    Independent(Decoded<'a>),
+    /// Pixels given those before them, by a head.
+    Head(Channels<'a>),
+    /// Channels of a pixel given those before them.
+    Colours(Colours<'a>),
+}
+
+impl Observed<'_> {
+    /// `-log p(x|z)` in each lane, in `f64` and without integer masses, for bounds; `x` gives a lane's symbol of a
+    /// dimension, one of the likelihood's.
+    ///
+    /// # Errors
+    /// If the network's result is infinite or NaN.
+    pub fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+        match self {
+            Self::Independent(decoded) => decoded.nats(x),
+            Self::Head(channels) => channels.nats(x),
+            Self::Colours(colours) => colours.nats(x),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use ndarray::Array2;
 
 use crate::file_model::FileModel;
 use inferred::Inferred;
-use observed::Observed;
+use observed::ObservedCodec;
 use on_path::OnPath;
 
 /// A variational autoencoder: `p(z)` uniform over bins of equal mass, `q(z|x)` a diagonal Gaussian
@@ -94,7 +94,7 @@ impl LatentModel for VaeModel {
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
-        Ok(self.on_path(Observed::new(&self.vae, z)?))
+        Ok(self.on_path(ObservedCodec::new(&self.vae, z)?))
     }
 
     fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {

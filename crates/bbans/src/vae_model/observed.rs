@@ -5,18 +5,18 @@ use std::ops::Range;
 use bbans_core::distributions::{Bernoulli, Tables, Tabulated};
 use bbans_core::{Codec, Columns, InOrder, Independent, Message, Result};
 use bbans_nn::likelihood::{Channels, Colours, Likelihood};
-use bbans_nn::{Decoded, Vae};
+use bbans_nn::{Decoded, Observed, Vae};
 use ndarray::Array2;
 
-/// The likelihood of any kind.
-pub(super) enum Observed<'a> {
+/// The likelihood of any kind as a codec.
+pub(super) enum ObservedCodec<'a> {
     Bits(Independent<Bits<'a>>),
     Levels(Tabulated<Levels<'a>>),
     Head(InOrder<Channels<'a>>),
     Colours(InOrder<Colours<'a>>),
 }
 
-impl Codec for Observed<'_> {
+impl Codec for ObservedCodec<'_> {
     type Symbol = Array2<u8>;
 
     #[inline(always)]
@@ -85,20 +85,17 @@ impl Columns for Bits<'_> {
     }
 }
 
-impl<'a> Observed<'a> {
+impl<'a> ObservedCodec<'a> {
     /// The likelihood of bin numbers `[lanes, latents]`.
     pub(super) fn new(vae: &'a Vae, z: &Array2<u16>) -> Result<Self> {
         let e = vae.latents_of_bins(z.view())?;
-        if let Some(channels) = vae.channels(e.view())? {
-            return Ok(Self::Head(InOrder(channels)));
-        }
-        if let Some(colours) = vae.colours(e.view())? {
-            return Ok(Self::Colours(InOrder(colours)));
-        }
-        let decoded = vae.decode(e.view())?;
-        Ok(match vae.likelihood() {
-            Likelihood::Bernoulli => Self::Bits(Independent(Bits(decoded))),
-            _ => Self::Levels(Tabulated(Levels(decoded))),
+        Ok(match vae.decode(e.view())? {
+            Observed::Head(channels) => Self::Head(InOrder(channels)),
+            Observed::Colours(colours) => Self::Colours(InOrder(colours)),
+            Observed::Independent(decoded) if decoded.likelihood() == Likelihood::Bernoulli => {
+                Self::Bits(Independent(Bits(decoded)))
+            }
+            Observed::Independent(decoded) => Self::Levels(Tabulated(Levels(decoded))),
         })
     }
 }
