@@ -1,7 +1,6 @@
 //! Tests of the libraries together: golden files, damage, SIMD paths, agreement with candle.
 
 mod arithmetic;
-mod candle;
 mod damage;
 mod golden;
 mod goldens;

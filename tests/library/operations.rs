@@ -10,7 +10,6 @@ use bbans::nn::ops::Op;
 use bbans::nn::simd::Path as SimdPath;
 use safetensors::SafeTensors;
 
-use crate::candle;
 use crate::support::golden;
 use crate::support::graphs::graph_model_files;
 
@@ -43,7 +42,7 @@ fn check(case: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
-/// The values of candle, `[lanes, features]`, for inputs `[features, lanes]`.
+/// The values of candle's own operations, `[features, lanes]`.
 fn in_candle(
     op: &Op,
     shapes: &[&[usize]],
@@ -52,16 +51,18 @@ fn in_candle(
     lanes: usize,
 ) -> Vec<f32> {
     let device = candle_core::Device::Cpu;
-    let inputs = inputs.iter().zip(shapes).map(|(x, shape)| {
-        let x = by_lanes(x, x.len() / lanes);
-        let shape = [&[lanes], *shape].concat();
-        candle_core::Tensor::from_vec(x, shape, &device).unwrap()
-    });
-    let tensors = tensors.iter().map(|tensor| {
-        candle_core::Tensor::from_slice(&tensor.values, &tensor.shape[..], &device).unwrap()
-    });
-    let (tensors, inputs) = (tensors.collect::<Vec<_>>(), inputs.collect::<Vec<_>>());
-    let y = candle::run(op, &tensors, &inputs, lanes).unwrap();
+    let tensor = |values: &[f32], shape: &[usize]| {
+        candle_core::Tensor::from_slice(values, shape, &device).unwrap()
+    };
+    let inputs = inputs.iter().zip(shapes);
+    let inputs: Vec<_> = inputs
+        .map(|(x, shape)| tensor(x, &[*shape, &[lanes]].concat()))
+        .collect();
+    let tensors: Vec<_> = tensors
+        .iter()
+        .map(|t| tensor(&t.values, &t.shape))
+        .collect();
+    let y = bbans_train::ops::composed(op, &inputs, &tensors, lanes).unwrap();
     y.flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -76,7 +77,8 @@ fn every_function_agrees_with_candle() {
         let imported = import(&weights, &Arch::from_json(&arch).unwrap()).unwrap();
         files.push(imported.file);
     }
-    // Cells and tiles.
+    // Chains of layers; cells and tiles.
+    files.push(crate::support::tiny_model_file("tiny", 7));
     files.push(crate::support::causal_model_file("causal", 3));
     for file in files {
         let graphs = file.description.graphs(&file.tensors).unwrap();
@@ -146,7 +148,7 @@ impl Draws {
             let kernel = operation.kernel(&of_inputs, &tensors).unwrap();
             kernel.run(SimdPath::detect(), &inputs, LANES, &mut out);
             let candle = in_candle(&node.op, &of_inputs, &inputs, &tensors, LANES);
-            check(&node.id, &out, &by_lanes(&candle, LANES));
+            check(&node.id, &out, &candle);
             shapes.insert(node.id.clone(), output);
         }
     }
@@ -190,7 +192,7 @@ fn every_operation_agrees_with_pytorch() {
         kernel.run(SimdPath::detect(), &inputs, lanes, &mut out);
         check(case, &out, &by_lanes(&expected, lanes));
         let candle = in_candle(&op, &shapes, &inputs, &tensors, lanes);
-        check(case, &out, &by_lanes(&candle, lanes));
+        check(case, &out, &candle);
     }
     let kinds: BTreeSet<String> = kinds.iter().map(|kind| kind.replace('_', "")).collect();
     let all = Op::NAMES.iter().map(|name| name.to_lowercase());

@@ -1,14 +1,11 @@
-//! Adam (Kingma & Ba 2015, algorithm 1) with an exponential average of the weights, over plain
-//! slices: one pass over each parameter, and a state that can be saved.
+//! AdamW (Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019) with an exponential average of the weights: one pass
+//! over each parameter, and a state that can be saved.
 
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, Var};
+use candle_core::{Result, Tensor, Var, bail};
+use candle_nn::{Optimizer, ParamsAdamW};
 
-use crate::error::{Error, Result};
-
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
-const EPSILON: f32 = 1e-8;
+use crate::ops::slices;
 
 /// One parameter with its moments and its average.
 #[derive(Debug, Clone)]
@@ -19,16 +16,22 @@ pub(crate) struct Slot {
     pub(crate) average: Vec<f32>,
 }
 
-/// The optimizer: a slot for each parameter, in the network's order.
-#[derive(Debug, Clone)]
-pub(crate) struct Adam {
+/// The optimizer: a slot for each parameter, in their order.
+#[derive(Debug)]
+pub(crate) struct AdamW {
+    vars: Vec<Var>,
     pub(crate) slots: Vec<Slot>,
     /// Steps made.
-    pub(crate) step: usize,
+    pub(crate) steps: usize,
+    params: ParamsAdamW,
+    /// Decay of the average.
+    pub(crate) average_decay: f64,
 }
 
-impl Adam {
-    pub(crate) fn new(vars: &[Var]) -> Result<Self> {
+impl Optimizer for AdamW {
+    type Config = ParamsAdamW;
+
+    fn new(vars: Vec<Var>, params: ParamsAdamW) -> Result<Self> {
         let slot = |var: &Var| -> Result<Slot> {
             let value = var.flatten_all()?.to_vec1::<f32>()?;
             let zeros = vec![0.0; value.len()];
@@ -41,48 +44,131 @@ impl Adam {
         };
         Ok(Self {
             slots: vars.iter().map(slot).collect::<Result<_>>()?,
-            step: 0,
+            vars,
+            steps: 0,
+            params,
+            average_decay: 0.0,
         })
     }
 
-    /// One step along the gradients of a loss; `decay` is that of the average.
-    pub(crate) fn step(
-        &mut self,
-        vars: &[Var],
-        grads: &GradStore,
-        rate: f64,
-        decay: f64,
-    ) -> Result<()> {
-        self.step += 1;
-        let t = self.step as i32;
-        let correction = (1.0 - f64::from(BETA2).powi(t)).sqrt() / (1.0 - f64::from(BETA1).powi(t));
-        let rate = (rate * correction) as f32;
-        // The average of the first steps is the plain mean, so that it forgets the initialization.
-        let decay = decay.min(self.step as f64 / (self.step as f64 + 10.0)) as f32;
-        for (slot, var) in self.slots.iter_mut().zip(vars) {
+    fn step(&mut self, grads: &GradStore) -> Result<()> {
+        self.steps += 1;
+        let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let ParamsAdamW {
+            lr, beta1, beta2, ..
+        } = self.params;
+        let correction = (1.0 - beta2.powi(t)).sqrt() / (1.0 - beta1.powi(t));
+        let step = Step {
+            rate: (lr * correction) as f32,
+            kept: (1.0 - lr * self.params.weight_decay) as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            eps: self.params.eps as f32,
+            // The average of the first steps is the plain mean, so that it forgets the initialization.
+            decay: self
+                .average_decay
+                .min(self.steps as f64 / (self.steps as f64 + 10.0)) as f32,
+        };
+        for (slot, var) in self.slots.iter_mut().zip(&self.vars) {
             let Some(grad) = grads.get(var) else { continue };
-            let grad = grad.flatten_all()?.to_vec1::<f32>()?;
-            if grad.len() != slot.value.len() {
-                return Err(Error::new(
-                    "a gradient has another shape than its parameter",
-                ));
-            }
-            slot.update(&grad, rate, decay);
+            let grad = grad.to_device(&candle_core::Device::Cpu)?.contiguous()?;
+            slices(&[&grad], |grads| {
+                if grads[0].len() != slot.value.len() {
+                    bail!("a gradient has another shape than its parameter");
+                }
+                slot.update(grads[0], &step);
+                Ok(())
+            })?;
             var.set(&Tensor::from_slice(&slot.value, var.shape(), var.device())?)?;
+        }
+        Ok(())
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.params.lr
+    }
+
+    fn set_learning_rate(&mut self, lr: f64) {
+        self.params.lr = lr;
+    }
+}
+
+impl AdamW {
+    /// The parameters, in the order of their slots.
+    pub(crate) fn vars(&self) -> &[Var] {
+        &self.vars
+    }
+
+    /// Sets the parameters to a part of their slots.
+    pub(crate) fn load(&self, part: fn(&Slot) -> &Vec<f32>) -> Result<()> {
+        for (var, slot) in self.vars.iter().zip(&self.slots) {
+            var.set(&Tensor::from_slice(part(slot), var.shape(), var.device())?)?;
         }
         Ok(())
     }
 }
 
+/// Numbers of a step.
+struct Step {
+    rate: f32,
+    kept: f32,
+    beta1: f32,
+    beta2: f32,
+    eps: f32,
+    decay: f32,
+}
+
 impl Slot {
-    fn update(&mut self, grad: &[f32], rate: f32, decay: f32) {
+    fn update(&mut self, grad: &[f32], step: &Step) {
+        let &Step {
+            rate,
+            kept,
+            beta1,
+            beta2,
+            eps,
+            decay,
+        } = step;
         let moments = self.first.iter_mut().zip(&mut self.second);
         let weights = self.value.iter_mut().zip(&mut self.average);
         for (((first, second), (value, average)), &g) in moments.zip(weights).zip(grad) {
-            *first = BETA1 * *first + (1.0 - BETA1) * g;
-            *second = BETA2 * *second + (1.0 - BETA2) * g * g;
-            *value -= rate * *first / (second.sqrt() + EPSILON);
+            *first = beta1 * *first + (1.0 - beta1) * g;
+            *second = beta2 * *second + (1.0 - beta2) * g * g;
+            *value = kept * *value - rate * *first / (second.sqrt() + eps);
             *average = decay * *average + (1.0 - decay) * *value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    /// The step is candle-nn's own.
+    #[test]
+    fn a_step_is_that_of_candle() {
+        let start = Tensor::new(&[0.55f32, -2.0, 3.0, 1.7], &Device::Cpu).unwrap();
+        let params = ParamsAdamW {
+            lr: 0.02,
+            weight_decay: 0.3,
+            ..ParamsAdamW::default()
+        };
+        let run = |vars: &[Var], step: &mut dyn FnMut(&GradStore)| {
+            for i in 0..30 {
+                let x = (vars[0].as_tensor() - f64::from(i) * 0.1).unwrap();
+                let loss = (x.sqr().unwrap().sqr().unwrap() * 0.3).unwrap();
+                step(&loss.sum_all().unwrap().backward().unwrap());
+            }
+            vars[0].to_vec1::<f32>().unwrap()
+        };
+        let vars = || vec![Var::from_tensor(&start).unwrap()];
+        let (ours, theirs) = (vars(), vars());
+        let mut a = AdamW::new(ours.clone(), params.clone()).unwrap();
+        let mut b = candle_nn::AdamW::new(theirs.clone(), params).unwrap();
+        let a = run(&ours, &mut |grads| a.step(grads).unwrap());
+        let b = run(&theirs, &mut |grads| b.step(grads).unwrap());
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
     }
 }

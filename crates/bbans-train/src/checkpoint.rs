@@ -8,17 +8,22 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::adam::{Adam, Slot};
+use crate::adam::Slot;
 use crate::error::{Error, Result};
-use crate::preset::Config;
+use crate::schedule::Schedule;
 
 /// What a checkpoint says besides the tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
-    /// A run goes on only with the configuration it was started with.
-    pub(crate) config: Config,
+    /// A run goes on only with the schedule it was started with.
+    pub(crate) schedule: Schedule,
+    /// BLAKE3 of the description, likewise.
+    pub(crate) description_digest: String,
     /// BLAKE3 of the training data, likewise.
     pub(crate) data_digest: String,
+    /// BLAKE3 of the model that the run began with.
+    #[serde(default)]
+    pub(crate) from_digest: Option<String>,
     /// Epochs completed.
     pub(crate) epoch: usize,
     /// Steps completed.
@@ -33,9 +38,9 @@ const KEY: &str = "bbans-checkpoint";
 const PARTS: [&str; 4] = ["value", "first", "second", "average"];
 
 /// Writes a checkpoint; a reader sees the old one or the new one, never a part.
-pub(crate) fn save(path: &Path, state: &State, adam: &Adam, best: &[Vec<f32>]) -> Result<()> {
+pub(crate) fn save(path: &Path, state: &State, slots: &[Slot], best: &[Vec<f32>]) -> Result<()> {
     let mut bytes: Vec<(String, Vec<u8>)> = Vec::new();
-    for (i, slot) in adam.slots.iter().enumerate() {
+    for (i, slot) in slots.iter().enumerate() {
         let parts = [&slot.value, &slot.first, &slot.second, &slot.average];
         for (part, values) in PARTS.iter().zip(parts) {
             bytes.push((format!("{part}.{i}"), to_bytes(values)));
@@ -70,8 +75,11 @@ pub(crate) fn save(path: &Path, state: &State, adam: &Adam, best: &[Vec<f32>]) -
     })
 }
 
-/// Reads a checkpoint: its state, the optimizer, and the best weights so far.
-pub(crate) fn load(path: &Path) -> Result<(State, Adam, Vec<Vec<f32>>)> {
+/// What a checkpoint holds: its state, the optimizer's slots, and the best weights so far.
+pub(crate) type Checkpoint = (State, Vec<Slot>, Vec<Vec<f32>>);
+
+/// Reads a checkpoint.
+pub(crate) fn load(path: &Path) -> Result<Checkpoint> {
     let context = || {
         format!(
             "cannot go on from the checkpoint {}; remove it to start again",
@@ -104,12 +112,9 @@ pub(crate) fn load(path: &Path) -> Result<(State, Adam, Vec<Vec<f32>>)> {
             average: values(format!("average.{i}"))?,
         })
     });
-    let adam = Adam {
-        slots: slots.collect(),
-        step: state.step,
-    };
+    let slots = slots.collect();
     let best = (0..).map_while(|i| values(format!("best.{i}"))).collect();
-    Ok((state, adam, best))
+    Ok((state, slots, best))
 }
 
 fn to_bytes(values: &[f32]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Training data: rows of pixels, binary or grey.
+//! Training data: bits or bytes, one datum after another.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -103,19 +103,30 @@ impl Dataset {
         Ok((self, validation))
     }
 
-    /// Writes the data numbered `rows`, grey ones binarized, as numbers.
-    pub(crate) fn batch(&self, rows: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32> {
+    /// Number of symbols of a value: one more than the greatest, and at least 2.
+    pub fn levels(&self) -> usize {
+        match self.values {
+            Values::Binary | Values::Grey => 2,
+            Values::Levels => {
+                let greatest = self.bytes.iter().fold(1, |m, &b| b.max(m));
+                usize::from(greatest) + 1
+            }
+        }
+    }
+
+    /// The data numbered `rows`, grey ones binarized, `[rows, dims]`.
+    pub(crate) fn batch(&self, rows: &[usize], rng: &mut ChaCha8Rng) -> Vec<u8> {
         let mut out = Vec::with_capacity(rows.len() * self.dims);
         let mut random = vec![0u8; 2 * self.dims];
         for &row in rows {
             let pixels = &self.bytes[row * self.dims..][..self.dims];
             match self.values {
-                Values::Binary | Values::Levels => out.extend(pixels.iter().map(|&v| f32::from(v))),
+                Values::Binary | Values::Levels => out.extend_from_slice(pixels),
                 Values::Grey => {
                     rng.fill_bytes(&mut random);
                     out.extend(pixels.iter().zip(random.chunks_exact(2)).map(|(&v, r)| {
                         let draw = (u32::from(u16::from_le_bytes([r[0], r[1]])) * 255) >> 16;
-                        f32::from(u8::from(draw < u32::from(v)))
+                        u8::from(draw < u32::from(v))
                     }));
                 }
             }

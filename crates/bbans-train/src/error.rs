@@ -21,6 +21,14 @@ impl Error {
         Self::Bbans(bbans_nn::Error::model(message))
     }
 
+    /// With what was being done, before what went wrong.
+    pub(crate) fn context(self, what: impl fmt::Display) -> Self {
+        match self {
+            Self::Bbans(e) => Self::Bbans(e.context(what)),
+            e @ Self::Candle(_) => Self::because(what, e),
+        }
+    }
+
     pub(crate) fn because(
         message: impl fmt::Display,
         source: impl std::error::Error + Send + Sync + 'static,

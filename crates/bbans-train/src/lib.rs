@@ -1,25 +1,36 @@
-//! Training of the variational autoencoders that `bbans` compresses with, in candle.
+//! Training of the latent-variable models that `bbans` compresses with, in candle: the graphs of a description, operation
+//! by operation.
 //!
 //! candle trains and evaluates; it never runs inside the codec. What leaves this crate is a
 //! [`bbans_nn::ModelFile`], whose arithmetic `bbans-nn` defines.
 //!
 //! The objective is the evidence lower bound of Kingma & Welling 2014 (arXiv 1312.6114), equation
 //! 10, with one sample of `z` for each datum; its negative is the code length that bits-back coding
-//! reaches.
+//! reaches. With several samples it is the importance-weighted bound of Burda, Grosse & Salakhutdinov 2016
+//! (arXiv 1509.00519), equation 8.
 
 mod adam;
+mod arch;
+mod batch;
 mod checkpoint;
 mod dataset;
 mod error;
+mod graph;
 mod head;
-mod loss;
+mod lanes;
+mod layers;
 mod network;
 mod noise;
-mod preset;
+mod objective;
+pub mod ops;
+mod product;
+mod schedule;
 mod trainer;
 
+pub use arch::{Arch, Facts, PRESETS, Preset};
 pub use dataset::{Dataset, Values};
 pub use error::{Error, Result};
+pub use layers::in_layers;
 pub use network::{Elbo, Network};
-pub use preset::{Activation, Architecture, Config, HeadLayer, Hierarchy, PRESETS, Pixels};
+pub use schedule::Schedule;
 pub use trainer::{Outcome, Progress, Trainer};

@@ -1,19 +1,28 @@
-//! The autoencoder in candle: the layers of a [`Description`], its parameters, its ELBO.
+//! A model in candle: the functions of a description, their parameters, the evidence lower bound.
 
-mod random;
+mod head;
+mod parameters;
+mod units;
 
-use bbans_nn::description::{Chains, LatentLayer};
-use bbans_nn::likelihood::EMBEDDING;
-use bbans_nn::{Description, Layer, Likelihood, ModelFile};
-use candle_core::{Device, Tensor, Var};
-use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
+use bbans_nn::description::Networks;
+use bbans_nn::graph::Function;
+use bbans_nn::ops::Shape;
+use bbans_nn::{Description, ModelFile};
+use candle_core::{Device, Tensor};
+use candle_nn::VarMap;
+
+use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::head::{Plan, causal_nats, causal_nats_of_tensors};
-use crate::loss::bernoulli_nats;
-use crate::noise::fill_normal;
+use crate::graph::{Graph, walk};
+use crate::head::Derivatives;
+use crate::objective;
+use head::Head;
+use parameters::{Fold, Parameters, scaled_tensors};
+pub(crate) use parameters::{Source, lock};
 
-/// The two parts of the negative ELBO, in nats, summed over data.
+/// The two parts of the negative evidence lower bound, in nats, summed over data.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Elbo {
     /// `KL(q(z|x), p(z))`.
@@ -22,66 +31,137 @@ pub struct Elbo {
     pub reconstruction_nats: f64,
 }
 
-/// A network with parameters that can be trained.
+/// A model whose parameters can be trained.
 pub struct Network {
     description: Description,
-    /// Weight and bias of each dense layer, encoder first.
-    vars: Vec<Var>,
+    vars: VarMap,
+    /// Names of the parameters, in the order of the functions.
     names: Vec<String>,
+    fold: Fold,
     /// Factor of the data on their way into the encoder.
     scale: f32,
+    encode: Wired,
+    start: Option<Wired>,
+    groups: Vec<Group>,
+    decode: Wired,
+    head: Head,
     device: Device,
+}
+
+/// A function and the names of the values that it takes and gives.
+struct Wired {
+    graph: Graph,
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+}
+
+struct Group {
+    latents: String,
+    shape: Shape,
+    count: usize,
+    prior: Option<Wired>,
+    posterior: Wired,
+    update: Option<Wired>,
+}
+
+/// Terms of the bound, for each lane.
+pub(crate) struct Terms {
+    /// `-log p(x|z)`, `[lanes]`.
+    pub nats: Tensor,
+    /// `KL(q(z|x), p(z))` of each group, `[lanes]`.
+    pub kl: Vec<Tensor>,
+    /// `log p(z) - log q(z|x)` of the sample, `[lanes]`.
+    pub log_ratio: Tensor,
 }
 
 impl Network {
     /// The network of a model file.
     ///
     /// # Errors
-    /// If a layer's tensor is missing.
+    /// If its parts do not fit together.
     pub fn from_model_file(file: &ModelFile) -> Result<Self> {
-        let mut network = Self {
-            description: file.description.clone(),
-            vars: Vec::new(),
-            names: Vec::new(),
-            scale: 1.0,
-            device: Device::Cpu,
+        Self::new(&file.description, Source::file(file), Device::Cpu)
+    }
+
+    /// The network of a description, with parameters from a source. What the description has as lists of layers
+    /// becomes graphs, with the sizes of the source's tensors.
+    pub(crate) fn new(
+        description: &Description,
+        mut source: Source<'_>,
+        device: Device,
+    ) -> Result<Self> {
+        let graphs = description.graphs(source.tensors())?.into_owned();
+        let (shape, likelihood) = (&description.data_shape, description.likelihood);
+        let levels = likelihood.levels();
+        let scaled = scaled_tensors(&graphs.encode).filter(|_| levels > 2);
+        let scale = scaled.as_ref().map_or(1.0, |_| 1.0 / (levels - 1) as f32);
+        let scaled = scaled.unwrap_or_default();
+        source.scale_data(scaled, scale);
+
+        let mut wiring = Wiring {
+            parameters: Parameters::new(source, device.clone()),
+            shapes: BTreeMap::from([(graphs.encode.inputs[0].clone(), shape.clone())]),
         };
-        let tensor = |name: &str| -> Result<Tensor> {
-            let found = file.tensors.get(name);
-            let t = found.ok_or_else(|| Error::new(format!("the model has no tensor {name}")))?;
-            Ok(Tensor::from_slice(
-                &t.values,
-                t.shape.as_slice(),
-                &Device::Cpu,
-            )?)
-        };
-        let chains = chains(&file.description)?;
-        for layer in chains.layers() {
-            let (Layer::Dense { name } | Layer::Cells { name, .. }) = layer else {
-                continue;
-            };
-            let [weight, bias] =
-                ["weight", "bias"].map(|suffix| tensor(&format!("{name}.{suffix}")));
-            network.add(name, &weight?, &bias?)?;
+        let encode = wiring.wire("encode", &graphs.encode)?;
+        let start = graphs.start.as_ref();
+        let start = start.map(|f| wiring.wire("start", f)).transpose()?;
+        let mut groups = Vec::with_capacity(graphs.groups.len());
+        for group in &graphs.groups {
+            let of = |what: &str| format!("the {what} of {}", group.latents);
+            let prior = group.prior.as_ref();
+            let prior = prior.map(|f| wiring.wire(&of("prior"), f)).transpose()?;
+            let posterior = wiring.wire(&of("posterior"), &group.posterior)?;
+            wiring
+                .shapes
+                .insert(group.latents.clone(), group.shape.clone());
+            let update = group.update.as_ref();
+            groups.push(Group {
+                latents: group.latents.clone(),
+                shape: group.shape.clone(),
+                count: group.shape.iter().product(),
+                prior,
+                posterior,
+                update: update.map(|f| wiring.wire(&of("update"), f)).transpose()?,
+            });
         }
-        if let Likelihood::CausalCategorical(_) = file.description.likelihood {
-            network.add_tensor(EMBEDDING.to_owned(), &tensor(EMBEDDING)?)?;
+        let inputs = wiring.shapes_of("decode", &graphs.decode)?;
+        let mut units = objective::units(likelihood);
+        let layers = units
+            .as_ref()
+            .map(|units| units::of_layers(&graphs.decode, &inputs, units));
+        match layers.flatten() {
+            Some(layers) => wiring.parameters.end_in(layers),
+            None => units = None,
         }
-        Ok(network)
+        let mut decode = wiring.wire("decode", &graphs.decode)?;
+        let mut head = Head::new(&graphs, likelihood, shape, &mut wiring.parameters)?;
+        if let Head::None(of_head) = &mut head {
+            *of_head = units;
+        }
+        if let (Head::Fused(..), Some(trunk)) = (&head, head::trunk(&graphs.decode)) {
+            // The cells are the head's work.
+            decode.graph = Graph::new(&trunk, &inputs, &wiring.parameters.builder())?;
+        }
+        let (vars, names, fold) = wiring.parameters.done()?;
+        let mut description = description.clone();
+        description.networks = Networks::Graphs(graphs);
+        description.version = description.oldest_version();
+        Ok(Self {
+            description,
+            vars,
+            names,
+            fold,
+            scale,
+            encode,
+            start,
+            groups,
+            decode,
+            head,
+            device,
+        })
     }
 
-    fn add(&mut self, name: &str, weight: &Tensor, bias: &Tensor) -> Result<()> {
-        self.add_tensor(format!("{name}.weight"), weight)?;
-        self.add_tensor(format!("{name}.bias"), bias)
-    }
-
-    fn add_tensor(&mut self, name: String, tensor: &Tensor) -> Result<()> {
-        (self.vars).push(Var::from_tensor(&tensor.to_device(&self.device)?)?);
-        self.names.push(name);
-        Ok(())
-    }
-
-    /// What the network is.
+    /// What the network is, as graphs.
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -90,326 +170,189 @@ impl Network {
         &self.device
     }
 
-    pub(crate) fn vars(&self) -> &[Var] {
-        &self.vars
-    }
-
+    /// Names of the parameters, in the order of the functions.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Name of the first layer's weight.
-    pub(crate) fn first_weight(&self) -> &str {
-        self.names.first().map_or("", String::as_str)
+    pub(crate) fn vars(&self) -> &VarMap {
+        &self.vars
     }
 
-    /// Factor of the data on their way into the encoder, which a model file has in its first weight.
+    /// Factor of the data on their way into the encoder.
     pub(crate) fn scale(&self) -> f32 {
         self.scale
     }
 
-    /// Output of every layer of the encoder on `x`, `[n, dims]`, in order; the last is
-    /// `[n, 2 * latent]`, or the features that the layers of latents take.
-    ///
-    /// # Errors
-    /// If the shape does not fit.
-    pub fn encoder_layers(&self, x: &Tensor) -> Result<Vec<Tensor>> {
-        self.run(&chains(&self.description)?.encoder, 0, x)
+    /// What the parameters are in a file.
+    pub(crate) fn fold(&self) -> &Fold {
+        &self.fold
     }
 
-    /// Output of every layer of the decoder on `z`, `[n, latent]`, in order; the last is `[n, dims]`.
-    ///
-    /// # Errors
-    /// If the shape does not fit.
-    pub fn decoder_layers(&self, z: &Tensor) -> Result<Vec<Tensor>> {
-        let chains = chains(&self.description)?;
-        self.run(&chains.decoder, first_of_decoder(chains), z)
+    /// Number of latents of a datum.
+    pub(crate) fn latents(&self) -> usize {
+        self.description.latent.dim
     }
 
-    /// A sample of the posterior of `x`, scaled, `[n, dims]`, for the noise `epsilon`, `[n, latent]`:
-    /// `z`, its means and its log standard deviations.
-    fn infer(&self, x: &Tensor, epsilon: &Tensor) -> Result<[Tensor; 3]> {
-        let Chains {
-            encoder, hierarchy, ..
-        } = chains(&self.description)?;
-        let features = last(self.run(encoder, 0, x)?)?;
-        let sample = |parameters: &Tensor, epsilon: &Tensor| -> Result<[Tensor; 3]> {
-            let latents = epsilon.dim(1)?;
-            let mu = parameters.narrow(1, 0, latents)?;
-            let log_sigma = parameters.narrow(1, latents, latents)?;
-            let z = (&mu + (log_sigma.exp()? * epsilon)?)?;
-            Ok([z, mu, log_sigma])
+    /// The negative evidence lower bound of data, row-major `[count, dims]`, for standard normal draws,
+    /// `[count, latents]`, group after group from the top.
+    ///
+    /// # Errors
+    /// If the sizes do not fit, or a symbol is beyond the likelihood's levels.
+    pub fn elbo(&self, x: &[u8], noise: &[f32]) -> Result<Elbo> {
+        let batch = Batch::new(self, x, noise, 1)?;
+        let terms = self.terms(&batch, Derivatives::None)?;
+        let mut elbo = Elbo {
+            kl_nats: 0.0,
+            reconstruction_nats: total(&terms.nats)?,
         };
-        if hierarchy.is_empty() {
-            return sample(&features, epsilon);
+        for kl in &terms.kl {
+            elbo.kl_nats += total(kl)?;
         }
-        let mut first = 2 * encoder.iter().filter(has_weights).count();
-        let mut done = 0;
-        // What a posterior takes: the features, then the layers above.
-        let mut inputs = vec![features];
-        let (mut mus, mut log_sigmas) = (Vec::new(), Vec::new());
-        for LatentLayer { latents, layers } in hierarchy {
-            let parameters = last(self.run(layers, first, &Tensor::cat(&inputs, 1)?)?)?;
-            let noise = epsilon.narrow(1, done, *latents)?;
-            let [z, mu, log_sigma] = sample(&parameters, &noise)?;
-            inputs.push(z);
-            mus.push(mu);
-            log_sigmas.push(log_sigma);
-            first += 2 * layers.iter().filter(has_weights).count();
-            done += latents;
-        }
-        let of_all = |parts: &[Tensor]| Tensor::cat(parts, 1);
-        Ok([of_all(&inputs[1..])?, of_all(&mus)?, of_all(&log_sigmas)?])
+        Ok(elbo)
     }
 
-    fn run(&self, layers: &[Layer], first_var: usize, input: &Tensor) -> Result<Vec<Tensor>> {
-        let mut vars = self.vars[first_var..].chunks_exact(2);
-        let mut outputs: Vec<Tensor> = Vec::with_capacity(layers.len());
-        for layer in layers {
-            let x = outputs.last().unwrap_or(input);
-            outputs.push(match layer {
-                Layer::Neighbours { .. } => {
-                    return Err(Error::new("neighbours outside of a head"));
+    /// Terms that can be differentiated: KL divergences in closed form (Kingma & Welling 2014, appendix B), each
+    /// group's given the sample of those above.
+    pub(crate) fn terms(&self, batch: &Batch, derivatives: Derivatives) -> Result<Terms> {
+        let lanes = batch.lanes;
+        let bounds = self.description.latent.log_sigma;
+        let clamp = |x: &Tensor| x.clamp(bounds[0], bounds[1]);
+        let mut values: BTreeMap<&str, Tensor> = BTreeMap::new();
+        let features = self
+            .encode
+            .graph
+            .run(std::slice::from_ref(&batch.data), batch.count)?;
+        for (name, value) in self.encode.outputs.iter().zip(features) {
+            values.insert(name, batch.repeated(&value)?);
+        }
+        if let Some(start) = &self.start {
+            start.make(&mut values, lanes)?;
+        }
+        let (mut kl, mut first) = (Vec::with_capacity(self.groups.len()), 0);
+        let mut log_ratio: Option<Tensor> = None;
+        for group in &self.groups {
+            let flat = |value: &Tensor| value.reshape((group.count, lanes));
+            let prior = match &group.prior {
+                None => None,
+                Some(prior) => {
+                    prior.make(&mut values, lanes)?;
+                    let [mean, log_sigma] = pair(prior, &values)?;
+                    Some([flat(&mean)?, clamp(&flat(&log_sigma)?)?])
                 }
-                Layer::Dense { name } => match vars.next() {
-                    Some([w, b]) => x.matmul(w)?.broadcast_add(b)?,
-                    _ => return Err(Error::new(format!("layer {name} has no parameters"))),
-                },
-                Layer::Cells { name, count } => match vars.next() {
-                    Some([w, b]) => {
-                        let (n, width) = x.dims2()?;
-                        let cells = x.reshape((n * count, width / count))?;
-                        let y = cells.matmul(w)?.broadcast_add(b)?;
-                        y.reshape((n, ()))?
-                    }
-                    _ => return Err(Error::new(format!("layer {name} has no parameters"))),
-                },
-                &Layer::Tiles {
-                    rows,
-                    columns,
-                    height,
-                    width,
-                } => {
-                    let (n, features) = x.dims2()?;
-                    let channels = features / (rows * columns * height * width);
-                    let split = x.reshape(&[n, rows, columns, height, width, channels][..])?;
-                    split
-                        .permute([0, 1, 3, 2, 4, 5].as_slice())?
-                        .reshape((n, ()))?
-                }
-                Layer::Relu => x.relu()?,
-                Layer::Silu => x.silu()?,
-                Layer::Tanh => x.tanh()?,
-                Layer::Sigmoid => (x.neg()?.exp()? + 1.0)?.recip()?,
-                Layer::Exp => x.exp()?,
-                Layer::Elu => x.elu(1.0)?,
-                Layer::Softplus => (x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?,
+            };
+            let [mean, log_sigma] =
+                <[Tensor; 2]>::try_from(group.posterior.run(&values, lanes)?)
+                    .map_err(|_| Error::new("a posterior of other than two values"))?;
+            let [mut mean, mut log_sigma] = [flat(&mean)?, flat(&log_sigma)?];
+            // In units of the prior.
+            if let Some([m, s]) = &prior {
+                mean = ((mean - m)? * s.neg()?.exp()?)?;
+                log_sigma = (log_sigma - s)?;
+            }
+            let log_sigma = clamp(&log_sigma)?;
+            let sigma = log_sigma.exp()?;
+            let noise = batch.noise.narrow(0, first, group.count)?;
+            first += group.count;
+            let e = (&mean + (&sigma * &noise)?)?;
+            let halves = ((mean.sqr()? + sigma.sqr()?)? - 1.0)?;
+            kl.push(((halves * 0.5)? - &log_sigma)?.sum(0)?);
+            let ratio = (((noise.sqr()? - e.sqr()?)? * 0.5)? + &log_sigma)?.sum(0)?;
+            log_ratio = Some(match log_ratio {
+                None => ratio,
+                Some(sum) => (sum + ratio)?,
             });
-        }
-        Ok(outputs)
-    }
-
-    /// KL and reconstruction terms of `x`, `[n, dims]`, for the noise `epsilon`, `[n, latent]`:
-    /// two scalars in nats, summed over the data, that can be differentiated.
-    ///
-    /// `KL = sum (mu^2 + sigma^2 - 1) / 2 - log sigma` (Kingma & Welling 2014, appendix B); with
-    /// a hierarchy of each layer given the sample of those above.
-    ///
-    /// # Errors
-    /// If a shape does not fit.
-    pub fn terms(&self, x: &Tensor, epsilon: &Tensor) -> Result<(Tensor, Tensor)> {
-        self.terms_of(x, epsilon, true)
-    }
-
-    fn terms_of(
-        &self,
-        x: &Tensor,
-        epsilon: &Tensor,
-        differentiable: bool,
-    ) -> Result<(Tensor, Tensor)> {
-        let scaled = x.affine(f64::from(self.scale), 0.0)?;
-        let [z, mu, log_sigma] = self.infer(&scaled, epsilon)?;
-        let reconstruction = self.reconstruction(&z, x, differentiable)?;
-        let squares = ((mu.sqr()? + log_sigma.exp()?.sqr()?)? - 1.0)?;
-        let kl = ((squares * 0.5)? - log_sigma)?.sum_all()?;
-        Ok((kl, reconstruction))
-    }
-
-    /// `-log p(x|z)` in nats, summed over the data.
-    fn reconstruction(&self, z: &Tensor, x: &Tensor, differentiable: bool) -> Result<Tensor> {
-        match self.description.likelihood {
-            Likelihood::Bernoulli => {
-                let logits = last(self.decoder_layers(z)?)?;
-                Ok(bernoulli_nats(&logits, x)?)
+            let z = match &prior {
+                None => e,
+                Some([m, s]) => (m + (s.exp()? * e)?)?,
+            };
+            values.insert(
+                &group.latents,
+                z.reshape([&group.shape[..], &[lanes]].concat())?,
+            );
+            if let Some(update) = &group.update {
+                update.make(&mut values, lanes)?;
             }
-            Likelihood::CausalBernoulli(_) | Likelihood::CausalCategorical(_) => {
-                if z.device().is_cpu() {
-                    self.fused_nats(z, x, differentiable)
-                } else {
-                    self.tensors_nats(z, x)
-                }
-            }
-            other => Err(Error::new(format!(
-                "training knows Bernoulli and causal likelihoods, not {other:?}; `bbans bench` has \
-                 the bound of any model"
-            ))),
         }
-    }
-
-    /// [`Network::reconstruction`] of a causal likelihood, fused, on a CPU.
-    fn fused_nats(&self, z: &Tensor, x: &Tensor, differentiable: bool) -> Result<Tensor> {
-        let description = &self.description;
-        let chains = chains(description)?;
-        let first_of_head = first_of_head(chains);
-        // The cells are the head's work.
-        let (decoder, first) = match Plan::tiles(chains) {
-            Some(_) => (chains.decoder.len() - 2, first_of_head - 2),
-            None => (chains.decoder.len(), first_of_head),
+        let decoded = self.decode.run(&values, lanes)?;
+        let [decoded] = &decoded[..] else {
+            return Err(Error::new("decode gives other than one value"));
         };
-        let decoder = &chains.decoder[..decoder];
-        let features = last(self.run(decoder, first_of_decoder(chains), z)?)?;
-        let weights = &self.vars[first..];
-        let layers = weights.chunks_exact(2).filter(|pair| pair[1].rank() == 1);
-        let sizes: Vec<[usize; 2]> = layers
-            .map(|pair| Ok(pair[0].dims2()?.into()))
-            .collect::<Result<_>>()?;
-        let flat: Vec<Tensor> = weights
-            .iter()
-            .map(|v| Ok(v.flatten_all()?))
-            .collect::<Result<_>>()?;
-        Ok(causal_nats(
-            &Plan::new(description, &sizes)?,
-            x.flatten_all()?.to_vec1()?,
-            &features,
-            &Tensor::cat(&flat, 0)?,
-            differentiable,
-        )?)
-    }
-
-    /// The same in candle's own operations, on any device.
-    fn tensors_nats(&self, z: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let channels = last(self.decoder_layers(z)?)?;
-        let head = &self.vars[first_of_head(chains(&self.description)?)..];
-        Ok(causal_nats_of_tensors(
-            &self.description,
-            x,
-            &channels,
-            head,
-        )?)
-    }
-
-    /// The negative ELBO of data, row-major `[n, dims]` of 0.0 and 1.0, with one sample of `z`
-    /// for each datum from `rng`.
-    ///
-    /// # Errors
-    /// If the shape does not fit.
-    pub(crate) fn elbo(&self, x: &[f32], rng: &mut ChaCha8Rng) -> Result<Elbo> {
-        let dims = self.description.dims()?;
-        let mut total = Elbo::default();
-        for chunk in x.chunks(1000 * dims) {
-            let (x, epsilon) = self.batch(chunk.to_vec(), rng)?;
-            let (kl, reconstruction) = self.terms_of(&x, &epsilon, false)?;
-            total.kl_nats += f64::from(kl.to_scalar::<f32>()?);
-            total.reconstruction_nats += f64::from(reconstruction.to_scalar::<f32>()?);
-        }
-        Ok(total)
-    }
-
-    /// Data as a tensor `[n, dims]`, and noise for them, `[n, latent]`.
-    pub(crate) fn batch(&self, x: Vec<f32>, rng: &mut ChaCha8Rng) -> Result<(Tensor, Tensor)> {
-        let dims = self.description.dims()?;
-        let (n, latent) = (x.len() / dims, self.description.latent.dim);
-        let mut noise = vec![0.0; n * latent];
-        fill_normal(rng, &mut noise);
-        let x = Tensor::from_vec(x, (n, dims), &self.device)?;
-        Ok((x, Tensor::from_vec(noise, (n, latent), &self.device)?))
+        Ok(Terms {
+            nats: self
+                .head
+                .nats(&self.description, decoded, batch, derivatives)?,
+            kl,
+            log_ratio: log_ratio.ok_or_else(|| Error::new("a model without latents"))?,
+        })
     }
 }
 
-/// The networks that are trained here.
-pub(crate) fn chains(description: &Description) -> Result<&Chains> {
-    description.chains().ok_or_else(|| {
-        Error::new("training knows models of versions 1 to 5, whose networks are lists of layers, not graphs")
-    })
+/// The first two values that a function has given.
+fn pair(function: &Wired, values: &BTreeMap<&str, Tensor>) -> Result<[Tensor; 2]> {
+    let value = |i: usize| {
+        let name = function.outputs.get(i);
+        let value = name.and_then(|name| values.get(name.as_str())).cloned();
+        value.ok_or_else(|| Error::new("a prior without mean and log standard deviation"))
+    };
+    Ok([value(0)?, value(1)?])
 }
 
-/// Number of the first variable of the decoder.
-fn first_of_decoder(chains: &Chains) -> usize {
-    2 * chains.inference().filter(has_weights).count()
+fn total(values: &Tensor) -> Result<f64> {
+    Ok(values.to_vec1::<f32>()?.iter().map(|&v| f64::from(v)).sum())
 }
 
-/// Number of the first variable of the head.
-fn first_of_head(chains: &Chains) -> usize {
-    first_of_decoder(chains) + 2 * chains.decoder.iter().filter(has_weights).count()
+impl Wired {
+    fn run(&self, values: &BTreeMap<&str, Tensor>, lanes: usize) -> Result<Vec<Tensor>> {
+        let value = |name: &String| {
+            let value = values.get(name.as_str()).cloned();
+            value.ok_or_else(|| Error::new(format!("{name} is no value of the model")))
+        };
+        let inputs = self.inputs.iter().map(value).collect::<Result<Vec<_>>>()?;
+        self.graph.run(&inputs, lanes)
+    }
+
+    /// Makes known what the function gives.
+    fn make<'a>(&'a self, values: &mut BTreeMap<&'a str, Tensor>, lanes: usize) -> Result<()> {
+        let outputs = self.run(values, lanes)?;
+        values.extend(self.outputs.iter().map(String::as_str).zip(outputs));
+        Ok(())
+    }
 }
 
-fn has_weights(layer: &&Layer) -> bool {
-    matches!(layer, Layer::Dense { .. } | Layer::Cells { .. })
+/// Functions as they find their parameters, one after another.
+struct Wiring<'a> {
+    parameters: Parameters<'a>,
+    /// Of the values that are known.
+    shapes: BTreeMap<String, Shape>,
 }
 
-fn last(outputs: Vec<Tensor>) -> Result<Tensor> {
-    outputs
-        .into_iter()
-        .next_back()
-        .ok_or_else(|| Error::new("a network without layers"))
-}
+impl Wiring<'_> {
+    fn wire(&mut self, who: &str, function: &Function) -> Result<Wired> {
+        let inputs = self.shapes_of(who, function)?;
+        let in_function = |e: Error| e.context(who);
+        let outputs = walk(function, &inputs, |site| self.parameters.draw(site));
+        let outputs = outputs.map_err(in_function)?;
+        let graph = Graph::new(function, &inputs, &self.parameters.builder());
+        self.shapes
+            .extend(function.outputs.iter().cloned().zip(outputs));
+        Ok(Wired {
+            graph: graph.map_err(in_function)?,
+            inputs: function.inputs.clone(),
+            outputs: function.outputs.clone(),
+        })
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::noise::{Purpose, generator};
-    use crate::preset::{Config, HeadLayer, Hierarchy, Pixels};
-    use bbans_nn::Window;
-
-    /// Loss and every derivative of the fused head and of the one in candle's operations.
-    #[test]
-    fn the_fused_head_is_the_one_of_tensors() {
-        for embedding in [None, Some(3)] {
-            let mut architecture = Config::preset("best").unwrap().architecture;
-            architecture.encoder_hidden = vec![9];
-            architecture.latent = 4;
-            architecture.hierarchy = Some(Hierarchy {
-                layers: 2,
-                hidden: vec![5],
-            });
-            architecture.decoder_hidden = vec![7];
-            let of_units = |units, neighbours| HeadLayer { units, neighbours };
-            architecture.pixels = Some(Pixels {
-                cell: [2, 3],
-                cell_features: 5,
-                cell_hidden: vec![6],
-                window: Window {
-                    channels: 3,
-                    above: 2,
-                    side: 1,
-                },
-                head_hidden: vec![of_units(5, None), of_units(4, Some([1, 2]))],
-                embedding,
-            });
-            let mut rng = generator(3, Purpose::Initialization, 0);
-            let network =
-                Network::random("test", &[4, 6], &architecture, Device::Cpu, &mut rng).unwrap();
-            let levels = if embedding.is_some() { 256 } else { 2 };
-            let x = (0..5 * 24).map(|i| ((i * 7919) % 1009 % levels) as f32);
-            let (x, epsilon) = network.batch(x.collect(), &mut rng).unwrap();
-            let scaled = x.affine(f64::from(network.scale), 0.0).unwrap();
-            let [z, _, _] = network.infer(&scaled, &epsilon).unwrap();
-            let fused = network.fused_nats(&z, &x, true).unwrap();
-            let composed = network.tensors_nats(&z, &x).unwrap();
-            let close = |a: f32, b: f32| (a - b).abs() <= 1e-4 * (1.0 + a.abs());
-            let [a, b] = [&fused, &composed].map(|t| t.to_scalar::<f32>().unwrap());
-            assert!(close(a, b), "{a} {b}");
-            let [fused, composed] = [fused, composed].map(|t| t.backward().unwrap());
-            for (name, var) in network.names().iter().zip(network.vars()) {
-                let [a, b] = [&fused, &composed].map(|grads| {
-                    let grad = grads.get(var).map(|g| g.flatten_all().unwrap());
-                    grad.unwrap().to_vec1::<f32>().unwrap()
-                });
-                assert!(a.iter().any(|&g| g != 0.0), "{name}");
-                for (a, b) in a.into_iter().zip(b) {
-                    assert!(close(a, b), "{name}: {a} {b}");
-                }
-            }
-        }
+    /// Shapes of a function's inputs.
+    fn shapes_of(&self, who: &str, function: &Function) -> Result<Vec<Shape>> {
+        let shape = |name: &String| {
+            let shape = self.shapes.get(name).cloned();
+            shape.ok_or_else(|| {
+                Error::new(format!(
+                    "{who} takes {name}, which is no value of the model"
+                ))
+            })
+        };
+        function.inputs.iter().map(shape).collect()
     }
 }

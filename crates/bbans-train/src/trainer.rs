@@ -5,17 +5,23 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bbans_nn::{ModelFile, Tensor as ModelTensor, bins};
-use candle_core::{Device, Tensor};
+use bbans_nn::{ModelFile, Tensor as ModelTensor, Vae, bins};
+use candle_core::backprop::GradStore;
+use candle_core::{Device, Tensor, Var};
+use candle_nn::{Optimizer, ParamsAdamW};
+use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use crate::adam::Adam;
+use crate::adam::AdamW;
+use crate::arch::Arch;
+use crate::batch::Batch;
 use crate::checkpoint::{self, State};
 use crate::dataset::{Dataset, Values, shuffled};
 use crate::error::{Error, Result};
-use crate::network::{Elbo, Network};
-use crate::noise::{Purpose, generator};
-use crate::preset::Config;
+use crate::head::Derivatives;
+use crate::network::{Network, Source, Terms, lock};
+use crate::noise::{Purpose, fill_normal, generator};
+use crate::schedule::Schedule;
 
 /// Where a run stands, told after every step.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +32,9 @@ pub struct Progress {
     pub step: usize,
     /// Steps of the whole run.
     pub steps: usize,
-    /// Mean negative ELBO of the epoch's data so far, in nats a datum.
+    /// Mean negative bound of the epoch's data so far, in nats a datum.
     pub train_nats: f64,
-    /// Negative ELBO of the held-out data, if there are any, after the last epoch, in nats a datum.
+    /// Negative bound of the held-out data, if there are any, when it was last computed, in nats a datum.
     pub validation_nats: Option<f64>,
 }
 
@@ -37,7 +43,7 @@ pub struct Progress {
 pub struct Outcome {
     /// The best model so far, ready to be written; if no data are held out, the last.
     pub model: ModelFile,
-    /// Its negative ELBO on the held-out data, in nats a datum; if none are held out, the mean over
+    /// Its negative bound on the held-out data, in nats a datum; if none are held out, the mean over
     /// the training of the last epoch.
     pub nats: f64,
     /// Whether data are held out.
@@ -48,13 +54,15 @@ pub struct Outcome {
 
 /// A training run.
 pub struct Trainer {
-    config: Config,
+    schedule: Schedule,
+    /// Epochs of the run.
+    epochs: usize,
     name: String,
     training: Dataset,
     /// Unless none are held out.
     validation: Option<Dataset>,
     network: Network,
-    adam: Adam,
+    adam: AdamW,
     state: State,
     /// Weights of the smallest validation loss so far.
     best: Vec<Vec<f32>>,
@@ -69,19 +77,36 @@ fn device() -> Result<Device> {
     Ok(Device::Cpu)
 }
 
+/// Bytes of an allocation after whose release glibc keeps freed memory instead of giving it back after every step and
+/// having it zeroed anew, a third of a step of the preset balanced: from then on it trims what is above twice as much.
+const KEPT: usize = 31 << 20;
+
+/// Least number of steps from a validation and checkpoint to the next: epochs of few data are short.
+const STEPS_BETWEEN: usize = 100;
+/// Least number of lanes that a processor gets.
+const MIN_LANES: usize = 16;
+/// Data that are validated at a time, for each processor.
+const VALIDATED: usize = 128;
+
 impl Trainer {
-    /// Prepares a run on `data`; goes on from `checkpoint` where that file is there.
+    /// Prepares a run on `data`, from the tensors of `from` where they fit; goes on from `checkpoint` where that file is
+    /// there.
     ///
     /// # Errors
-    /// If the data are too few, or the checkpoint is of another run.
+    /// If the data are too few, the description is none, or the checkpoint is of another run.
     pub fn new(
-        config: Config,
+        arch: &Arch,
         name: &str,
         data: Dataset,
+        from: Option<&ModelFile>,
         checkpoint: Option<PathBuf>,
     ) -> Result<Self> {
-        let data_digest = blake3::hash(data.bytes()).to_hex().to_string();
-        let (training, validation) = match config.held_out_part {
+        let schedule = arch.schedule.clone();
+        schedule.check()?;
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT)));
+        let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        let data_digest = digest(data.bytes());
+        let (training, validation) = match schedule.held_out_part {
             0 => (data, None),
             part => {
                 let held_out = data.count() / part;
@@ -89,27 +114,37 @@ impl Trainer {
                 (training, Some(validation))
             }
         };
-        let mut rng = generator(config.seed, Purpose::Initialization, 0);
-        let network = Network::random(
-            name,
-            training.shape(),
-            &config.architecture,
-            device()?,
-            &mut rng,
-        )?;
-        let adam = Adam::new(network.vars())?;
+        let rng = generator(schedule.seed, Purpose::Initialization, 0);
+        let source = Source::random(from, rng, &schedule.init);
+        let network = Network::new(&arch.description, source, device()?)?;
+        let vars = lock(network.vars());
+        let of_name = |name: &String| vars.get(name).cloned();
+        let vars_in_order: Vec<Var> = network.names().iter().filter_map(of_name).collect();
+        drop(vars);
+        let params = ParamsAdamW {
+            lr: schedule.learning_rate,
+            weight_decay: schedule.weight_decay,
+            ..ParamsAdamW::default()
+        };
+        let mut adam = AdamW::new(vars_in_order, params)?;
+        adam.average_decay = schedule.average_decay;
+        let json = serde_json::to_string(network.description());
+        let json = json.map_err(|e| Error::because("the description", e))?;
+        let from_digest = from.map(|file| file.to_bytes().map(|bytes| digest(&bytes)));
         let state = State {
-            config: config.clone(),
+            schedule: schedule.clone(),
+            description_digest: digest(json.as_bytes()),
             data_digest,
+            from_digest: from_digest.transpose()?,
             epoch: 0,
             step: 0,
             seconds: 0.0,
             best: None,
         };
-        let name = name.to_owned();
         let mut trainer = Self {
-            config,
-            name,
+            epochs: schedule.epochs_of(training.count()),
+            schedule,
+            name: name.to_owned(),
             training,
             validation,
             network,
@@ -118,6 +153,8 @@ impl Trainer {
             best: vec![],
             checkpoint,
         };
+        // What the codec would refuse is refused now, not after hours.
+        Vae::new(&trainer.file(trainer.adam.slots.iter().map(|s| &s.value))?)?;
         trainer.resume()?;
         Ok(trainer)
     }
@@ -126,20 +163,31 @@ impl Trainer {
         let Some(path) = self.checkpoint.as_ref().filter(|p| p.exists()) else {
             return Ok(());
         };
-        let (state, adam, best) = checkpoint::load(path)?;
-        let sizes = |a: &Adam| a.slots.iter().map(|s| s.value.len()).collect::<Vec<_>>();
-        if state.config != self.state.config
-            || state.data_digest != self.state.data_digest
-            || sizes(&adam) != sizes(&self.adam)
+        let (state, slots, best) = checkpoint::load(path)?;
+        let sizes =
+            |slots: &[crate::adam::Slot]| slots.iter().map(|s| s.value.len()).collect::<Vec<_>>();
+        let own = &self.state;
+        let other = if state.description_digest != own.description_digest
+            || sizes(&slots) != sizes(&self.adam.slots)
         {
+            Some("another network")
+        } else if state.data_digest != own.data_digest {
+            Some("other data")
+        } else if state.schedule != own.schedule || state.from_digest != own.from_digest {
+            Some("other options")
+        } else {
+            None
+        };
+        if let Some(other) = other {
             return Err(Error::new(format!(
-                "the checkpoint {} is of a run with other options or other data; \
-                 remove it to start again",
+                "the checkpoint {} is of a run with {other}; give the command of that run, name another output, \
+                 or remove the checkpoint to start again",
                 path.display()
             )));
         }
-        (self.state, self.adam, self.best) = (state, adam, best);
-        self.load_weights(|slot| &slot.value)
+        self.adam.steps = state.step;
+        (self.state, self.adam.slots, self.best) = (state, slots, best);
+        Ok(self.adam.load(|slot| &slot.value)?)
     }
 
     /// Whether it runs on a GPU: with the feature `cuda`, where there is one.
@@ -153,7 +201,7 @@ impl Trainer {
     }
 
     /// Trains until all epochs are run, `limit` has passed, or `report` breaks. `report` is called
-    /// after every step; what is lost by a kill is the epoch that was under way.
+    /// after every step; what is lost by a kill is what came after the last checkpoint.
     ///
     /// # Errors
     /// If a checkpoint cannot be written or the loss is no longer a number.
@@ -166,7 +214,8 @@ impl Trainer {
         let before = self.state.seconds;
         let held_out = self.validation.is_some();
         let mut validation = (self.state.best.filter(|_| held_out)).map(|(nats, _)| nats);
-        while self.state.epoch < self.config.epochs {
+        let mut saved = self.adam.steps;
+        while self.state.epoch < self.epochs {
             let expired = || limit.is_some_and(|limit| start.elapsed() >= limit);
             let mut report = |p: &Progress| {
                 if expired() {
@@ -179,12 +228,16 @@ impl Trainer {
                 break;
             };
             self.state.epoch += 1;
-            self.state.step = self.adam.step;
+            self.state.step = self.adam.steps;
             self.state.seconds = before + start.elapsed().as_secs_f64();
+            if self.state.epoch < self.epochs && self.adam.steps < saved + STEPS_BETWEEN {
+                continue;
+            }
+            saved = self.adam.steps;
             let nats = self.keep_best(train_nats)?;
             validation = Some(nats).filter(|_| held_out);
             if let Some(path) = &self.checkpoint {
-                checkpoint::save(path, &self.state, &self.adam, &self.best)?;
+                checkpoint::save(path, &self.state, &self.adam.slots, &self.best)?;
             }
         }
         let Some((nats, _)) = self.state.best else {
@@ -197,23 +250,17 @@ impl Trainer {
             model,
             nats,
             validated: self.validation.is_some(),
-            complete: self.state.epoch == self.config.epochs,
+            complete: self.state.epoch == self.epochs,
         })
     }
 
-    /// One epoch; gives the mean negative ELBO of its data.
+    /// One epoch; gives the mean negative bound of its data.
     fn epoch(
         &mut self,
         validation_nats: Option<f64>,
         report: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<ControlFlow<(), f64>> {
-        let Config {
-            seed,
-            batch,
-            epochs,
-            kl_warmup_epochs,
-            ..
-        } = self.config;
+        let (seed, batch) = (self.schedule.seed, self.schedule.batch);
         let epoch = self.state.epoch;
         let order = shuffled(
             self.training.count(),
@@ -222,31 +269,26 @@ impl Trainer {
         let mut binarization = generator(seed, Purpose::Binarization, epoch);
         let mut latents = generator(seed, Purpose::Latents, epoch);
         let steps_an_epoch = order.len().div_ceil(batch);
+        // A run of more epochs than the schedule has is the schedule, drawn out.
+        let drawn_out = self.epochs as f64 / self.schedule.epochs as f64;
         let (mut total_nats, mut seen) = (0.0, 0);
         for (i, rows) in order.chunks(batch).enumerate() {
+            let passed = (epoch as f64 + i as f64 / steps_an_epoch as f64) / drawn_out;
+            let kl_weight = (passed / self.schedule.kl_warmup_epochs.max(1) as f64).min(1.0);
             let x = self.training.batch(rows, &mut binarization);
-            let (x, epsilon) = self.network.batch(x, &mut latents)?;
-            let (kl, reconstruction) = self.network.terms(&x, &epsilon)?;
-            let passed = epoch as f64 + i as f64 / steps_an_epoch as f64;
-            let kl_weight = (passed / kl_warmup_epochs.max(1) as f64).min(1.0);
-            let loss =
-                ((kl.affine(kl_weight, 0.0)? + &reconstruction)? * (1.0 / rows.len() as f64))?;
-            let nats = kl.to_scalar::<f32>()? + reconstruction.to_scalar::<f32>()?;
+            let noise = self.noise(rows.len(), &mut latents);
+            let (nats, grads) = self.gradients(&x, &noise, kl_weight)?;
             if !nats.is_finite() {
-                return Err(Error::new(format!(
-                    "the loss is {nats} in epoch {epoch}; use a smaller learning rate"
-                )));
+                return Err(self.not_a_number(nats));
             }
-            total_nats += f64::from(nats);
+            total_nats += nats;
             seen += rows.len();
-            let grads = loss.backward()?;
-            let rate = self.learning_rate(passed);
-            self.adam
-                .step(self.network.vars(), &grads, rate, self.config.average_decay)?;
+            self.adam.set_learning_rate(self.learning_rate(passed));
+            self.adam.step(&grads)?;
             let progress = Progress {
                 epoch,
-                step: self.adam.step,
-                steps: epochs * steps_an_epoch,
+                step: self.adam.steps,
+                steps: self.epochs * steps_an_epoch,
                 train_nats: total_nats / seen as f64,
                 validation_nats,
             };
@@ -257,11 +299,119 @@ impl Trainer {
         Ok(ControlFlow::Continue(total_nats / seen as f64))
     }
 
+    fn not_a_number(&self, nats: f64) -> Error {
+        let kept = match &self.checkpoint {
+            Some(path) if self.state.best.is_some() => {
+                format!("; {} has the state before it", path.display())
+            }
+            _ => String::new(),
+        };
+        Error::new(format!(
+            "the loss is {nats} at step {}, in epoch {}; use a smaller learning rate{kept}",
+            self.adam.steps + 1,
+            self.state.epoch + 1
+        ))
+    }
+
+    /// Noise of so many data's latents.
+    fn noise(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let samples = self.schedule.samples;
+        let mut noise = vec![0.0; count * samples * self.network.latents()];
+        fill_normal(rng, &mut noise);
+        noise
+    }
+
+    /// The negative bound of a batch in nats, and the derivatives of the mean loss.
+    fn gradients(&self, x: &[u8], noise: &[f32], kl_weight: f64) -> Result<(f64, GradStore)> {
+        let count = x.len() / self.training.dims();
+        let parts = self.in_parts(x, noise, &|part| {
+            let loss = self.loss(part, kl_weight)?;
+            let scalar = (loss.scalar * (1.0 / count as f64))?;
+            Ok((loss.nats, scalar.backward()?))
+        })?;
+        let mut parts = parts.into_iter();
+        let Some((mut nats, mut grads)) = parts.next() else {
+            return Err(Error::new("a step without data"));
+        };
+        for (of_part, by_part) in parts {
+            nats += of_part;
+            for var in self.adam.vars() {
+                let sum = match (grads.get(var), by_part.get(var)) {
+                    (Some(a), Some(b)) => (a + b)?,
+                    (None, Some(b)) => b.clone(),
+                    _ => continue,
+                };
+                grads.insert(var, sum);
+            }
+        }
+        Ok((nats, grads))
+    }
+
+    /// Calls `f` with equal parts of a batch, one for each processor. Every operation then is one processor's, and
+    /// nothing waits but for the whole.
+    fn in_parts<T: Send>(
+        &self,
+        x: &[u8],
+        noise: &[f32],
+        f: &(dyn Fn(&Batch) -> Result<T> + Sync),
+    ) -> Result<Vec<T>> {
+        let (dims, samples) = (self.training.dims(), self.schedule.samples);
+        let (count, latents) = (x.len() / dims, samples * self.network.latents());
+        let processors = match self.on_gpu() {
+            true => 1,
+            false => rayon::current_num_threads(),
+        };
+        let parts = processors
+            .min(count * samples / MIN_LANES)
+            .clamp(1, count.max(1));
+        let each = count.div_ceil(parts);
+        let of_part =
+            |(x, noise): (&[u8], &[f32])| f(&Batch::new(&self.network, x, noise, samples)?);
+        let parts: Vec<_> = x
+            .chunks(each * dims)
+            .zip(noise.chunks(each * latents))
+            .collect();
+        let mut results: Vec<Option<Result<T>>> = parts.iter().map(|_| None).collect();
+        rayon::scope(|scope| {
+            for (part, result) in parts.into_iter().zip(&mut results) {
+                scope.spawn(move |_| *result = Some(of_part(part)));
+            }
+        });
+        results.into_iter().flatten().collect()
+    }
+
+    /// What training makes small, and the bound.
+    fn loss(&self, batch: &Batch, kl_weight: f64) -> Result<Loss> {
+        if self.schedule.samples > 1 {
+            let terms = self.network.terms(batch, Derivatives::Backward)?;
+            let log_weights = ((&terms.log_ratio * kl_weight)? - &terms.nats)?;
+            return Ok(Loss {
+                scalar: importance_weighted(&log_weights, batch)?.sum_all()?.neg()?,
+                nats: importance_weighted_nats(&terms, batch)?,
+            });
+        }
+        let terms = self.network.terms(batch, Derivatives::Forward)?;
+        let mut nats = sum(&terms.nats)?;
+        let mut scalar = terms.nats.sum_all()?;
+        let free_nats = self.schedule.free_bits * std::f64::consts::LN_2 * batch.lanes as f64;
+        for kl in &terms.kl {
+            nats += sum(kl)?;
+            let kl = kl.sum_all()?;
+            let kl = if free_nats > 0.0 {
+                kl.maximum(free_nats)?
+            } else {
+                kl
+            };
+            scalar = (scalar + (kl * kl_weight)?)?;
+        }
+        Ok(Loss { scalar, nats })
+    }
+
     /// Linear to the peak over the first epoch, then a cosine to 0 at the last.
     fn learning_rate(&self, epochs_passed: f64) -> f64 {
         let rise = epochs_passed.min(1.0);
-        let part = epochs_passed / self.config.epochs as f64;
-        self.config.learning_rate * rise * 0.5 * (1.0 + (part * std::f64::consts::PI).cos())
+        let part = epochs_passed / self.schedule.epochs as f64;
+        self.schedule.learning_rate * rise * 0.5 * (1.0 + (part * std::f64::consts::PI).cos())
     }
 
     /// Keeps the averaged weights if they are the best on the held-out data, or if there are none;
@@ -271,6 +421,9 @@ impl Trainer {
             Some(data) => self.validate(data)?,
             None => train_nats,
         };
+        if !nats.is_finite() {
+            return Err(self.not_a_number(nats));
+        }
         let best = (self.state.best).filter(|&(best, _)| self.validation.is_some() && best <= nats);
         if best.is_none() {
             self.state.best = Some((nats, self.state.epoch));
@@ -281,40 +434,44 @@ impl Trainer {
 
     /// Loss of the averaged weights on the held-out data, in nats a datum.
     fn validate(&self, data: &Dataset) -> Result<f64> {
-        self.load_weights(|slot| &slot.average)?;
+        self.adam.load(|slot| &slot.average)?;
         let rows: Vec<usize> = (0..data.count()).collect();
         // The same draws after every epoch, so that epochs compare.
-        let mut rng = generator(self.config.seed, Purpose::Validation, 0);
+        let mut rng = generator(self.schedule.seed, Purpose::Validation, 0);
         let x = data.batch(&rows, &mut rng);
-        let Elbo {
-            kl_nats,
-            reconstruction_nats,
-        } = self.network.elbo(&x, &mut rng)?;
-        self.load_weights(|slot| &slot.value)?;
-        Ok((kl_nats + reconstruction_nats) / rows.len() as f64)
-    }
-
-    fn load_weights(&self, part: fn(&crate::adam::Slot) -> &Vec<f32>) -> Result<()> {
-        for (var, slot) in self.network.vars().iter().zip(&self.adam.slots) {
-            var.set(&Tensor::from_slice(part(slot), var.shape(), var.device())?)?;
+        let mut nats = 0.0;
+        let samples = self.schedule.samples;
+        let at_a_time = (VALIDATED * rayon::current_num_threads()).div_ceil(samples);
+        for x in x.chunks(at_a_time * data.dims()) {
+            let noise = self.noise(x.len() / data.dims(), &mut rng);
+            let parts = self.in_parts(x, &noise, &|part| {
+                let terms = self.network.terms(part, Derivatives::None)?;
+                if samples > 1 {
+                    return importance_weighted_nats(&terms, part);
+                }
+                let kl = terms.kl.iter().map(sum).sum::<Result<f64>>()?;
+                Ok(sum(&terms.nats)? + kl)
+            })?;
+            nats += parts.iter().sum::<f64>();
         }
-        Ok(())
+        self.adam.load(|slot| &slot.value)?;
+        Ok(nats / rows.len() as f64)
     }
 
     /// The best weights with their description.
     fn model_file(&self) -> Result<ModelFile> {
-        let mut description = self.network.description().clone();
-        description.name.clone_from(&self.name);
+        let mut file = self.file(self.best.iter())?;
+        let description = &mut file.description;
         let (nats, best_epoch) = self.state.best.unwrap_or_default();
         let bits_per_dim = nats / std::f64::consts::LN_2 / description.dims()? as f64;
         let held_out = self.validation.as_ref().map_or(0, Dataset::count);
         let mut training = json!({
-            "config": self.config,
+            "schedule": self.schedule,
             "data_blake3": self.state.data_digest,
             "data_values": match self.training.values() {
                 Values::Binary => "binary",
                 Values::Grey => "grey, binarized anew in every epoch",
-                Values::Levels => "grey",
+                Values::Levels => "levels",
             },
             "training_count": self.training.count(),
             "validation_count": held_out,
@@ -330,28 +487,25 @@ impl Trainer {
         };
         training[format!("{of}_nats")] = json!(nats);
         training[format!("{of}_bits_per_dim")] = json!(bits_per_dim);
+        if let Some(digest) = &self.state.from_digest {
+            training["from_blake3"] = json!(digest);
+        }
         description.training = Some(training);
+        Ok(file)
+    }
+
+    /// A model file with these values of the parameters.
+    fn file<'a>(&self, values: impl Iterator<Item = &'a Vec<f32>>) -> Result<ModelFile> {
+        let mut description = self.network.description().clone();
+        description.name.clone_from(&self.name);
         let mut tensors = BTreeMap::new();
-        for ((name, var), values) in self
-            .network
-            .names()
-            .iter()
-            .zip(self.network.vars())
-            .zip(&self.best)
-        {
-            let mut tensor = ModelTensor::new(var.dims().to_vec(), values.clone())?;
-            // The codec's data are levels, the network's are parts of the greatest.
-            if name == self.network.first_weight() {
-                let scale = self.network.scale();
-                tensor.values.iter_mut().for_each(|w| *w *= scale);
-            }
+        let vars = self.network.names().iter().zip(self.adam.vars());
+        for ((name, var), values) in vars.zip(values) {
+            let mut values = values.clone();
+            self.network.fold().to_file(name, &mut values);
+            let tensor = ModelTensor::new(var.dims().to_vec(), values)?;
             // Half the size, at a cost far below the noise of training.
-            let tensor = if description.version >= 3 {
-                tensor.halved()?
-            } else {
-                tensor
-            };
-            tensors.insert(name.clone(), tensor);
+            tensors.insert(name.clone(), tensor.halved()?);
         }
         bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
         Ok(ModelFile {
@@ -359,4 +513,29 @@ impl Trainer {
             tensors,
         })
     }
+}
+
+/// What training makes small, and the negative bound, of some data.
+struct Loss {
+    /// To be differentiated.
+    scalar: Tensor,
+    /// In nats.
+    nats: f64,
+}
+
+/// `log` of the mean weight of each datum's samples, from `log p(x, z) - log q(z|x)` of each lane.
+fn importance_weighted(log_weights: &Tensor, batch: &Batch) -> Result<Tensor> {
+    let by_datum = log_weights.reshape((batch.count, batch.samples))?;
+    Ok((by_datum.log_sum_exp(1)? - (batch.samples as f64).ln())?)
+}
+
+/// The negative importance-weighted bound, in nats.
+fn importance_weighted_nats(terms: &Terms, batch: &Batch) -> Result<f64> {
+    let log_weights = (&terms.log_ratio - &terms.nats)?.detach();
+    Ok(-sum(&importance_weighted(&log_weights, batch)?)?)
+}
+
+fn sum(values: &Tensor) -> Result<f64> {
+    let values = values.to_vec1::<f32>()?;
+    Ok(values.iter().map(|&v| f64::from(v)).sum())
 }

@@ -106,8 +106,28 @@ impl Description {
     /// If the text is not a description of a version that this crate reads, or a field is out of
     /// its range.
     pub fn from_json(text: &str) -> Result<Self> {
+        let fields = Self::fields_of_json(text)?;
+        let description = Self::from_fields(fields.clone())?;
+        if description.version >= GRAPHS_SINCE {
+            description.check_canonical(fields)?;
+        }
+        Ok(description)
+    }
+
+    /// The fields of a JSON text, each of which is there once.
+    ///
+    /// # Errors
+    /// If the text is no JSON, or no such fields.
+    pub fn fields_of_json(text: &str) -> Result<Map<String, Value>> {
         let json::Strict(value) = serde_json::from_str(text).map_err(bad)?;
-        let mut fields: Map<String, Value> = serde_json::from_value(value).map_err(bad)?;
+        serde_json::from_value(value).map_err(bad)
+    }
+
+    /// A description from its fields, of which defaults need not be left out.
+    ///
+    /// # Errors
+    /// If they are no description of a version that this crate reads, or a field is out of its range.
+    pub fn from_fields(mut fields: Map<String, Value>) -> Result<Self> {
         let version: u32 = field(&mut fields, "version")?;
         if !(1..=DESCRIPTION_VERSION).contains(&version) {
             return Err(Error::model(format!(
@@ -115,7 +135,6 @@ impl Description {
                  {DESCRIPTION_VERSION}; use a newer bbans"
             )));
         }
-        let canonical = (version >= GRAPHS_SINCE).then(|| fields.clone());
         let description = Self {
             version,
             name: field(&mut fields, "name")?,
@@ -130,9 +149,6 @@ impl Description {
             },
         };
         description.validate()?;
-        if let Some(fields) = canonical {
-            description.check_canonical(fields)?;
-        }
         Ok(description)
     }
 

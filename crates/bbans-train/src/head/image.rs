@@ -5,29 +5,31 @@ use bbans_nn::simd::Path;
 
 use super::plan::{Block, Group, Part, Plan};
 use super::planes::Planes;
-use super::product::{Matrix, Rows, add_scalar_products, add_sums};
+use crate::product::{Matrix, Rows, add_scalar_products, add_sums};
 
-/// Nats of some images. Where gradients are wanted, those by the features go to `by_features`, those by
-/// the weights are the second result.
+/// Nats of some images, each. Where gradients are wanted, those by the features go to `by_features`, those by
+/// the weights are the second result; each image's nats count by its factor.
 pub(super) fn images(
     plan: &Plan,
     weights: &[f32],
     x: &[f32],
     features: &[f32],
     by_features: Option<&mut [f32]>,
-) -> (f64, Vec<f32>) {
+    factors: Option<&[f32]>,
+) -> (Vec<f32>, Vec<f32>) {
     let (pixels, each) = (plan.pixels(), plan.features());
     let mut by_weights = vec![0.0; by_features.as_ref().map_or(0, |_| weights.len())];
     let mut space = Space::new(plan, weights);
-    let mut nats = 0.0;
+    let mut nats = Vec::with_capacity(x.len() / pixels);
     let mut by_features = by_features.map(|g| g.chunks_mut(each));
-    for (x, features) in x.chunks(pixels).zip(features.chunks(each)) {
+    for (image, (x, features)) in x.chunks(pixels).zip(features.chunks(each)).enumerate() {
+        let factor = factors.map_or(1.0, |factors| factors[image]);
         space.fill_inputs(x, features);
         space.forward();
         match by_features.as_mut().and_then(Iterator::next) {
-            None => nats += space.output(x, None),
+            None => nats.push(space.output(x, factor, None) as f32),
             Some(by_features) => {
-                nats += space.output(x, Some(&mut by_weights));
+                nats.push(space.output(x, factor, Some(&mut by_weights)) as f32);
                 space.backward(x, &mut by_weights);
                 space.cells_backward(features, by_features, &mut by_weights);
             }
@@ -190,7 +192,7 @@ impl<'a> Space<'a> {
 
     /// The last layer: the logit of a pixel above 0, and for these the logits of their values. Gives
     /// the nats; with gradients wanted, also the derivatives by the last hidden layer.
-    fn output(&mut self, x: &[f32], by_weights: Option<&mut [f32]>) -> f64 {
+    fn output(&mut self, x: &[f32], factor: f32, by_weights: Option<&mut [f32]>) -> f64 {
         let plan = self.plan;
         let Some(layer) = self.layers.last_mut() else {
             return 0.0;
@@ -208,7 +210,7 @@ impl<'a> Space<'a> {
         for (&at, &x) in plan.positions.iter().zip(x) {
             let (l, flag) = (flags[at], f32::from(u8::from(x > 0.0)));
             nats += f64::from(l.max(0.0) - l * flag + (-l.abs()).exp().ln_1p());
-            by_flags[at] = 1.0 / (1.0 + (-l).exp()) - flag;
+            by_flags[at] = factor * (1.0 / (1.0 + (-l).exp()) - flag);
         }
         // Pixels above 0, of which the value is to come.
         let active: Vec<usize> = match plan.levels {
@@ -242,6 +244,9 @@ impl<'a> Space<'a> {
         let Some(by_weights) = by_weights else {
             return nats;
         };
+        if factor != 1.0 {
+            logits.iter_mut().for_each(|by| *by *= factor);
+        }
 
         let (by_w, by_b) = plan.output.of_mut(by_weights);
         add_scalar_products(a, rows(&by_flags, &[0]), positions, by_w, outputs);

@@ -4,44 +4,73 @@
 mod image;
 mod plan;
 mod planes;
-mod product;
 mod tensors;
 
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
+use crate::lanes::transposed;
 use image::images;
 pub(crate) use plan::Plan;
-pub(crate) use tensors::causal_nats_of_tensors;
+pub(crate) use tensors::{Stage, nats_of_tensors};
 
-/// Total of `-log p(x)` in nats, a scalar, of images `x`, row-major, of levels as numbers, given what
-/// the decoder has of them, `[images, ..]`, and the weights in one row, in the order of [`Plan`].
-/// With `differentiable` false it has no derivatives and takes a third of the time.
+/// When the derivatives of a head are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Derivatives {
+    /// Never: it takes a third of the time.
+    None,
+    /// On the way forward, where all that they need is at hand; all images must count alike.
+    Forward,
+    /// On the way back, when it is known how much each image counts.
+    Backward,
+}
+
+/// `-log p(x)` of each image in nats, `[lanes]`, for rows `x` of levels, `[lanes, pixels]`, given what the decoder has
+/// of them, `[.., lanes]`, and the weights in one row, in the order of [`Plan`].
 pub(crate) fn causal_nats(
-    plan: &Plan,
-    x: Vec<f32>,
+    plan: &Arc<Plan>,
+    x: &[u8],
     features: &Tensor,
     weights: &Tensor,
-    differentiable: bool,
+    derivatives: Derivatives,
 ) -> Result<Tensor> {
     let op = CausalNats {
         plan: plan.clone(),
-        x,
-        differentiable,
-        gradients: Mutex::new(None),
+        x: x.iter().map(|&v| f32::from(v)).collect(),
+        derivatives,
+        found: Mutex::new(None),
     };
     features.contiguous()?.apply_op2(&weights.contiguous()?, op)
 }
 
 struct CausalNats {
-    plan: Plan,
+    plan: Arc<Plan>,
     x: Vec<f32>,
-    differentiable: bool,
-    /// By the features and by the weights: found on the way forward, where all that they need is at
-    /// hand.
-    gradients: Mutex<Option<(Vec<f32>, Vec<f32>)>>,
+    derivatives: Derivatives,
+    /// Derivatives by the features, `[lanes, features]`, and by the weights, of images that count 1.
+    found: Mutex<Option<(Vec<f32>, Vec<f32>)>>,
+}
+
+impl CausalNats {
+    fn lanes(&self) -> usize {
+        self.x.len() / self.plan.pixels()
+    }
+
+    /// Nats and derivatives of all images.
+    fn run(
+        &self,
+        features: &[f32],
+        weights: &[f32],
+        derivatives: bool,
+        factors: Option<&[f32]>,
+    ) -> (Vec<f32>, (Vec<f32>, Vec<f32>)) {
+        let rows = transposed(features, self.plan.features(), self.lanes());
+        let mut by_rows = vec![0.0f32; if derivatives { rows.len() } else { 0 }];
+        let by = derivatives.then_some(&mut by_rows[..]);
+        let (nats, by_weights) = images(&self.plan, weights, &self.x, &rows, by, factors);
+        (nats, (by_rows, by_weights))
+    }
 }
 
 impl CustomOp2 for CausalNats {
@@ -56,54 +85,22 @@ impl CustomOp2 for CausalNats {
         weights: &CpuStorage,
         weights_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let features = crate::loss::contiguous(features, features_layout)?;
-        let weights = crate::loss::contiguous(weights, weights_layout)?;
-        let (plan, pixels, each) = (&self.plan, self.plan.pixels(), self.plan.features());
-        if features.len() * pixels != self.x.len() * each || weights.len() != plan.weights() {
-            candle_core::bail!("the causal head's inputs do not fit together");
+        let features = crate::ops::slice(features, features_layout)?;
+        let weights = crate::ops::slice(weights, weights_layout)?;
+        let (plan, lanes) = (&self.plan, self.lanes());
+        if features.len() != lanes * plan.features() || weights.len() != plan.weights() {
+            bail!("the causal head's inputs do not fit together");
         }
         let levels = plan.levels as f32;
         if !self.x.iter().all(|&v| v >= 0.0 && v < levels) {
-            candle_core::bail!("a pixel beyond the model's levels");
+            bail!("a pixel beyond the model's levels");
         }
-        let mut by_features = vec![
-            0.0f32;
-            if self.differentiable {
-                features.len()
-            } else {
-                0
-            }
-        ];
-        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let part = (self.x.len() / pixels).div_ceil(threads).max(1);
-        let results: Vec<_> = thread::scope(|scope| {
-            let mut gradients = by_features.chunks_mut(part * each);
-            let parts = self
-                .x
-                .chunks(part * pixels)
-                .zip(features.chunks(part * each));
-            let start = |(x, features)| {
-                let gradients = gradients.next();
-                scope.spawn(move || images(plan, weights, x, features, gradients))
-            };
-            let handles: Vec<_> = parts.map(start).collect();
-            handles.into_iter().map(|h| h.join()).collect()
-        });
-        let (mut nats, mut by_weights) = (0.0, vec![0.0f32; weights.len()]);
-        for result in results {
-            let Ok((part_nats, part_by_weights)) = result else {
-                candle_core::bail!("a thread of the causal head stopped");
-            };
-            nats += part_nats;
-            for (sum, g) in by_weights.iter_mut().zip(part_by_weights) {
-                *sum += g;
-            }
+        let forward = self.derivatives == Derivatives::Forward;
+        let (nats, found) = self.run(features, weights, forward, None);
+        if forward {
+            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         }
-        *self
-            .gradients
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some((by_features, by_weights));
-        Ok((CpuStorage::F32(vec![nats as f32]), Shape::from(())))
+        Ok((CpuStorage::F32(nats), Shape::from(lanes)))
     }
 
     fn bwd(
@@ -111,89 +108,69 @@ impl CustomOp2 for CausalNats {
         features: &Tensor,
         weights: &Tensor,
         _res: &Tensor,
-        grad_res: &Tensor,
+        by_nats: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradients = self
-            .gradients
+        let factors = by_nats.to_vec1::<f32>()?;
+        let found = self
+            .found
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .filter(|_| self.differentiable);
-        let Some((mut by_features, mut by_weights)) = gradients else {
-            candle_core::bail!("the causal head has no derivatives, or they were taken already");
+            .take();
+        let (by_rows, by_weights) = match (found, self.derivatives) {
+            (Some((mut by_rows, mut by_weights)), Derivatives::Forward) => {
+                let factor = factors.first().copied().unwrap_or(0.0);
+                if factors.iter().any(|&f| f != factor) {
+                    bail!("images of one weight that do not count alike");
+                }
+                let all = by_rows.iter_mut().chain(&mut by_weights);
+                all.for_each(|by| *by *= factor);
+                (by_rows, by_weights)
+            }
+            (_, Derivatives::Backward) => crate::ops::slices(&[features, weights], |both| {
+                Ok(self.run(both[0], both[1], true, Some(&factors)).1)
+            })?,
+            _ => bail!("the causal head has no derivatives, or they were taken already"),
         };
-        let scale = grad_res.to_scalar::<f32>()?;
-        by_features.iter_mut().for_each(|g| *g *= scale);
-        by_weights.iter_mut().for_each(|g| *g *= scale);
-        Ok((
-            Some(Tensor::from_vec(
-                by_features,
-                features.shape(),
-                features.device(),
-            )?),
-            Some(Tensor::from_vec(
-                by_weights,
-                weights.shape(),
-                weights.device(),
-            )?),
-        ))
+        let by_features = transposed(&by_rows, self.lanes(), self.plan.features());
+        let by_features = Tensor::from_vec(by_features, features.shape(), features.device())?;
+        let by_weights = Tensor::from_vec(by_weights, weights.shape(), weights.device())?;
+        Ok((Some(by_features), Some(by_weights)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bbans_nn::description::{Chains, Latent, Networks};
+    use bbans_nn::description::Stage;
+    use bbans_nn::graph::{Function, Node};
     use bbans_nn::likelihood::CausalCategorical;
-    use bbans_nn::{Description, Layer, Likelihood, Window};
+    use bbans_nn::ops::{Cells, Dense, Op, Silu, Tiles};
+    use bbans_nn::{Likelihood, Window};
     use candle_core::{Device, Var};
 
-    fn dense(name: &str) -> Layer {
-        Layer::Dense {
-            name: name.to_owned(),
+    /// Dense layers of so many units, silu behind each but, of the last stage, the last.
+    fn stage([above, side]: [usize; 2], units: &[usize], last: bool) -> Stage {
+        let mut nodes = Vec::new();
+        for (i, &outputs) in units.iter().enumerate() {
+            let mut push = |op: Op| {
+                let inputs = vec![];
+                let id = nodes.len().to_string();
+                nodes.push(Node { id, op, inputs });
+            };
+            push(Op::Dense(Dense { outputs }));
+            if !last || i + 1 < units.len() {
+                push(Op::Silu(Silu {}));
+            }
         }
-    }
-
-    /// Images of 4 by 3 pixels in 2 cells, with features of neighbours in the head.
-    fn description(likelihood: Likelihood) -> Description {
-        Description {
-            version: 4,
-            name: "test".to_owned(),
-            data_shape: vec![4, 3],
-            likelihood,
-            latent: Latent {
-                dim: 1,
-                bin_precision: 1,
-                log_sigma: [0.0, 0.0],
-            },
-            networks: Networks::Chains(Chains {
-                encoder: vec![],
-                decoder: vec![
-                    Layer::Cells {
-                        name: "cells".to_owned(),
-                        count: 2,
-                    },
-                    Layer::Tiles {
-                        rows: 2,
-                        columns: 1,
-                        height: 2,
-                        width: 3,
-                    },
-                ],
-                hierarchy: Vec::new(),
-                head: vec![
-                    dense("0"),
-                    Layer::Silu,
-                    Layer::Neighbours { above: 1, side: 1 },
-                    dense("1"),
-                    Layer::Silu,
-                    Layer::Neighbours { above: 2, side: 0 },
-                    dense("2"),
-                    Layer::Silu,
-                    dense("3"),
-                ],
-            }),
-            training: None,
+        let function = Function {
+            inputs: vec![],
+            nodes,
+            outputs: vec![],
+        };
+        Stage {
+            above,
+            side,
+            function,
         }
     }
 
@@ -203,11 +180,32 @@ mod tests {
         side: 1,
     };
 
+    /// Images of 4 by 3 pixels in 2 cells, with features of neighbours in the head.
+    fn plan(likelihood: Likelihood, inputs: usize, outputs: usize) -> Arc<Plan> {
+        let cells = Cells {
+            count: 2,
+            outputs: 18,
+        };
+        let tiles = Tiles {
+            rows: 2,
+            columns: 1,
+            height: 2,
+            width: 3,
+        };
+        let stages = [
+            stage([0, 0], &[5], false),
+            stage([1, 1], &[4], false),
+            stage([2, 0], &[3, outputs], true),
+        ];
+        // Of the cells' 2 features, 6 pixels of 3 channels.
+        let sizes = [[2, 18], [inputs, 5], [25, 4], [12, 3], [3, outputs]];
+        let cells = Some((&cells, &tiles));
+        Arc::new(Plan::new(likelihood, &[4, 3], cells, &stages, &sizes).unwrap())
+    }
+
     #[test]
     fn gradients_of_bits_are_those_of_differences() {
-        // Of the cells' 2 features, 6 pixels of 3 channels.
-        let sizes = [[2, 18], [10, 5], [25, 4], [12, 3], [3, 1]];
-        let plan = Plan::new(&description(Likelihood::CausalBernoulli(WINDOW)), &sizes).unwrap();
+        let plan = plan(Likelihood::CausalBernoulli(WINDOW), 10, 1);
         gradients_are_those_of_differences(&plan, 2.0);
     }
 
@@ -218,66 +216,66 @@ mod tests {
             levels: 5,
             embedding: 2,
         });
-        let sizes = [[2, 18], [17, 5], [25, 4], [12, 3], [3, 5]];
-        let plan = Plan::new(&description(likelihood), &sizes).unwrap();
-        gradients_are_those_of_differences(&plan, 5.0);
+        gradients_are_those_of_differences(&plan(likelihood, 17, 5), 5.0);
     }
 
-    /// Every derivative against a difference of losses.
-    fn gradients_are_those_of_differences(plan: &Plan, levels: f32) {
+    /// Every derivative against a difference of losses, of images that count alike and that do not.
+    fn gradients_are_those_of_differences(plan: &Arc<Plan>, levels: f32) {
         let draw = |n: usize, seed: usize| -> Vec<f32> {
             (0..n)
                 .map(|i| ((i * 7919 + seed * 104_729) % 1000) as f32 / 500.0 - 1.0)
                 .collect()
         };
-        let x: Vec<f32> = draw(24, 1)
+        let x: Vec<u8> = draw(24, 1)
             .iter()
-            .map(|&v| ((v + 1.0) / 2.0 * levels).floor().min(levels - 1.0))
+            .map(|&v| ((v + 1.0) / 2.0 * levels).floor().min(levels - 1.0) as u8)
             .collect();
-        let (channels, weights) = (draw(2 * 4, 2), draw(plan.weights(), 3));
-        let nats = |channels: &[f32], weights: &[f32]| -> (f32, Vec<f32>, Vec<f32>) {
-            let c = Var::from_slice(channels, (2, 4), &Device::Cpu).unwrap();
-            let w = Var::from_slice(weights, weights.len(), &Device::Cpu).unwrap();
-            let loss = causal_nats(plan, x.clone(), &c, &w, true).unwrap();
-            let grads = loss.backward().unwrap();
-            let of = |v: &Var| {
-                grads
-                    .get(v)
-                    .unwrap()
-                    .flatten_all()
-                    .unwrap()
-                    .to_vec1()
-                    .unwrap()
+        let (features, weights) = (draw(4 * 2, 2), draw(plan.weights(), 3));
+        for (derivatives, factors) in [
+            (Derivatives::Forward, [2.0f32, 2.0]),
+            (Derivatives::Backward, [0.25, 3.0]),
+        ] {
+            let nats = |features: &[f32], weights: &[f32]| -> (f32, Vec<f32>, Vec<f32>) {
+                let f = Var::from_slice(features, (4, 2), &Device::Cpu).unwrap();
+                let w = Var::from_slice(weights, weights.len(), &Device::Cpu).unwrap();
+                let nats = causal_nats(plan, &x, &f, &w, derivatives).unwrap();
+                let factors = Tensor::new(&factors, &Device::Cpu).unwrap();
+                let loss = (nats * factors).unwrap().sum_all().unwrap();
+                let grads = loss.backward().unwrap();
+                let of = |v: &Var| {
+                    let grad = grads.get(v).unwrap().flatten_all().unwrap();
+                    grad.to_vec1().unwrap()
+                };
+                (loss.to_scalar().unwrap(), of(&f), of(&w))
             };
-            (loss.to_scalar().unwrap(), of(&c), of(&w))
-        };
-        let (_, by_channels, by_weights) = nats(&channels, &weights);
-        let check = |analytic: f32, up: f32, down: f32| {
-            let numeric = (up - down) / 0.02;
-            assert!(
-                (analytic - numeric).abs() < 0.01 + 0.01 * numeric.abs(),
-                "{analytic} {numeric}"
-            );
-        };
-        for i in 0..channels.len() {
-            let (mut up, mut down) = (channels.clone(), channels.clone());
-            up[i] += 0.01;
-            down[i] -= 0.01;
-            check(
-                by_channels[i],
-                nats(&up, &weights).0,
-                nats(&down, &weights).0,
-            );
-        }
-        for i in 0..weights.len() {
-            let (mut up, mut down) = (weights.clone(), weights.clone());
-            up[i] += 0.01;
-            down[i] -= 0.01;
-            check(
-                by_weights[i],
-                nats(&channels, &up).0,
-                nats(&channels, &down).0,
-            );
+            let (_, by_features, by_weights) = nats(&features, &weights);
+            let check = |analytic: f32, up: f32, down: f32| {
+                let numeric = (up - down) / 0.02;
+                assert!(
+                    (analytic - numeric).abs() < 0.02 + 0.01 * numeric.abs(),
+                    "{analytic} {numeric}"
+                );
+            };
+            for i in 0..features.len() {
+                let (mut up, mut down) = (features.clone(), features.clone());
+                up[i] += 0.01;
+                down[i] -= 0.01;
+                check(
+                    by_features[i],
+                    nats(&up, &weights).0,
+                    nats(&down, &weights).0,
+                );
+            }
+            for i in 0..weights.len() {
+                let (mut up, mut down) = (weights.clone(), weights.clone());
+                up[i] += 0.01;
+                down[i] -= 0.01;
+                check(
+                    by_weights[i],
+                    nats(&features, &up).0,
+                    nats(&features, &down).0,
+                );
+            }
         }
     }
 }

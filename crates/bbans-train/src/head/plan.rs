@@ -1,12 +1,12 @@
 //! What the causal head is, and where everything lies.
 
-use bbans_nn::description::Chains;
+use bbans_nn::description::Stage;
 use bbans_nn::likelihood::CausalCategorical;
-use bbans_nn::{Description, Layer, Likelihood, Window};
+use bbans_nn::ops::{Cells, Op, Tiles};
+use bbans_nn::{Likelihood, Window};
 
 use super::planes::Layout;
 use crate::error::{Error, Result};
-use crate::network::chains;
 
 /// The last layers of a causal model, from the features of cells to the pixels' distributions.
 #[derive(Debug, Clone)]
@@ -85,13 +85,19 @@ impl Block {
 }
 
 impl Plan {
-    /// Of a model with a causal likelihood; `sizes` are inputs and outputs of the layers with
-    /// weights from the last of the decoder, if it is one of cells, on.
+    /// Of a causal likelihood of images of this shape. `cells` are what the decoder ends with, if it is cells that are
+    /// put together; `sizes` are inputs and outputs of the layers with weights, from the cells on.
     ///
     /// # Errors
-    /// If the head is of layers that cannot be trained here.
-    pub(crate) fn new(description: &Description, sizes: &[[usize; 2]]) -> Result<Self> {
-        let (window, levels, embedding) = match description.likelihood {
+    /// If the head is of operations that are not fused.
+    pub(crate) fn new(
+        likelihood: Likelihood,
+        shape: &[usize],
+        cells: Option<(&Cells, &Tiles)>,
+        stages: &[Stage],
+        sizes: &[[usize; 2]],
+    ) -> Result<Self> {
+        let (window, levels, embedding) = match likelihood {
             Likelihood::CausalBernoulli(window) => (window, 2, None),
             Likelihood::CausalCategorical(CausalCategorical {
                 window,
@@ -100,11 +106,10 @@ impl Plan {
             }) => (window, levels, Some(embedding)),
             _ => return Err(Error::new("the likelihood is not causal")),
         };
-        let chains = chains(description)?;
-        let &[height, width] = description.data_shape.as_slice() else {
+        let &[height, width] = shape else {
             return Err(Error::new("a causal likelihood of data that are no images"));
         };
-        let unknown = || Error::new("training knows heads of dense layers with silu between them");
+        let unknown = || Error::new("a fused head is of dense layers with silu between them");
         let mut sizes = sizes.iter();
         let mut start = 0;
         let mut part = || -> Result<Part> {
@@ -117,12 +122,12 @@ impl Plan {
             start = part.end();
             Ok(part)
         };
-        let tiles = Self::tiles(chains);
+        let tiles = cells;
         let cells = match tiles {
-            Some((count, _)) => Some((count, part()?)),
+            Some((cells, _)) => Some((cells.count, part()?)),
             None => None,
         };
-        let cell = tiles.map_or([1, width], |(_, cell)| cell);
+        let cell = tiles.map_or([1, width], |(_, tiles)| [tiles.height, tiles.width]);
         let offset = |pixel: usize| {
             let (y, x) = (pixel / width, pixel % width);
             let cells = y / cell[0] * (width / cell[1]) + x / cell[1];
@@ -136,25 +141,30 @@ impl Plan {
             above,
             side,
         };
-        let mut layers = chains.head.iter().peekable();
-        let output = loop {
-            match layers.next() {
-                Some(&Layer::Neighbours { above, side }) if windows.len() == parts.len() => {
-                    windows.push(of_features(above, side));
+        let mut output = None;
+        for (s, stage) in stages.iter().enumerate() {
+            if s > 0 {
+                windows.push(of_features(stage.above, stage.side));
+            }
+            let ops: Vec<&Op> = stage.function.nodes.iter().map(|node| &node.op).collect();
+            for pair in ops.chunks(2) {
+                if output.is_some() || !matches!(pair[0], Op::Dense(_)) {
+                    return Err(unknown());
                 }
-                Some(Layer::Dense { .. }) => match layers.next() {
-                    Some(Layer::Silu) => {
+                match pair.get(1) {
+                    Some(Op::Silu(_)) => {
                         parts.push(part()?);
                         if windows.len() < parts.len() {
                             windows.push(of_features(0, 0));
                         }
                     }
-                    None if !parts.is_empty() && windows.len() == parts.len() => break part()?,
+                    None => output = Some(part()?),
                     _ => return Err(unknown()),
-                },
-                _ => return Err(unknown()),
+                }
             }
-        };
+        }
+        let output = output.filter(|_| !parts.is_empty() && windows.len() == parts.len());
+        let output = output.ok_or_else(unknown)?;
         let above = windows.iter().map(|w| w.above).max().unwrap_or(0);
         let side = windows.iter().map(|w| w.side).max().unwrap_or(0);
         let layout = Layout::new(height, width, above, side);
@@ -203,19 +213,6 @@ impl Plan {
                 .map(|pixel| pixel / width * layout.stride + pixel % width)
                 .collect(),
         })
-    }
-
-    /// If the decoder ends with cells that are put together: their number, and a cell's rows and
-    /// columns.
-    pub(crate) fn tiles(chains: &Chains) -> Option<(usize, [usize; 2])> {
-        match chains.decoder.as_slice() {
-            [
-                ..,
-                Layer::Cells { count, .. },
-                Layer::Tiles { height, width, .. },
-            ] => Some((*count, [*height, *width])),
-            _ => None,
-        }
     }
 
     pub(super) fn pixels(&self) -> usize {

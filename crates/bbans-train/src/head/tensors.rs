@@ -1,99 +1,97 @@
-//! The head in candle's own operations, for devices that the fused one does not run on.
+//! The head in candle's own operations, for devices and operations that the fused one does not know.
 
-use bbans_nn::likelihood::CausalCategorical;
-use bbans_nn::{Description, Layer, Likelihood, Window};
-use candle_core::{D, DType, Result, Tensor, Var};
+use bbans_nn::{Likelihood, Window};
+use candle_core::{DType, Tensor};
 
-use crate::loss::bernoulli_nats_of_tensors;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::objective::bernoulli_nats_of_tensors;
 
-/// As [`super::causal_nats`], of images `x`, `[n, pixels]`, given their pixels' channels,
-/// `[n, pixels * channels]`, and the head's parameters: weight and bias of each layer, then, of levels,
-/// the embedding.
-pub(crate) fn causal_nats_of_tensors(
-    description: &Description,
-    x: &Tensor,
-    channels: &Tensor,
-    vars: &[Var],
-) -> Result<Tensor> {
-    let (&[height, width], Some(window)) = (
-        description.data_shape.as_slice(),
-        description.likelihood.window(),
-    ) else {
-        candle_core::bail!("a causal head of a model without one");
-    };
-    let n = x.dim(0)?;
-    let x = x.reshape((n, height, width))?;
-    let (dense, embedding) = vars.split_at(vars.len() / 2 * 2);
-    // Beyond the edge all levels are 0.
-    let padded = padded(&x.unsqueeze(3)?, window)?;
-    let padded = match embedding {
-        [table] => {
-            let (n, height, width, _) = padded.dims4()?;
-            let levels = padded.flatten_all()?.to_dtype(DType::U32)?;
-            (table.index_select(&levels, 0)?).reshape((n, height, width, ()))?
-        }
-        _ => padded,
-    };
-    let mut parts = vec![channels.reshape((n, height, width, window.channels))?];
-    parts.extend(shifted(&padded, window, height, width)?);
-    let mut values = Tensor::cat(&parts, 3)?;
-    let mut dense = dense.chunks_exact(2);
-    let Some(chains) = description.chains() else {
-        candle_core::bail!("a causal head that is no list of layers");
-    };
-    for layer in &chains.head {
-        values = match layer {
-            Layer::Dense { name } => match dense.next() {
-                Some([weight, bias]) => {
-                    let rows = values.reshape((n * height * width, ()))?;
-                    let outputs = rows.matmul(weight)?.broadcast_add(bias)?;
-                    outputs.reshape((n, height, width, ()))?
-                }
-                _ => candle_core::bail!("layer {name} has no parameters"),
-            },
-            Layer::Silu => values.silu()?,
-            &Layer::Neighbours { above, side } => {
-                let window = Window {
-                    channels: 0,
-                    above,
-                    side,
-                };
-                let mut parts = shifted(&self::padded(&values, window)?, window, height, width)?;
-                parts.push(values);
-                Tensor::cat(&parts, 3)?
-            }
-            other => candle_core::bail!("a head with {other:?}, which is not trained here"),
-        };
-    }
-    let above_zero = x.minimum(1f32)?;
-    let flags = values.narrow(D::Minus1, 0, 1)?.squeeze(D::Minus1)?;
-    let nats = bernoulli_nats_of_tensors(&flags, &above_zero)?;
-    if let Likelihood::CausalCategorical(CausalCategorical { levels, .. }) = description.likelihood
-    {
-        let logits = values.narrow(D::Minus1, 1, levels - 1)?.contiguous()?;
-        let greatest = logits.max_keepdim(D::Minus1)?.detach();
-        let sums = logits
-            .broadcast_sub(&greatest)?
-            .exp()?
-            .sum_keepdim(D::Minus1)?;
-        let own = (x.maximum(1f32)? - 1.0)?
-            .to_dtype(DType::U32)?
-            .unsqueeze(3)?;
-        let own = logits.gather(&own, D::Minus1)?;
-        let of_levels = ((sums.log()? + greatest)? - own)?.squeeze(D::Minus1)?;
-        return nats + (of_levels * above_zero)?.sum_all()?;
-    }
-    Ok(nats)
+/// A stage of the head: what it sees of the stage before, and its function.
+pub(crate) struct Stage {
+    pub above: usize,
+    pub side: usize,
+    pub graph: Graph,
 }
 
-/// `[n, height, width, features]` with as many rows of zeros above and columns aside as a window sees.
-fn padded(x: &Tensor, window: Window) -> Result<Tensor> {
+/// As [`super::causal_nats`], of levels `x`, `[height, width, lanes]`, given their channels,
+/// `[height, width, channels, lanes]`, the stages and, of levels, the embedding.
+///
+/// A pixel is to a stage what a lane is to other functions.
+pub(crate) fn nats_of_tensors(
+    likelihood: Likelihood,
+    x: &Tensor,
+    channels: &Tensor,
+    stages: &[Stage],
+    embedding: Option<&Tensor>,
+) -> Result<Tensor> {
+    let (height, width, lanes) = x.dims3()?;
+    let window = likelihood.window();
+    let window = window.ok_or_else(|| Error::new("the likelihood is not causal"))?;
+    let of_pixels =
+        |values: &Tensor| -> Result<Tensor> { Ok(values.reshape(((), height * width * lanes))?) };
+    // Beyond the edge all levels are 0.
+    let padded = padded(&x.unsqueeze(0)?, window)?;
+    let padded = match embedding {
+        Some(table) => {
+            let (_, height, width, lanes) = padded.dims4()?;
+            let levels = padded.flatten_all()?.to_dtype(DType::U32)?;
+            let rows = table.index_select(&levels, 0)?.t()?;
+            rows.reshape(((), height, width, lanes))?
+        }
+        None => padded,
+    };
+    let channels = channels.reshape((height, width, window.channels, lanes))?;
+    let mut parts = vec![channels.permute((2, 0, 1, 3))?];
+    parts.extend(shifted(&padded, window, height, width)?);
+    let mut values = Tensor::cat(&parts, 0)?;
+    for (s, stage) in stages.iter().enumerate() {
+        if s > 0 {
+            let window = Window {
+                channels: 0,
+                above: stage.above,
+                side: stage.side,
+            };
+            let mut parts = shifted(&self::padded(&values, window)?, window, height, width)?;
+            parts.push(values);
+            values = Tensor::cat(&parts, 0)?;
+        }
+        let outputs = stage
+            .graph
+            .run(&[of_pixels(&values)?], height * width * lanes)?;
+        let [output] = &outputs[..] else {
+            return Err(Error::new("a stage of the head gives other than one value"));
+        };
+        values = output.reshape(((), height, width, lanes))?;
+    }
+    let above_zero = x.minimum(1f32)?;
+    let flags = values.narrow(0, 0, 1)?.squeeze(0)?;
+    let mut nats = bernoulli_nats_of_tensors(&flags, &above_zero)?;
+    if let Likelihood::CausalCategorical(_) = likelihood {
+        let logits = values.narrow(0, 1, values.dim(0)? - 1)?.contiguous()?;
+        let greatest = logits.max_keepdim(0)?.detach();
+        let sums = logits.broadcast_sub(&greatest)?.exp()?.sum_keepdim(0)?;
+        let own = (x.maximum(1f32)? - 1.0)?.to_dtype(DType::U32)?;
+        let own = logits.gather(&own.unsqueeze(0)?, 0)?;
+        let of_levels = ((sums.log()? + greatest)? - own)?.squeeze(0)?;
+        nats = (nats + (of_levels * above_zero)?)?;
+    }
+    Ok(nats.sum((0, 1))?)
+}
+
+/// `[features, height, width, lanes]` with as many rows of zeros above and columns aside as a window sees.
+fn padded(x: &Tensor, window: Window) -> candle_core::Result<Tensor> {
     x.pad_with_zeros(1, window.above, 0)?
         .pad_with_zeros(2, window.side, window.side)
 }
 
 /// For each neighbour of the window what it has, by pixel.
-fn shifted(padded: &Tensor, window: Window, height: usize, width: usize) -> Result<Vec<Tensor>> {
+fn shifted(
+    padded: &Tensor,
+    window: Window,
+    height: usize,
+    width: usize,
+) -> candle_core::Result<Vec<Tensor>> {
     let one = |(y, x): (isize, isize)| {
         let row = window.above.saturating_add_signed(y);
         let column = window.side.saturating_add_signed(x);

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use bbans::nn::ModelFile;
 use bbans::{FileModel, VaeModel};
-use bbans_train::{Config, Dataset, Hierarchy, Progress, Trainer, Values};
+use bbans_train::{Arch, Dataset, Facts, Preset, Progress, Trainer, Values, in_layers};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -17,27 +19,45 @@ use crate::support::rows::DataSet;
 use crate::support::terminal::note;
 use crate::support::{hex, progress};
 
+/// Most bytes of ARCH.json.
+const MAX_ARCH: u64 = 1 << 20;
+/// Rows and columns of the cells of the preset gray.
+const CELL: usize = 4;
+
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if files::is_dash(&args.output) {
+    if let Some(name) = &args.print_arch {
+        let preset = Preset::named(name).context("no such preset")?;
+        std::io::stdout().write_all(preset.json.as_bytes())?;
+        return Ok(());
+    }
+    let (Some(path), Some(output)) = (&args.data, &args.output) else {
+        bail!("--data and -o are needed");
+    };
+    if files::is_dash(output) {
         bail!("a model is written to a file; name one with -o");
     }
-    let protected = Protected::inputs([&args.data]);
-    check_free(&args.output, args.force, &protected)?;
+    let inputs = [Some(path), args.arch.as_ref(), args.from.as_ref()];
+    let protected = Protected::inputs(inputs.into_iter().flatten());
+    check_free(output, args.force, &protected)?;
     let notebook = args.notebook.open()?;
     let start = Instant::now();
     let limit = match args.max_minutes {
         Some(m) if !(m > 0.0 && m < 1e6) => bail!("--max-minutes {m}: expected a positive number"),
         minutes => minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
     };
-    let data = training_data(args)?;
+    let from = args.from.as_deref().map(read_model).transpose()?;
+    let data = training_data(path, args)?;
+    let (source, arch) = arch(args, from.as_ref(), &data)?;
     let dims = data.dims();
     let digest = blake3::hash(data.bytes()).to_hex().to_string();
-    let mut checkpoint = args.output.clone().into_os_string();
+    let mut checkpoint = output.clone().into_os_string();
     checkpoint.push(".checkpoint");
-    let checkpoint = std::path::PathBuf::from(checkpoint);
-    let mut trainer = Trainer::new(config(args)?, &name(args)?, data, Some(checkpoint.clone()))?;
+    let checkpoint = PathBuf::from(checkpoint);
+    let name = name(args, output)?;
+    let mut trainer = Trainer::new(&arch, &name, data, from.as_ref(), Some(checkpoint.clone()))
+        .with_context(|| source.clone())?;
     // An unwritable folder is found out now, not after hours.
-    let mut out = Output::create(&args.output, args.force, &protected, None)?;
+    let mut out = Output::create(output, args.force, &protected, None)?;
     if trainer.on_gpu() {
         note!("training on the GPU");
     }
@@ -75,15 +95,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "training"
     };
     if let Some(notebook) = notebook {
-        let config = config(args)?;
         notebook.append(
             "train",
             json!({
-                "model": name(args)?,
+                "model": name,
                 "fingerprint": hex(&model.fingerprint()),
-                "data": {"name": args.data.display().to_string(), "blake3": digest},
-                "preset": args.preset,
-                "seed": config.seed,
+                "data": {"name": path.display().to_string(), "blake3": digest},
+                "arch": source,
+                "schedule": arch.schedule,
                 "epochs": trainer.epochs_done(),
                 "complete": outcome.complete,
                 (format!("{of}_nats")): outcome.nats,
@@ -92,33 +111,112 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }),
         )?;
     }
+    let bound = match arch.schedule.samples {
+        1 => "-ELBO".to_owned(),
+        samples => format!("importance-weighted bound of {samples} samples"),
+    };
     note!(
-        "{}: {of} -ELBO {:.3} nats, {:.4} bits/dim",
-        args.output.display(),
+        "{}: {of} {bound} {:.3} nats, {:.4} bits/dim",
+        output.display(),
         outcome.nats,
         bits_per_dim(outcome.nats, dims)
     );
     Ok(())
 }
 
-fn config(args: &Args) -> Result<Config> {
-    let mut config = Config::preset(&args.preset).context("no such preset")?;
-    config.epochs = args.epochs.map_or(config.epochs, |n| n as usize);
-    config.seed = args.seed.unwrap_or(config.seed);
-    if args.latent_layers > 1 {
-        config.architecture.hierarchy = Some(Hierarchy {
-            layers: args.latent_layers as usize,
-            hidden: vec![],
-        });
-    }
-    if args.all {
-        config.held_out_part = 0;
-    }
-    Ok(config)
+fn read_model(path: &Path) -> Result<ModelFile> {
+    let read = || -> Result<ModelFile> {
+        let mut bytes = Vec::new();
+        std::io::copy(&mut files::open(path)?.0, &mut bytes)?;
+        Ok(ModelFile::from_bytes(&bytes)?)
+    };
+    read().with_context(|| path.display().to_string())
 }
 
-fn name(args: &Args) -> Result<String> {
-    let stem = args.output.file_stem().and_then(|s| s.to_str());
+/// What is trained, and a word for where it is from.
+fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String, Arch)> {
+    let facts = Facts {
+        shape: data.shape().to_vec(),
+        levels: data.levels(),
+    };
+    let (source, arch) = match (&args.arch, &args.preset, from) {
+        (Some(path), ..) => {
+            let source = path.display().to_string();
+            let read = || Ok(Arch::from_json(&read_text(path)?, &facts)?);
+            (
+                source.clone(),
+                read().map_err(|e: anyhow::Error| e.context(source))?,
+            )
+        }
+        (None, None, Some(file)) => {
+            let path = args.from.as_deref().unwrap_or(Path::new(""));
+            let source = path.display().to_string();
+            (
+                source.clone(),
+                Arch::of_model(file, &facts).context(source)?,
+            )
+        }
+        (None, preset, _) => {
+            let name = preset.as_deref().unwrap_or_else(|| default_preset(&facts));
+            let preset = Preset::named(name).context("no such preset")?;
+            let arch = preset.arch(&facts).map_err(|e| match facts.levels {
+                3.. if preset.data.contains("of bits") => {
+                    anyhow!("{e:#}; with --binarize grey data become bits, anew in every epoch")
+                }
+                ..=2 if args.binarize => anyhow!("{e:#}; --binarize makes bits of the data"),
+                _ => anyhow::Error::from(e),
+            });
+            let arch = arch.with_context(|| shown(args))?;
+            (format!("preset {name}"), arch)
+        }
+    };
+    let mut arch = arch;
+    if args.latent_layers > 1 {
+        in_layers(
+            &mut arch.description,
+            &mut arch.schedule,
+            args.latent_layers as usize,
+        )?;
+    }
+    let schedule = &mut arch.schedule;
+    if let Some(epochs) = args.epochs {
+        (schedule.epochs, schedule.min_steps) = (epochs as usize, 0);
+    }
+    schedule.seed = args.seed.unwrap_or(schedule.seed);
+    schedule.samples = args.samples.map_or(schedule.samples, |n| n as usize);
+    if args.all {
+        schedule.held_out_part = 0;
+    }
+    Ok((source, arch))
+}
+
+fn default_preset(facts: &Facts) -> &'static str {
+    let cells = |shape: &[usize]| shape.iter().all(|size| size.is_multiple_of(CELL));
+    match facts.shape[..] {
+        [_, _] if facts.levels > 2 && cells(&facts.shape) => "gray",
+        _ => "small",
+    }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let file = files::open(path)?.0;
+    file.take(MAX_ARCH + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_ARCH {
+        bail!("over 1 MiB; expected a description, JSON of at most that");
+    }
+    Ok(text)
+}
+
+fn shown(args: &Args) -> String {
+    args.data
+        .as_ref()
+        .map_or(String::new(), |path| path.display().to_string())
+}
+
+fn name(args: &Args, output: &Path) -> Result<String> {
+    let stem = output.file_stem().and_then(|s| s.to_str());
     let name = args.name.as_deref().or(stem).unwrap_or("model");
     if name.is_empty() || name.len() > 100 || !name.chars().all(|c| c.is_ascii_graphic()) {
         bail!(
@@ -128,24 +226,14 @@ fn name(args: &Args) -> Result<String> {
     Ok(name.to_owned())
 }
 
-fn training_data(args: &Args) -> Result<Dataset> {
-    let mut data = DataSet::read(files::open_data(&args.data)?.0)?;
-    let values = if config(args)?.architecture.levels() > 2 {
-        if args.binarize {
-            bail!(
-                "the preset {} is for grey data as they are; leave out --binarize",
-                args.preset
-            );
-        }
-        Values::Levels
-    } else if args.binarize {
+fn training_data(path: &Path, args: &Args) -> Result<Dataset> {
+    let mut data = DataSet::read(files::open_data(path)?.0)?;
+    let values = if args.binarize {
         Values::Grey
-    } else {
-        bbans::binary_symbols(&mut data.bytes).map_err(|e| {
-            let hint = e.context("for grey data, --binarize draws them anew in every epoch");
-            anyhow::Error::from(hint).context(args.data.display().to_string())
-        })?;
+    } else if bbans::binary_symbols(&mut data.bytes).is_ok() {
         Values::Binary
+    } else {
+        Values::Levels
     };
     Ok(Dataset::new(data.bytes, data.shape, values)?)
 }

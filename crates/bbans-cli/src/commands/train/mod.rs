@@ -4,39 +4,59 @@ pub(crate) mod handler;
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+
 use crate::support::notebook::NotebookArgs;
 
 /// Train a model on one's own data of one shape
 ///
-/// small: bits of any shape, pixels independent given the latents, the fastest files. balanced and best: images of bits,
-/// a decoder that is autoregressive in a small window, smaller and slower files. gray: the same for images of bytes.
+/// Presets: small takes data of any shape, and is the fastest to compress with; its values are independent given the
+/// latents. balanced and best are for pictures of bits, gray for pictures of up to 256 levels: their decoders are
+/// autoregressive in a small window, for smaller and slower files. conv has convolutions, ladder four groups of latents,
+/// both for pictures of bits. --arch takes any other network.
 ///
-/// A checkpoint lies beside the output (FILE.checkpoint) after every epoch: the same command goes on
-/// from it after an interruption.
+/// A checkpoint lies beside the output (FILE.checkpoint): the same command goes on from it after an interruption.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Training data: IDX, .amat, .npy (each also .gz), PNG or a folder of PNG files
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: PathBuf,
-    /// Sizes of the networks and the schedule
-    #[arg(long, default_value = "small", value_parser = clap::builder::PossibleValuesParser::new(bbans_train::PRESETS))]
-    pub(crate) preset: String,
+    #[arg(long, value_name = "PATH", required_unless_present = "print_arch")]
+    pub(crate) data: Option<PathBuf>,
+    /// Network and schedule [default: small; gray for pictures of more than 2 levels whose sides are multiples of 4]
+    #[arg(long, value_parser = presets(), conflicts_with = "arch")]
+    pub(crate) preset: Option<String>,
+    /// Network and schedule of one's own: a description with graphs, as --print-arch shows one
+    #[arg(long, value_name = "ARCH.json")]
+    pub(crate) arch: Option<PathBuf>,
+    /// Start from a model's tensors; without --arch and --preset, with its network and schedule
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<PathBuf>,
+    /// Print a preset as a description for --arch, and do nothing else
+    #[arg(long, value_name = "PRESET", value_parser = presets(), exclusive = true)]
+    pub(crate) print_arch: Option<String>,
     /// Model file to write
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "print_arch"
+    )]
+    pub(crate) output: Option<PathBuf>,
     /// The data are grey: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]
     pub(crate) binarize: bool,
     /// Infer the latents in so many layers, one after another from the top; they must divide the latents
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) latent_layers: u32,
+    /// Train the importance-weighted bound of N samples, for models that are coded with several particles
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) samples: Option<u32>,
     /// Train on all data: none are held out for validation, the weights of the last epoch are kept
     #[arg(long)]
     pub(crate) all: bool,
     /// Name in the model's description [default: the output's name without its suffix]
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Passes over the training data [default: the preset's]
+    /// Passes over the training data, exactly so many [default: the schedule's, more where data are few]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) epochs: Option<u32>,
     /// Stop after this time with the best model so far; the same command goes on from there
@@ -50,4 +70,8 @@ pub(crate) struct Args {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) notebook: NotebookArgs,
+}
+
+fn presets() -> PossibleValuesParser {
+    PossibleValuesParser::new(bbans_train::PRESETS.iter().map(|preset| preset.name))
 }

@@ -1,24 +1,24 @@
-//! The two products that the head consists of, over rows of numbers that lie anywhere in a buffer:
+//! The two products that training consists of, over rows of numbers that lie anywhere in a buffer:
 //! rows may overlap, so that a pixel's neighbours are the same row from another place on.
 
 use pulp::{Arch, Simd, WithSimd};
 
 /// Rows of one length: where each begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) starts: &'a [usize],
+pub(crate) struct Rows<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) starts: &'a [usize],
 }
 
 /// Part of a matrix, row after row: its first element and the distance from a row to the next.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Matrix<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) stride: usize,
+pub(crate) struct Matrix<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) stride: usize,
 }
 
 /// Adds `sum_k w[k, n] x[k]` to row `n` of `out` for all `n < count`; rows are `length` long.
-pub(super) fn add_sums(
+pub(crate) fn add_sums(
     x: Rows<'_>,
     w: Matrix<'_>,
     out: &mut [f32],
@@ -36,7 +36,7 @@ pub(super) fn add_sums(
 
 /// Adds the scalar product of row `k` of `x` and row `n` of `y` to element `[k, n]` of `out`, whose
 /// rows are `stride` apart; rows are `length` long.
-pub(super) fn add_scalar_products(
+pub(crate) fn add_scalar_products(
     x: Rows<'_>,
     y: Rows<'_>,
     length: usize,

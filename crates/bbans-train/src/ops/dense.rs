@@ -1,0 +1,24 @@
+//! The dense layer.
+
+use bbans_nn::ops::Dense;
+use candle_core::{Result, Tensor};
+use candle_nn::Init;
+
+use super::{Trained, ZEROS, glorot, len};
+
+impl Trained for Dense {
+    fn forward(&self, inputs: &[Tensor], tensors: &[Tensor], lanes: usize) -> Result<Tensor> {
+        affine(&inputs[0].reshape(((), lanes))?, tensors)
+    }
+
+    fn init(&self, inputs: &[&[usize]]) -> Vec<Init> {
+        vec![glorot(len(inputs[0]), self.outputs), ZEROS]
+    }
+}
+
+/// The layer on every column of `x`, `[inputs, columns]`. The weight stays as it lies, so that its derivatives do too:
+/// candle adds up what is turned around number by number.
+pub(super) fn affine(x: &Tensor, tensors: &[Tensor]) -> Result<Tensor> {
+    let rows = x.t()?.matmul(&tensors[0])?;
+    rows.broadcast_add(&tensors[1])?.t()?.contiguous()
+}
