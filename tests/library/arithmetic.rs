@@ -5,6 +5,8 @@ use bbans::nn::simd::Path;
 use bbans::{FileModel, LatentModel, VaeModel};
 use bbans_train::Network;
 use ndarray::{Array2, ArrayView2, Axis};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::support::graphs::graph_model_files;
 use crate::support::{
@@ -86,21 +88,47 @@ fn the_elbo_agrees_with_candle() {
 }
 
 fn elbo_agrees_with_candle(file: &ModelFile) {
+    const SAMPLES: usize = 3;
     let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
     let network = Network::from_model_file(file).unwrap();
+    let (vae, name) = (model.vae(), &file.description.name);
     let x = bbans::sample(&model, 50, 3, 0).unwrap();
-    let zeros = vec![0.0; model.vae().latents()];
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
     for (i, row) in x.axis_chunks_iter(Axis(0), 1).enumerate() {
-        let ours = bbans::elbo_with(&model, row, 1, |_| || 0.0).unwrap()[0];
+        let latents = vae.latents();
+        let draw = |_| (f64::from(rng.next_u32()) / 1e9 - 2.0) as f32;
+        let noise: Vec<f32> = (0..SAMPLES * latents).map(draw).collect();
         let symbols: Vec<u8> = row.iter().copied().collect();
-        let theirs = network.elbo(&symbols, &zeros).unwrap();
-        let theirs = theirs.kl_nats + theirs.reconstruction_nats;
-        let nats = ours.bits() * std::f64::consts::LN_2;
-        assert!(
-            (nats - theirs).abs() < 1e-3 + 1e-5 * nats,
-            "{}, {i}: {nats} {theirs}",
-            file.description.name
-        );
+        for samples in [1, SAMPLES] {
+            // The codec draws group by group, of each for one sample after another.
+            let of_group = |group: std::ops::Range<usize>| {
+                (0..samples).flat_map(move |k| group.clone().map(move |l| k * latents + l))
+            };
+            let order = vae.latent_groups().into_iter().flat_map(of_group);
+            let order: Vec<f64> = order.map(|at| f64::from(noise[at])).collect();
+            let ours = bbans::elbo_with(&model, row, samples, |_| {
+                let mut draws = order.clone().into_iter();
+                move || draws.next().unwrap()
+            });
+            let ours = ours.unwrap()[0];
+            let noise = &noise[..samples * latents];
+            let (ours, theirs) = match samples {
+                1 => {
+                    let theirs = network.elbo(&symbols, noise).unwrap();
+                    (ours.bits(), theirs.kl_nats + theirs.reconstruction_nats)
+                }
+                _ => {
+                    let theirs = network.importance_weighted_nats(&symbols, noise, samples);
+                    (ours.importance_bits, theirs.unwrap())
+                }
+            };
+            let ours = ours * std::f64::consts::LN_2;
+            let within = 1e-3 + 1e-5 * ours.abs();
+            assert!(
+                (ours - theirs).abs() < within,
+                "{name}, {i}, {samples}: {ours} {theirs}"
+            );
+        }
     }
     assert_eq!(model.dims(), x.ncols());
     assert_eq!(model.name(), file.description.name);

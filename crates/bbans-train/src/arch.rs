@@ -1,7 +1,8 @@
 //! Descriptions to be trained: ARCH.json, and the presets, which are such files.
 
-use bbans_nn::description::DESCRIPTION_VERSION;
+use bbans_nn::description::{DESCRIPTION_VERSION, Networks};
 use bbans_nn::{Description, Likelihood, ModelFile};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
@@ -14,6 +15,8 @@ pub struct Preset {
     pub name: &'static str,
     /// The data that it is for.
     pub data: &'static str,
+    /// Their least and greatest number of levels.
+    pub levels: [usize; 2],
     /// Its description, with placeholders for what the data tell.
     pub json: &'static str,
 }
@@ -23,31 +26,37 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "small",
         data: "data of any shape and levels",
+        levels: [2, 256],
         json: include_str!("../presets/small.json"),
     },
     Preset {
         name: "balanced",
         data: BITS,
+        levels: [2, 2],
         json: include_str!("../presets/balanced.json"),
     },
     Preset {
         name: "best",
         data: BITS,
+        levels: [2, 2],
         json: include_str!("../presets/best.json"),
     },
     Preset {
         name: "gray",
         data: "pictures [rows, columns] of 3 to 256 levels whose sides are multiples of 4",
+        levels: [3, 256],
         json: include_str!("../presets/gray.json"),
     },
     Preset {
         name: "conv",
         data: BITS,
+        levels: [2, 2],
         json: include_str!("../presets/conv.json"),
     },
     Preset {
         name: "ladder",
         data: BITS,
+        levels: [2, 2],
         json: include_str!("../presets/ladder.json"),
     },
 ];
@@ -98,17 +107,23 @@ const LOG_SIGMA: [f32; 2] = [-10.0, 5.0];
 const BIN_PRECISION: u32 = 10;
 
 impl Arch {
-    /// The network of a model, and the schedule it was trained with, if it says so.
+    /// The network of a model, as graphs, and the schedule it was trained with, or the default if it has none.
     ///
     /// # Errors
-    /// If the model is of other data.
+    /// If the model is of other data, or its parts do not fit together.
     pub fn of_model(file: &ModelFile, facts: &Facts) -> Result<Self> {
         let training = file.description.training.as_ref();
-        let schedule = training.and_then(|training| training.get("schedule"));
-        let schedule = schedule.and_then(|s| serde_json::from_value(s.clone()).ok());
+        let schedule = match training.and_then(|training| training.get("schedule")) {
+            None => Schedule::default(),
+            Some(schedule) => serde_json::from_value(schedule.clone())
+                .map_err(|e| Error::because("the schedule that the model was trained with", e))?,
+        };
+        let mut description = file.description.clone();
+        description.networks = Networks::Graphs(description.graphs(&file.tensors)?.into_owned());
+        description.version = description.oldest_version();
         let arch = Self {
-            description: file.description.clone(),
-            schedule: schedule.unwrap_or_default(),
+            description,
+            schedule,
         };
         arch.check(facts)?;
         Ok(arch)
@@ -145,9 +160,14 @@ impl Arch {
                 values.resolve(value)?;
             }
         }
-        values.parameters = parameters(&fields);
+        values.parameters = Some(parameters(&fields));
         for value in fields.values_mut() {
             values.resolve(value)?;
+        }
+        if !fields.get("groups").is_some_and(Value::is_array) {
+            return Err(Error::new(
+                "the description has no list `groups`; expected the groups of latents, from the top",
+            ));
         }
         complete_latent(&mut fields);
         let description = Description::from_fields(fields)?;
@@ -191,12 +211,17 @@ impl Arch {
     }
 }
 
-/// Number of parameters of a likelihood for data of a shape, if both are what they should be.
-fn parameters(fields: &Map<String, Value>) -> Option<usize> {
-    let likelihood: Likelihood = serde_json::from_value(fields.get("likelihood")?.clone()).ok()?;
-    let shape: Vec<usize> = serde_json::from_value(fields.get("data_shape")?.clone()).ok()?;
-    likelihood.kind().check().ok()?;
-    likelihood.outputs(&shape).ok()
+/// Number of parameters of a likelihood for data of a shape.
+fn parameters(fields: &Map<String, Value>) -> Result<usize> {
+    fn field<T: DeserializeOwned>(fields: &Map<String, Value>, name: &str) -> Result<T> {
+        let value = fields.get(name).cloned().unwrap_or_default();
+        let bad = |e| Error::because(format!("the field {name}"), e);
+        serde_json::from_value(value).map_err(bad)
+    }
+    let likelihood: Likelihood = field(fields, "likelihood")?;
+    let shape: Vec<usize> = field(fields, "data_shape")?;
+    likelihood.kind().check()?;
+    Ok(likelihood.outputs(&shape)?)
 }
 
 /// The number of latents is that of all groups.
@@ -228,7 +253,7 @@ fn complete_latent(fields: &mut Map<String, Value>) {
 struct Values<'a> {
     facts: &'a Facts,
     /// Of the likelihood, once it is known.
-    parameters: Option<usize>,
+    parameters: Option<Result<usize>>,
 }
 
 impl Values<'_> {
@@ -268,17 +293,21 @@ impl Values<'_> {
         loop {
             let end = rest.find(['*', '/']).unwrap_or(rest.len());
             let factor = self.factor(text, &rest[..end])?;
-            let next = match divide {
-                false => result.checked_mul(factor),
-                true if factor > 0 && result.is_multiple_of(factor) => Some(result / factor),
-                true => None,
+            result = match divide {
+                false => result.checked_mul(factor).ok_or_else(|| {
+                    Error::new(format!(
+                        "{text} is too large for data of shape {:?}",
+                        self.facts.shape
+                    ))
+                })?,
+                true if factor > 0 && result.is_multiple_of(factor) => result / factor,
+                true => {
+                    return Err(Error::new(format!(
+                        "{text} is no whole number for data of shape {:?}: {result} is no multiple of {factor}",
+                        self.facts.shape
+                    )));
+                }
             };
-            result = next.ok_or_else(|| {
-                Error::new(format!(
-                    "{text} is no whole number for data of shape {:?}: {result} is no multiple of {factor}",
-                    self.facts.shape
-                ))
-            })?;
             match rest.as_bytes().get(end) {
                 None => return Ok(result),
                 Some(sign) => divide = *sign == b'/',
@@ -300,9 +329,11 @@ impl Values<'_> {
             "$dims" => Ok(shape.iter().product()),
             "$rows" => of_picture(0),
             "$columns" => of_picture(1),
-            "$parameters" => self.parameters.ok_or_else(|| {
-                Error::new("$parameters of a likelihood that is none of such data")
-            }),
+            "$parameters" => match &self.parameters {
+                Some(Ok(parameters)) => Ok(*parameters),
+                Some(Err(e)) => Err(Error::new(format!("{e:#}"))),
+                None => Err(Error::new("$parameters in what they follow from")),
+            },
             _ => factor.parse().map_err(|_| {
                 Error::new(format!(
                     "the placeholder {text}; expected $shape, $likelihood, or products and quotients of \
@@ -349,7 +380,7 @@ mod tests {
         let facts = facts(&[28, 20], 7);
         let values = Values {
             facts: &facts,
-            parameters: Some(3),
+            parameters: Some(Ok(3)),
         };
         for (text, expected) in [
             ("$rows", 28),

@@ -21,6 +21,9 @@ pub(crate) struct State {
     pub(crate) description_digest: String,
     /// BLAKE3 of the training data, likewise.
     pub(crate) data_digest: String,
+    /// What the bytes of the data are.
+    #[serde(default)]
+    pub(crate) data_values: String,
     /// BLAKE3 of the model that the run began with.
     #[serde(default)]
     pub(crate) from_digest: Option<String>,
@@ -35,6 +38,8 @@ pub(crate) struct State {
 }
 
 const KEY: &str = "bbans-checkpoint";
+/// Most steps of a run.
+const MAX_STEPS: usize = 1 << 48;
 const PARTS: [&str; 4] = ["value", "first", "second", "average"];
 
 /// Writes a checkpoint; a reader sees the old one or the new one, never a part.
@@ -99,10 +104,9 @@ pub(crate) fn load(path: &Path) -> Result<Checkpoint> {
     let state: State = serde_json::from_str(json).map_err(|e| Error::because(context(), e))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|e| Error::because(context(), e))?;
     let values = |name: String| {
-        tensors
-            .tensor(&name)
-            .ok()
-            .map(|view| from_bytes(view.data()))
+        let view = tensors.tensor(&name).ok();
+        let view = view.filter(|view| view.dtype() == Dtype::F32);
+        view.map(|view| from_bytes(view.data()))
     };
     let slots = (0..).map_while(|i| {
         Some(Slot {
@@ -113,7 +117,17 @@ pub(crate) fn load(path: &Path) -> Result<Checkpoint> {
         })
     });
     let slots = slots.collect();
-    let best = (0..).map_while(|i| values(format!("best.{i}"))).collect();
+    let best: Vec<_> = (0..).map_while(|i| values(format!("best.{i}"))).collect();
+    let lengths = |values: &[&Vec<f32>]| values.iter().map(|v| v.len()).collect::<Vec<_>>();
+    let slots: Vec<Slot> = slots;
+    let own = lengths(&slots.iter().map(|slot| &slot.value).collect::<Vec<_>>());
+    let of_best = lengths(&best.iter().collect::<Vec<_>>());
+    if own != of_best || state.best.is_none() || state.step > MAX_STEPS {
+        return Err(Error::new(format!(
+            "{}: its parts do not fit together",
+            context()
+        )));
+    }
     Ok((state, slots, best))
 }
 

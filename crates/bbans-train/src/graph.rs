@@ -27,18 +27,20 @@ struct Step {
 pub(crate) struct Site<'a> {
     pub op: &'a Op,
     pub inputs: Vec<&'a [usize]>,
+    pub output: &'a [usize],
     pub tensors: Vec<(String, Shape)>,
 }
 
-/// Calls `f` at every node of a function on inputs of these shapes; gives the shapes of its outputs.
+/// Calls `f` at every node of a function on inputs of these shapes, with what it gives; gives the shapes of its outputs.
 ///
 /// # Errors
-/// If an input does not fit its node, which is named, or there is no such value.
+/// If it is no graph, or an input does not fit its node, which is named.
 pub(crate) fn walk(
     function: &Function,
     inputs: &[Shape],
     mut f: impl FnMut(&Site<'_>) -> Result<()>,
 ) -> Result<Vec<Shape>> {
+    function.check()?;
     let mut shapes: BTreeMap<&str, Shape> = BTreeMap::new();
     for (name, shape) in function.inputs.iter().zip(inputs) {
         shapes.insert(name, shape.clone());
@@ -53,6 +55,7 @@ pub(crate) fn walk(
         f(&Site {
             op: &node.op,
             inputs: of_inputs,
+            output: &output,
             tensors: specs
                 .map(|(part, shape)| (format!("{}.{part}", node.id), shape))
                 .collect(),

@@ -19,11 +19,13 @@ pub fn in_layers(
     schedule: &mut Schedule,
     count: usize,
 ) -> Result<()> {
+    if count == 1 {
+        return Ok(());
+    }
     let latents = description.latent.dim;
-    let Networks::Graphs(graphs) = &mut description.networks else {
-        return Err(Error::new("networks that are not graphs"));
+    let Networks::Graphs(Graphs { groups, decode, .. }) = &mut description.networks else {
+        return Err(Error::new("lists of layers; expected graphs"));
     };
-    let Graphs { groups, decode, .. } = graphs;
     let [
         Group {
             latents: name,
@@ -35,87 +37,113 @@ pub fn in_layers(
     ] = &groups[..]
     else {
         return Err(Error::new(
-            "the description has latents in groups already; layers are made of one group with a standard normal \
-             prior",
+            "latents in groups of their own cannot be cut into layers; expected one group with a standard normal prior",
         ));
     };
     if count == 0 || !latents.is_multiple_of(count) || shape.len() != 1 {
         return Err(Error::new(format!(
-            "latents of shape {shape:?} cannot be cut into {count} layers of one size"
+            "latents of shape {shape:?} cannot be cut into {count} layers of one size; expected a number that divides \
+             {latents}"
         )));
     }
-    let (name, features) = (name.clone(), posterior.inputs.clone());
-    let each = latents / count;
-    let z = |layer: usize| format!("{name}/{layer}");
-    *groups = (0..count)
-        .map(|layer| {
-            let mut nodes = Vec::new();
-            let mut add = |id: String, op: Op, inputs: Vec<String>| {
-                let node = Node {
-                    id: id.clone(),
-                    op,
-                    inputs,
-                };
-                nodes.push(node);
-                id
-            };
-            let part = |what: &str| format!("posterior.{layer}{what}");
-            let joined = |add: &mut dyn FnMut(String, Op, Vec<String>) -> String,
-                          what: &str,
-                          inputs: Vec<String>| match &inputs[..] {
+    let Some(at) = decode.inputs.iter().position(|input| input == name) else {
+        return Err(Error::new(format!("decode does not take {name}")));
+    };
+    // Their tensors are no more.
+    for node in &posterior.nodes {
+        let prefix = format!("{}.", node.id);
+        schedule
+            .init
+            .retain(|tensor, _| !tensor.starts_with(&prefix));
+    }
+    let layers = Layers {
+        name: name.clone(),
+        features: posterior.inputs.clone(),
+        each: latents / count,
+    };
+    for layer in 1..count {
+        let above = format!("{}.weight", layers.above(layer));
+        schedule.init.insert(above, 0.0);
+    }
+    *groups = (0..count).map(|layer| layers.group(layer)).collect();
+    let all: Vec<String> = (0..count).map(|layer| layers.latents(layer)).collect();
+    decode.inputs.splice(at..=at, all.clone());
+    let together = Node {
+        id: layers.name,
+        op: Op::Concat(Concat {}),
+        inputs: all,
+    };
+    decode.nodes.insert(0, together);
+    Ok(())
+}
+
+/// Latents that are taken apart.
+struct Layers {
+    /// Of the group that they were.
+    name: String,
+    /// What its posterior took.
+    features: Vec<String>,
+    /// Latents of a layer.
+    each: usize,
+}
+
+impl Layers {
+    fn latents(&self, layer: usize) -> String {
+        format!("{}/{layer}", self.name)
+    }
+
+    /// The layer with weights that takes the layers above.
+    fn above(&self, layer: usize) -> String {
+        format!("posterior.{layer}.above")
+    }
+
+    fn group(&self, layer: usize) -> Group {
+        let mut nodes = Vec::new();
+        let mut add = |id: String, op: Op, inputs: Vec<String>| {
+            nodes.push(Node {
+                id: id.clone(),
+                op,
+                inputs,
+            });
+            id
+        };
+        let part = |what: &str| format!("posterior.{layer}{what}");
+        let dense = || {
+            Op::Dense(Dense {
+                outputs: 2 * self.each,
+            })
+        };
+        let concat = || Op::Concat(Concat {});
+        let above: Vec<String> = (0..layer).map(|above| self.latents(above)).collect();
+        let features = match &self.features[..] {
+            [one] => one.clone(),
+            all => add(part("/features"), concat(), all.to_vec()),
+        };
+        let mut parameters = add(part(""), dense(), vec![features]);
+        if layer > 0 {
+            let latents = match &above[..] {
                 [one] => one.clone(),
-                _ => add(part(what), Op::Concat(Concat {}), inputs),
+                all => add(part("/latents"), concat(), all.to_vec()),
             };
-            let dense = || Op::Dense(Dense { outputs: 2 * each });
-            let seen = joined(&mut add, "/features", features.clone());
-            let mut parameters = add(part(""), dense(), vec![seen]);
-            if layer > 0 {
-                let above = joined(&mut add, "/latents", (0..layer).map(z).collect());
-                let above = add(part(".above"), dense(), vec![above]);
-                schedule.init.insert(format!("{above}.weight"), 0.0);
-                parameters = add(part("/sum"), Op::Add(Add {}), vec![parameters, above]);
-            }
-            let mut half = |what: &str, start: usize| {
-                let end = start + each;
-                add(
-                    part(what),
-                    Op::Slice(Slice { start, end }),
-                    vec![parameters.clone()],
-                )
-            };
-            let outputs = vec![half("/mean", 0), half("/log_sigma", each)];
-            let above = (0..layer).map(z);
-            Group {
-                latents: z(layer),
-                shape: vec![each],
-                prior: None,
-                posterior: Function {
-                    inputs: features.iter().cloned().chain(above).collect(),
-                    nodes,
-                    outputs,
-                },
-                update: None,
-            }
-        })
-        .collect();
-    if count > 1 {
-        let all: Vec<String> = (0..count).map(z).collect();
-        decode.nodes.insert(
-            0,
-            Node {
-                id: name.clone(),
-                op: Op::Concat(Concat {}),
-                inputs: all.clone(),
+            let of_above = add(self.above(layer), dense(), vec![latents]);
+            parameters = add(part("/sum"), Op::Add(Add {}), vec![parameters, of_above]);
+        }
+        let mut half = |what: &str, start: usize| {
+            let end = start + self.each;
+            let slice = Op::Slice(Slice { start, end });
+            add(part(what), slice, vec![parameters.clone()])
+        };
+        let outputs = vec![half("/mean", 0), half("/log_sigma", self.each)];
+        Group {
+            latents: self.latents(layer),
+            shape: vec![self.each],
+            prior: None,
+            posterior: Function {
+                inputs: self.features.iter().cloned().chain(above).collect(),
+                nodes,
+                outputs,
             },
-        );
-        decode.inputs = all;
-    } else {
-        decode.inputs = vec![z(0)];
-        for input in decode.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
-            if *input == name {
-                *input = z(0);
-            }
+            update: None,
         }
     }
-    Ok(())
 }

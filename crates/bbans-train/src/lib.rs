@@ -12,6 +12,7 @@
 mod adam;
 mod arch;
 mod batch;
+mod bound;
 mod checkpoint;
 mod dataset;
 mod error;

@@ -14,12 +14,13 @@ use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
 
 use crate::batch::Batch;
+use crate::bound::{importance_weighted, total};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, walk};
 use crate::head::Derivatives;
 use crate::objective;
 use head::Head;
-use parameters::{Fold, Parameters, scaled_tensors};
+use parameters::{Done, Fold, Parameters, scaled_tensors};
 pub(crate) use parameters::{Source, lock};
 
 /// The two parts of the negative evidence lower bound, in nats, summed over data.
@@ -38,6 +39,8 @@ pub struct Network {
     /// Names of the parameters, in the order of the functions.
     names: Vec<String>,
     fold: Fold,
+    /// Numbers that a lane has in all values.
+    numbers: usize,
     /// Factor of the data on their way into the encoder.
     scale: f32,
     encode: Wired,
@@ -87,8 +90,19 @@ impl Network {
     /// becomes graphs, with the sizes of the source's tensors.
     pub(crate) fn new(
         description: &Description,
+        source: Source<'_>,
+        device: Device,
+    ) -> Result<Self> {
+        let fuse = device.is_cpu();
+        Self::build(description, source, device, fuse)
+    }
+
+    /// The same; with `fuse` a head is one operation where it can be, on a CPU.
+    fn build(
+        description: &Description,
         mut source: Source<'_>,
         device: Device,
+        fuse: bool,
     ) -> Result<Self> {
         let graphs = description.graphs(source.tensors())?.into_owned();
         let (shape, likelihood) = (&description.data_shape, description.likelihood);
@@ -102,15 +116,17 @@ impl Network {
             parameters: Parameters::new(source, device.clone()),
             shapes: BTreeMap::from([(graphs.encode.inputs[0].clone(), shape.clone())]),
         };
-        let encode = wiring.wire("encode", &graphs.encode)?;
+        let encode = wiring.wire("encode", &graphs.encode, true)?;
         let start = graphs.start.as_ref();
-        let start = start.map(|f| wiring.wire("start", f)).transpose()?;
+        let start = start.map(|f| wiring.wire("start", f, true)).transpose()?;
         let mut groups = Vec::with_capacity(graphs.groups.len());
         for group in &graphs.groups {
             let of = |what: &str| format!("the {what} of {}", group.latents);
             let prior = group.prior.as_ref();
-            let prior = prior.map(|f| wiring.wire(&of("prior"), f)).transpose()?;
-            let posterior = wiring.wire(&of("posterior"), &group.posterior)?;
+            let prior = prior
+                .map(|f| wiring.wire(&of("prior"), f, true))
+                .transpose()?;
+            let posterior = wiring.wire(&of("posterior"), &group.posterior, false)?;
             wiring
                 .shapes
                 .insert(group.latents.clone(), group.shape.clone());
@@ -121,7 +137,9 @@ impl Network {
                 count: group.shape.iter().product(),
                 prior,
                 posterior,
-                update: update.map(|f| wiring.wire(&of("update"), f)).transpose()?,
+                update: update
+                    .map(|f| wiring.wire(&of("update"), f, true))
+                    .transpose()?,
             });
         }
         let inputs = wiring.shapes_of("decode", &graphs.decode)?;
@@ -133,8 +151,8 @@ impl Network {
             Some(layers) => wiring.parameters.end_in(layers),
             None => units = None,
         }
-        let mut decode = wiring.wire("decode", &graphs.decode)?;
-        let mut head = Head::new(&graphs, likelihood, shape, &mut wiring.parameters)?;
+        let mut decode = wiring.wire("decode", &graphs.decode, false)?;
+        let mut head = Head::new(&graphs, likelihood, shape, &mut wiring.parameters, fuse)?;
         if let Head::None(of_head) = &mut head {
             *of_head = units;
         }
@@ -142,7 +160,12 @@ impl Network {
             // The cells are the head's work.
             decode.graph = Graph::new(&trunk, &inputs, &wiring.parameters.builder())?;
         }
-        let (vars, names, fold) = wiring.parameters.done()?;
+        let Done {
+            vars,
+            names,
+            fold,
+            numbers,
+        } = wiring.parameters.done()?;
         let mut description = description.clone();
         description.networks = Networks::Graphs(graphs);
         description.version = description.oldest_version();
@@ -151,6 +174,7 @@ impl Network {
             vars,
             names,
             fold,
+            numbers,
             scale,
             encode,
             start,
@@ -189,6 +213,11 @@ impl Network {
         &self.fold
     }
 
+    /// Numbers that a lane has in all values.
+    pub(crate) fn numbers(&self) -> usize {
+        self.numbers
+    }
+
     /// Number of latents of a datum.
     pub(crate) fn latents(&self) -> usize {
         self.description.latent.dim
@@ -210,6 +239,17 @@ impl Network {
             elbo.kl_nats += total(kl)?;
         }
         Ok(elbo)
+    }
+
+    /// The negative importance-weighted bound (Burda, Grosse & Salakhutdinov 2016) of data, in nats: as
+    /// [`Network::elbo`], with `samples` draws for each datum one after another.
+    ///
+    /// # Errors
+    /// If the sizes do not fit, or a symbol is beyond the likelihood's levels.
+    pub fn importance_weighted_nats(&self, x: &[u8], noise: &[f32], samples: usize) -> Result<f64> {
+        let batch = Batch::new(self, x, noise, samples)?;
+        let terms = self.terms(&batch, Derivatives::None)?;
+        total(&importance_weighted(&terms, &batch, 1.0)?.unsqueeze(0)?)
     }
 
     /// Terms that can be differentiated: KL divergences in closed form (Kingma & Welling 2014, appendix B), each
@@ -298,10 +338,6 @@ fn pair(function: &Wired, values: &BTreeMap<&str, Tensor>) -> Result<[Tensor; 2]
     Ok([value(0)?, value(1)?])
 }
 
-fn total(values: &Tensor) -> Result<f64> {
-    Ok(values.to_vec1::<f32>()?.iter().map(|&v| f64::from(v)).sum())
-}
-
 impl Wired {
     fn run(&self, values: &BTreeMap<&str, Tensor>, lanes: usize) -> Result<Vec<Tensor>> {
         let value = |name: &String| {
@@ -328,14 +364,17 @@ struct Wiring<'a> {
 }
 
 impl Wiring<'_> {
-    fn wire(&mut self, who: &str, function: &Function) -> Result<Wired> {
+    /// A function; with `named` its outputs become values.
+    fn wire(&mut self, who: &str, function: &Function, named: bool) -> Result<Wired> {
         let inputs = self.shapes_of(who, function)?;
         let in_function = |e: Error| e.context(who);
         let outputs = walk(function, &inputs, |site| self.parameters.draw(site));
         let outputs = outputs.map_err(in_function)?;
         let graph = Graph::new(function, &inputs, &self.parameters.builder());
-        self.shapes
-            .extend(function.outputs.iter().cloned().zip(outputs));
+        if named {
+            let names = function.outputs.iter().cloned();
+            self.shapes.extend(names.zip(outputs));
+        }
         Ok(Wired {
             graph: graph.map_err(in_function)?,
             inputs: function.inputs.clone(),
@@ -354,5 +393,124 @@ impl Wiring<'_> {
             })
         };
         function.inputs.iter().map(shape).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parameters::lock;
+    use super::*;
+    use crate::arch::{Facts, Preset};
+    use crate::bound::weighted;
+    use crate::noise::{Purpose, below, fill_normal, generator};
+    use candle_core::Var;
+
+    fn network(preset: &str, levels: usize, fuse: bool) -> Network {
+        let facts = Facts {
+            shape: vec![4, 8],
+            levels,
+        };
+        let arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
+        let rng = generator(1, Purpose::Initialization, 0);
+        let source = Source::random(None, rng, &arch.schedule.init);
+        Network::build(&arch.description, source, Device::Cpu, fuse).unwrap()
+    }
+
+    /// Along its derivatives a loss changes by their length.
+    #[test]
+    fn a_loss_changes_as_its_derivatives_say() {
+        for (preset, levels) in [
+            ("small", 5),
+            ("small", 40),
+            ("gray", 5),
+            ("best", 2),
+            ("ladder", 2),
+        ] {
+            let network = network(preset, levels, true);
+            let mut rng = generator(2, Purpose::Latents, 0);
+            let x: Vec<u8> = (0..6 * 32).map(|_| below(&mut rng, levels) as u8).collect();
+            for samples in [1, 3] {
+                let mut noise = vec![0.0; 6 * samples * network.latents()];
+                fill_normal(&mut rng, &mut noise);
+                let batch = Batch::new(&network, &x, &noise, samples).unwrap();
+                let loss = || {
+                    let terms = network.terms(&batch, Derivatives::Backward).unwrap();
+                    let weights = vec![0.7; terms.kl.len()];
+                    match samples {
+                        1 => weighted(&terms, &weights).unwrap(),
+                        _ => importance_weighted(&terms, &batch, 0.7).unwrap(),
+                    }
+                };
+                let vars: Vec<Var> = lock(network.vars()).values().cloned().collect();
+                let grads = loss().backward().unwrap();
+                let grads: Vec<Tensor> = vars
+                    .iter()
+                    .map(|var| {
+                        grads
+                            .get(var)
+                            .map_or(var.zeros_like().unwrap(), Tensor::clone)
+                    })
+                    .collect();
+                let square = |g: &Tensor| {
+                    g.sqr()
+                        .unwrap()
+                        .sum_all()
+                        .unwrap()
+                        .to_scalar::<f32>()
+                        .unwrap()
+                };
+                let length = grads.iter().map(square).sum::<f32>().sqrt();
+                let before: Vec<Tensor> =
+                    vars.iter().map(|v| v.as_tensor().copy().unwrap()).collect();
+                let at = |step: f64| {
+                    for ((var, before), g) in vars.iter().zip(&before).zip(&grads) {
+                        let moved = (before + (g * (step / f64::from(length))).unwrap()).unwrap();
+                        var.set(&moved).unwrap();
+                    }
+                    f64::from(loss().to_scalar::<f32>().unwrap())
+                };
+                let step = 0.02 / f64::from(length).max(1.0);
+                let found = (at(step) - at(-step)) / (2.0 * step);
+                at(0.0);
+                let over = found / f64::from(length);
+                assert!(
+                    (0.97..1.03).contains(&over),
+                    "{preset} {levels} {samples}: {over}"
+                );
+            }
+        }
+    }
+
+    /// The fused head and the one of candle's operations.
+    #[test]
+    fn the_fused_head_is_the_one_of_tensors() {
+        for (preset, levels) in [("best", 2), ("gray", 9)] {
+            let [fused, composed] = [true, false].map(|fuse| network(preset, levels, fuse));
+            assert!(matches!(fused.head, Head::Fused(..)));
+            let mut rng = generator(3, Purpose::Latents, 0);
+            let x: Vec<u8> = (0..5 * 32).map(|_| below(&mut rng, levels) as u8).collect();
+            let mut noise = vec![0.0; 5 * fused.latents()];
+            fill_normal(&mut rng, &mut noise);
+            let run = |network: &Network| {
+                let batch = Batch::new(network, &x, &noise, 1).unwrap();
+                let terms = network.terms(&batch, Derivatives::Forward).unwrap();
+                let loss = weighted(&terms, &[1.0]).unwrap();
+                let grads = loss.backward().unwrap();
+                let vars = lock(network.vars());
+                let grad = |name: &String| {
+                    let grad = grads.get(&vars[name]).unwrap().flatten_all().unwrap();
+                    (name.clone(), grad.to_vec1::<f32>().unwrap())
+                };
+                let grads: Vec<_> = network.names().iter().map(grad).collect();
+                (terms.nats.to_vec1::<f32>().unwrap(), grads)
+            };
+            let ((a, by_a), (b, by_b)) = (run(&fused), run(&composed));
+            let close = |a: f32, b: f32| (a - b).abs() <= 2e-4 * (1.0 + a.abs());
+            assert!(a.iter().zip(&b).all(|(&a, &b)| close(a, b)), "{a:?} {b:?}");
+            for ((name, a), (_, b)) in by_a.iter().zip(&by_b) {
+                assert!(a.iter().any(|&g| g != 0.0), "{name}");
+                assert!(a.iter().zip(b).all(|(&a, &b)| close(a, b)), "{name}");
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The two products that training consists of, over rows of numbers that lie anywhere in a buffer:
+//! The two products that training consists of, and sums, over rows of numbers that lie anywhere in a buffer:
 //! rows may overlap, so that a pixel's neighbours are the same row from another place on.
 
 use pulp::{Arch, Simd, WithSimd};
@@ -245,6 +245,33 @@ impl<'a> Products<'a> {
             }
         }
     }
+}
+
+/// In 16 parts, which the compiler adds side by side.
+#[inline(always)]
+pub(crate) fn sum(values: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let parts = values.chunks_exact(16);
+    let rest: f32 = parts.remainder().iter().sum();
+    for part in parts {
+        sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+    }
+    rest + sums.iter().sum::<f32>()
+}
+
+/// The sum of the products, likewise.
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let parts = a.chunks_exact(16).zip(b.chunks_exact(16));
+    let done = a.len() / 16 * 16;
+    let rest: f32 = a[done..].iter().zip(&b[done..]).map(|(a, b)| a * b).sum();
+    for (a, b) in parts {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    rest + sums.iter().sum::<f32>()
 }
 
 #[cfg(test)]

@@ -84,6 +84,12 @@ impl Schedule {
                 self.kl_warmup_epochs <= 1_000_000,
                 "at most 1000000",
             ),
+            ("held_out_part", self.held_out_part != 1, "0, or at least 2"),
+            (
+                "free_bits",
+                self.free_bits == 0.0 || self.samples == 1,
+                "0 with several samples",
+            ),
             (
                 "init",
                 self.init.values().all(|&v| v.abs() <= 1e3),

@@ -1,25 +1,29 @@
 //! The training loop.
 
 use std::collections::BTreeMap;
+use std::f64::consts::LN_2;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bbans_nn::{ModelFile, Tensor as ModelTensor, Vae, bins};
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Var};
 use candle_nn::{Optimizer, ParamsAdamW};
 use rand_chacha::ChaCha8Rng;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
-use crate::adam::AdamW;
+use crate::adam::{AdamW, Slot};
 use crate::arch::Arch;
 use crate::batch::Batch;
+use crate::bound::{importance_weighted, negative_bound, total, weighted};
 use crate::checkpoint::{self, State};
 use crate::dataset::{Dataset, Values, shuffled};
 use crate::error::{Error, Result};
 use crate::head::Derivatives;
-use crate::network::{Network, Source, Terms, lock};
+use crate::network::{Network, Source, lock};
 use crate::noise::{Purpose, fill_normal, generator};
 use crate::schedule::Schedule;
 
@@ -67,6 +71,8 @@ pub struct Trainer {
     /// Weights of the smallest validation loss so far.
     best: Vec<Vec<f32>>,
     checkpoint: Option<PathBuf>,
+    /// A thread for each processor, or one beside a GPU.
+    pool: ThreadPool,
 }
 
 /// Where a run is.
@@ -80,6 +86,13 @@ fn device() -> Result<Device> {
 /// Bytes of an allocation after whose release glibc keeps freed memory instead of giving it back after every step and
 /// having it zeroed anew, a third of a step of the preset balanced: from then on it trims what is above twice as much.
 const KEPT: usize = 31 << 20;
+
+/// Bytes of a thread's stack: candle goes through a network's operations by recursion.
+const STACK: usize = 1 << 26;
+/// Bytes of a number of a lane in a step: its value, the derivative by it, and what makes the two.
+const BYTES: usize = 16;
+/// Most bytes of a step.
+const MAX_BYTES: usize = 1 << 36;
 
 /// Least number of steps from a validation and checkpoint to the next: epochs of few data are short.
 const STEPS_BETWEEN: usize = 100;
@@ -109,6 +122,13 @@ impl Trainer {
         let (training, validation) = match schedule.held_out_part {
             0 => (data, None),
             part => {
+                if data.count() < part {
+                    return Err(Error::new(format!(
+                        "{} data are too few to hold one in {part} out for validation; expected at least {part}, \
+                         or --all to hold none out",
+                        data.count()
+                    )));
+                }
                 let held_out = data.count() / part;
                 let (training, validation) = data.split(held_out)?;
                 (training, Some(validation))
@@ -117,6 +137,21 @@ impl Trainer {
         let rng = generator(schedule.seed, Purpose::Initialization, 0);
         let source = Source::random(from, rng, &schedule.init);
         let network = Network::new(&arch.description, source, device()?)?;
+        let lanes = schedule.batch.min(training.count()) * schedule.samples;
+        let bytes = network
+            .numbers()
+            .saturating_mul(lanes)
+            .saturating_mul(BYTES);
+        if bytes > MAX_BYTES {
+            return Err(Error::new(format!(
+                "a step of {} data with {} samples each takes about {} GiB of memory; the limit is {} GiB: use a \
+                 smaller batch or fewer samples",
+                lanes / schedule.samples,
+                schedule.samples,
+                bytes >> 30,
+                MAX_BYTES >> 30
+            )));
+        }
         let vars = lock(network.vars());
         let of_name = |name: &String| vars.get(name).cloned();
         let vars_in_order: Vec<Var> = network.names().iter().filter_map(of_name).collect();
@@ -135,12 +170,21 @@ impl Trainer {
             schedule: schedule.clone(),
             description_digest: digest(json.as_bytes()),
             data_digest,
+            data_values: values_of(training.values()).to_owned(),
             from_digest: from_digest.transpose()?,
             epoch: 0,
             step: 0,
             seconds: 0.0,
             best: None,
         };
+        let threads = match network.device().is_cpu() {
+            true => std::thread::available_parallelism().map_or(1, NonZero::get),
+            false => 1,
+        };
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .stack_size(STACK)
+            .build();
         let mut trainer = Self {
             epochs: schedule.epochs_of(training.count()),
             schedule,
@@ -152,6 +196,7 @@ impl Trainer {
             state,
             best: vec![],
             checkpoint,
+            pool: pool.map_err(|e| Error::because("threads for training", e))?,
         };
         // What the codec would refuse is refused now, not after hours.
         Vae::new(&trainer.file(trainer.adam.slots.iter().map(|s| &s.value))?)?;
@@ -164,14 +209,16 @@ impl Trainer {
             return Ok(());
         };
         let (state, slots, best) = checkpoint::load(path)?;
-        let sizes =
-            |slots: &[crate::adam::Slot]| slots.iter().map(|s| s.value.len()).collect::<Vec<_>>();
+        let sizes = |slots: &[Slot]| -> Vec<[usize; 4]> {
+            let of = |s: &Slot| [&s.value, &s.first, &s.second, &s.average].map(Vec::len);
+            slots.iter().map(of).collect()
+        };
         let own = &self.state;
         let other = if state.description_digest != own.description_digest
             || sizes(&slots) != sizes(&self.adam.slots)
         {
             Some("another network")
-        } else if state.data_digest != own.data_digest {
+        } else if state.data_digest != own.data_digest || state.data_values != own.data_values {
             Some("other data")
         } else if state.schedule != own.schedule || state.from_digest != own.from_digest {
             Some("other options")
@@ -230,7 +277,9 @@ impl Trainer {
             self.state.epoch += 1;
             self.state.step = self.adam.steps;
             self.state.seconds = before + start.elapsed().as_secs_f64();
-            if self.state.epoch < self.epochs && self.adam.steps < saved + STEPS_BETWEEN {
+            let first = self.state.best.is_none();
+            let last = self.state.epoch == self.epochs;
+            if !first && !last && self.adam.steps < saved + STEPS_BETWEEN {
                 continue;
             }
             saved = self.adam.steps;
@@ -274,16 +323,21 @@ impl Trainer {
         let (mut total_nats, mut seen) = (0.0, 0);
         for (i, rows) in order.chunks(batch).enumerate() {
             let passed = (epoch as f64 + i as f64 / steps_an_epoch as f64) / drawn_out;
-            let kl_weight = (passed / self.schedule.kl_warmup_epochs.max(1) as f64).min(1.0);
+            let kl_weight = match self.schedule.kl_warmup_epochs {
+                0 => 1.0,
+                epochs => (passed / epochs as f64).min(1.0),
+            };
             let x = self.training.batch(rows, &mut binarization);
             let noise = self.noise(rows.len(), &mut latents);
             let (nats, grads) = self.gradients(&x, &noise, kl_weight)?;
             if !nats.is_finite() {
-                return Err(self.not_a_number(nats));
+                return Err(self.not_a_number("training", nats));
             }
             total_nats += nats;
             seen += rows.len();
-            self.adam.set_learning_rate(self.learning_rate(passed));
+            let half_a_step = 0.5 / steps_an_epoch as f64 / drawn_out;
+            self.adam
+                .set_learning_rate(self.learning_rate(passed + half_a_step));
             self.adam.step(&grads)?;
             let progress = Progress {
                 epoch,
@@ -299,17 +353,19 @@ impl Trainer {
         Ok(ControlFlow::Continue(total_nats / seen as f64))
     }
 
-    fn not_a_number(&self, nats: f64) -> Error {
+    /// The error of a loss that is none, of training or validation.
+    fn not_a_number(&self, what: &str, nats: f64) -> Error {
         let kept = match &self.checkpoint {
-            Some(path) if self.state.best.is_some() => {
-                format!("; {} has the state before it", path.display())
-            }
+            Some(path) if path.exists() => format!(
+                "; {} has the state after epoch {}: name another output, or remove it",
+                path.display(),
+                self.state.epoch
+            ),
             _ => String::new(),
         };
         Error::new(format!(
-            "the loss is {nats} at step {}, in epoch {}; use a smaller learning rate{kept}",
-            self.adam.steps + 1,
-            self.state.epoch + 1
+            "the {what} loss is {nats} after {} steps; train with a smaller learning_rate{kept}",
+            self.adam.steps
         ))
     }
 
@@ -322,14 +378,41 @@ impl Trainer {
     }
 
     /// The negative bound of a batch in nats, and the derivatives of the mean loss.
+    ///
+    /// Every processor takes an equal part of the data through the whole network and back; what a group of latents costs
+    /// is known in between.
     fn gradients(&self, x: &[u8], noise: &[f32], kl_weight: f64) -> Result<(f64, GradStore)> {
         let count = x.len() / self.training.dims();
-        let parts = self.in_parts(x, noise, &|part| {
-            let loss = self.loss(part, kl_weight)?;
-            let scalar = (loss.scalar * (1.0 / count as f64))?;
-            Ok((loss.nats, scalar.backward()?))
+        let derivatives = match self.schedule.samples {
+            1 => Derivatives::Forward,
+            _ => Derivatives::Backward,
+        };
+        let parts = self.parallel(self.parts(x, noise), |(x, noise)| {
+            let batch = Batch::new(&self.network, x, noise, self.schedule.samples)?;
+            let terms = self.network.terms(&batch, derivatives)?;
+            Ok((batch, terms))
         })?;
-        let mut parts = parts.into_iter();
+        let mut kl = vec![0.0; parts.first().map_or(0, |(_, terms)| terms.kl.len())];
+        for (_, terms) in &parts {
+            for (sum, of_part) in kl.iter_mut().zip(&terms.kl) {
+                *sum += total(of_part)?;
+            }
+        }
+        // Below the free bits a group costs the same whatever it is.
+        let free_nats = self.schedule.free_bits * LN_2 * count as f64;
+        let weights: Vec<f64> = (kl.iter())
+            .map(|&kl| if kl < free_nats { 0.0 } else { kl_weight })
+            .collect();
+        let mut parts = self
+            .parallel(parts, |(batch, terms)| {
+                let nats = negative_bound(&terms, &batch)?;
+                let loss = match batch.samples {
+                    1 => weighted(&terms, &weights)?,
+                    _ => importance_weighted(&terms, &batch, kl_weight)?,
+                };
+                Ok((nats, (loss * (1.0 / count as f64))?.backward()?))
+            })?
+            .into_iter();
         let Some((mut nats, mut grads)) = parts.next() else {
             return Err(Error::new("a step without data"));
         };
@@ -347,64 +430,33 @@ impl Trainer {
         Ok((nats, grads))
     }
 
-    /// Calls `f` with equal parts of a batch, one for each processor. Every operation then is one processor's, and
-    /// nothing waits but for the whole.
-    fn in_parts<T: Send>(
-        &self,
-        x: &[u8],
-        noise: &[f32],
-        f: &(dyn Fn(&Batch) -> Result<T> + Sync),
-    ) -> Result<Vec<T>> {
+    /// Data and their noise in equal parts, one for each processor.
+    fn parts<'a>(&self, x: &'a [u8], noise: &'a [f32]) -> Vec<(&'a [u8], &'a [f32])> {
         let (dims, samples) = (self.training.dims(), self.schedule.samples);
         let (count, latents) = (x.len() / dims, samples * self.network.latents());
-        let processors = match self.on_gpu() {
-            true => 1,
-            false => rayon::current_num_threads(),
-        };
-        let parts = processors
-            .min(count * samples / MIN_LANES)
-            .clamp(1, count.max(1));
-        let each = count.div_ceil(parts);
-        let of_part =
-            |(x, noise): (&[u8], &[f32])| f(&Batch::new(&self.network, x, noise, samples)?);
-        let parts: Vec<_> = x
-            .chunks(each * dims)
+        let most = (count * samples / MIN_LANES).clamp(1, count.max(1));
+        let each = count
+            .div_ceil(self.pool.current_num_threads().min(most))
+            .max(1);
+        x.chunks(each * dims)
             .zip(noise.chunks(each * latents))
-            .collect();
-        let mut results: Vec<Option<Result<T>>> = parts.iter().map(|_| None).collect();
-        rayon::scope(|scope| {
-            for (part, result) in parts.into_iter().zip(&mut results) {
-                scope.spawn(move |_| *result = Some(of_part(part)));
+            .collect()
+    }
+
+    /// Calls `f` with each of the items, side by side; the results are in their order.
+    fn parallel<I: Send, T: Send>(
+        &self,
+        items: Vec<I>,
+        f: impl Fn(I) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let mut results: Vec<Option<Result<T>>> = items.iter().map(|_| None).collect();
+        let f = &f;
+        self.pool.scope(|scope| {
+            for (item, result) in items.into_iter().zip(&mut results) {
+                scope.spawn(move |_| *result = Some(f(item)));
             }
         });
         results.into_iter().flatten().collect()
-    }
-
-    /// What training makes small, and the bound.
-    fn loss(&self, batch: &Batch, kl_weight: f64) -> Result<Loss> {
-        if self.schedule.samples > 1 {
-            let terms = self.network.terms(batch, Derivatives::Backward)?;
-            let log_weights = ((&terms.log_ratio * kl_weight)? - &terms.nats)?;
-            return Ok(Loss {
-                scalar: importance_weighted(&log_weights, batch)?.sum_all()?.neg()?,
-                nats: importance_weighted_nats(&terms, batch)?,
-            });
-        }
-        let terms = self.network.terms(batch, Derivatives::Forward)?;
-        let mut nats = sum(&terms.nats)?;
-        let mut scalar = terms.nats.sum_all()?;
-        let free_nats = self.schedule.free_bits * std::f64::consts::LN_2 * batch.lanes as f64;
-        for kl in &terms.kl {
-            nats += sum(kl)?;
-            let kl = kl.sum_all()?;
-            let kl = if free_nats > 0.0 {
-                kl.maximum(free_nats)?
-            } else {
-                kl
-            };
-            scalar = (scalar + (kl * kl_weight)?)?;
-        }
-        Ok(Loss { scalar, nats })
     }
 
     /// Linear to the peak over the first epoch, then a cosine to 0 at the last.
@@ -422,7 +474,7 @@ impl Trainer {
             None => train_nats,
         };
         if !nats.is_finite() {
-            return Err(self.not_a_number(nats));
+            return Err(self.not_a_number("validation", nats));
         }
         let best = (self.state.best).filter(|&(best, _)| self.validation.is_some() && best <= nats);
         if best.is_none() {
@@ -441,16 +493,13 @@ impl Trainer {
         let x = data.batch(&rows, &mut rng);
         let mut nats = 0.0;
         let samples = self.schedule.samples;
-        let at_a_time = (VALIDATED * rayon::current_num_threads()).div_ceil(samples);
-        for x in x.chunks(at_a_time * data.dims()) {
+        let room = MAX_BYTES / BYTES / self.network.numbers().max(1) / samples;
+        let at_a_time = (VALIDATED * self.pool.current_num_threads()).div_ceil(samples);
+        for x in x.chunks(at_a_time.min(room).max(1) * data.dims()) {
             let noise = self.noise(x.len() / data.dims(), &mut rng);
-            let parts = self.in_parts(x, &noise, &|part| {
-                let terms = self.network.terms(part, Derivatives::None)?;
-                if samples > 1 {
-                    return importance_weighted_nats(&terms, part);
-                }
-                let kl = terms.kl.iter().map(sum).sum::<Result<f64>>()?;
-                Ok(sum(&terms.nats)? + kl)
+            let parts = self.parallel(self.parts(x, &noise), |(x, noise)| {
+                let batch = Batch::new(&self.network, x, noise, samples)?;
+                negative_bound(&self.network.terms(&batch, Derivatives::None)?, &batch)
             })?;
             nats += parts.iter().sum::<f64>();
         }
@@ -463,16 +512,12 @@ impl Trainer {
         let mut file = self.file(self.best.iter())?;
         let description = &mut file.description;
         let (nats, best_epoch) = self.state.best.unwrap_or_default();
-        let bits_per_dim = nats / std::f64::consts::LN_2 / description.dims()? as f64;
+        let bits_per_dim = nats / LN_2 / description.dims()? as f64;
         let held_out = self.validation.as_ref().map_or(0, Dataset::count);
         let mut training = json!({
             "schedule": self.schedule,
             "data_blake3": self.state.data_digest,
-            "data_values": match self.training.values() {
-                Values::Binary => "binary",
-                Values::Grey => "grey, binarized anew in every epoch",
-                Values::Levels => "levels",
-            },
+            "data_values": self.state.data_values,
             "training_count": self.training.count(),
             "validation_count": held_out,
             "epochs_run": self.state.epoch,
@@ -502,7 +547,7 @@ impl Trainer {
         let vars = self.network.names().iter().zip(self.adam.vars());
         for ((name, var), values) in vars.zip(values) {
             let mut values = values.clone();
-            self.network.fold().to_file(name, &mut values);
+            self.network.fold().folded(name, &mut values);
             let tensor = ModelTensor::new(var.dims().to_vec(), values)?;
             // Half the size, at a cost far below the noise of training.
             tensors.insert(name.clone(), tensor.halved()?);
@@ -515,27 +560,74 @@ impl Trainer {
     }
 }
 
-/// What training makes small, and the negative bound, of some data.
-struct Loss {
-    /// To be differentiated.
-    scalar: Tensor,
-    /// In nats.
-    nats: f64,
+fn values_of(values: Values) -> &'static str {
+    match values {
+        Values::Binary => "binary",
+        Values::Grey => "grey, binarized anew in every epoch",
+        Values::Levels => "levels",
+    }
 }
 
-/// `log` of the mean weight of each datum's samples, from `log p(x, z) - log q(z|x)` of each lane.
-fn importance_weighted(log_weights: &Tensor, batch: &Batch) -> Result<Tensor> {
-    let by_datum = log_weights.reshape((batch.count, batch.samples))?;
-    Ok((by_datum.log_sum_exp(1)? - (batch.samples as f64).ln())?)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::{Facts, Preset};
 
-/// The negative importance-weighted bound, in nats.
-fn importance_weighted_nats(terms: &Terms, batch: &Batch) -> Result<f64> {
-    let log_weights = (&terms.log_ratio - &terms.nats)?.detach();
-    Ok(-sum(&importance_weighted(&log_weights, batch)?)?)
-}
+    const COUNT: usize = 50;
 
-fn sum(values: &Tensor) -> Result<f64> {
-    let values = values.to_vec1::<f32>()?;
-    Ok(values.iter().map(|&v| f64::from(v)).sum())
+    fn trainer(preset: &str, free_bits: f64, threads: usize) -> Trainer {
+        let facts = Facts {
+            shape: vec![4, 4],
+            levels: 2,
+        };
+        let mut arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
+        arch.schedule.free_bits = free_bits;
+        let bytes = (0..COUNT * 16).map(|i| u8::from(i * i % 7 < 3)).collect();
+        let data = Dataset::new(bytes, vec![4, 4], Values::Binary).unwrap();
+        let mut trainer = Trainer::new(&arch, "test", data, None, None).unwrap();
+        trainer.pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        trainer
+    }
+
+    /// Nats and derivatives of a step.
+    fn step(trainer: &Trainer, kl_weight: f64) -> (f64, Vec<f32>) {
+        let rows: Vec<usize> = (0..trainer.training.count()).collect();
+        let mut rng = generator(1, Purpose::Latents, 0);
+        let x = trainer.training.batch(&rows, &mut rng);
+        let noise = trainer.noise(rows.len(), &mut rng);
+        let (nats, grads) = trainer.gradients(&x, &noise, kl_weight).unwrap();
+        let numbers = |var: &Var| match grads.get(var) {
+            Some(grad) => grad.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            None => vec![0.0; var.elem_count()],
+        };
+        (nats, trainer.adam.vars().iter().flat_map(numbers).collect())
+    }
+
+    fn assert_close(a: &(f64, Vec<f32>), b: &(f64, Vec<f32>)) {
+        assert!((a.0 - b.0).abs() <= 1e-5 * a.0.abs(), "{} {}", a.0, b.0);
+        for (a, b) in a.1.iter().zip(&b.1) {
+            assert!((a - b).abs() <= 1e-4 * (1.0 + a.abs()), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_processors_changes_nothing_but_rounding() {
+        for preset in ["small", "ladder"] {
+            let [one, three] = [1, 3].map(|threads| step(&trainer(preset, 0.2, threads), 1.0));
+            assert_close(&one, &three);
+        }
+    }
+
+    #[test]
+    fn groups_within_their_free_bits_cost_nothing() {
+        let without = trainer("ladder", 0.0, 2);
+        let [unweighted, weighted] = [0.0, 1.0].map(|weight| step(&without, weight));
+        assert_close(&step(&trainer("ladder", 1e6, 2), 1.0), &unweighted);
+        assert_close(&step(&trainer("ladder", 1e-9, 2), 1.0), &weighted);
+        let differ = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-3;
+        assert!(unweighted.1.iter().zip(&weighted.1).any(differ));
+    }
 }

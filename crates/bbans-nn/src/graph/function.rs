@@ -82,6 +82,15 @@ impl Function {
             .try_for_each(|name| check_name(name))
     }
 
+    /// Checks that it is a graph: names are there once, and nodes take what comes before them.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(&self) -> Result<()> {
+        self.check_names()?;
+        self.wires().map(drop)
+    }
+
     /// Where each node finds its inputs, and where the outputs are: values are numbered, the inputs first, then the
     /// nodes.
     ///

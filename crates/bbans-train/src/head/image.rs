@@ -5,7 +5,7 @@ use bbans_nn::simd::Path;
 
 use super::plan::{Block, Group, Part, Plan};
 use super::planes::Planes;
-use crate::product::{Matrix, Rows, add_scalar_products, add_sums};
+use crate::product::{Matrix, Rows, add_scalar_products, add_sums, sum};
 
 /// Nats of some images, each. Where gradients are wanted, those by the features go to `by_features`, those by
 /// the weights are the second result; each image's nats count by its factor.
@@ -433,17 +433,6 @@ fn rows<'a>(values: &'a [f32], starts: &'a [usize]) -> Rows<'a> {
 
 fn matrix(values: &[f32], stride: usize) -> Matrix<'_> {
     Matrix { values, stride }
-}
-
-/// In 16 parts, which the compiler adds side by side.
-fn sum(values: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let parts = values.chunks_exact(16);
-    let rest: f32 = parts.remainder().iter().sum();
-    for part in parts {
-        sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
-    }
-    rest + sums.iter().sum::<f32>()
 }
 
 /// Starts of rows one after another.

@@ -203,6 +203,33 @@ mod tests {
         Arc::new(Plan::new(likelihood, &[4, 3], cells, &stages, &sizes).unwrap())
     }
 
+    /// Heads that the fused one would take for others.
+    #[test]
+    fn other_pictures_and_stages_are_not_fused() {
+        let cells = Cells {
+            count: 2,
+            outputs: 18,
+        };
+        let tiles = |rows, columns, height, width| Tiles {
+            rows,
+            columns,
+            height,
+            width,
+        };
+        let new = |tiles: &Tiles, stages: &[Stage], sizes: &[[usize; 2]]| {
+            let likelihood = Likelihood::CausalBernoulli(WINDOW);
+            Plan::new(likelihood, &[4, 3], Some((&cells, tiles)), stages, sizes)
+        };
+        let stages = [stage([0, 0], &[5, 1], true)];
+        let sizes = [[2, 18], [10, 5], [5, 1]];
+        assert!(new(&tiles(2, 1, 2, 3), &stages, &sizes).is_ok());
+        assert!(new(&tiles(1, 2, 2, 3), &stages, &sizes).is_err());
+        assert!(new(&tiles(2, 1, 6, 1), &stages, &sizes).is_err());
+        let stages = [stage([0, 0], &[], false), stage([1, 1], &[12, 5, 1], true)];
+        let sizes = [[2, 18], [50, 12], [12, 5], [5, 1]];
+        assert!(new(&tiles(2, 1, 2, 3), &stages, &sizes).is_err());
+    }
+
     #[test]
     fn gradients_of_bits_are_those_of_differences() {
         let plan = plan(Likelihood::CausalBernoulli(WINDOW), 10, 1);

@@ -123,6 +123,10 @@ impl Plan {
             Ok(part)
         };
         let tiles = cells;
+        let whole = |t: &Tiles| [t.rows * t.height, t.columns * t.width] == [height, width];
+        if tiles.is_some_and(|(_, tiles)| !whole(tiles)) {
+            return Err(unknown());
+        }
         let cells = match tiles {
             Some((cells, _)) => Some((cells.count, part()?)),
             None => None,
@@ -147,6 +151,9 @@ impl Plan {
                 windows.push(of_features(stage.above, stage.side));
             }
             let ops: Vec<&Op> = stage.function.nodes.iter().map(|node| &node.op).collect();
+            if ops.is_empty() {
+                return Err(unknown());
+            }
             for pair in ops.chunks(2) {
                 if output.is_some() || !matches!(pair[0], Op::Dense(_)) {
                     return Err(unknown());

@@ -33,10 +33,12 @@ impl Head {
         likelihood: Likelihood,
         shape: &[usize],
         parameters: &mut Parameters<'_>,
+        fuse: bool,
     ) -> Result<Self> {
         let Some([mut inputs, _]) = likelihood.head() else {
             return Ok(Self::None(None));
         };
+        let before = parameters.numbers;
         let mut stages = Vec::with_capacity(graphs.head.len());
         for (s, stage) in graphs.head.iter().enumerate() {
             let in_stage = |e: Error| e.context(format!("stage {s} of the head"));
@@ -70,9 +72,19 @@ impl Head {
             parameters.draw_embedding(EMBEDDING, levels, depth)?;
             embedding = Some(parameters.builder().get((levels, depth), EMBEDDING)?);
         }
-        match fused(graphs, likelihood, shape, parameters)? {
+        let fused = match fuse {
+            true => fused(graphs, likelihood, shape, parameters)?,
+            false => None,
+        };
+        match fused {
             Some((plan, tensors)) => Ok(Self::Fused(Arc::new(plan), tensors)),
-            None => Ok(Self::Stages(stages, embedding)),
+            None => {
+                // Every pixel has them, beside those of its neighbours.
+                let pixels = shape.iter().product::<usize>();
+                let of_head = (parameters.numbers - before).saturating_mul(2 * pixels);
+                parameters.numbers = before.saturating_add(of_head);
+                Ok(Self::Stages(stages, embedding))
+            }
         }
     }
 
@@ -87,7 +99,14 @@ impl Head {
         let likelihood = description.likelihood;
         Ok(match self {
             Self::None(units) => {
-                objective::nats(likelihood, decoded, units.as_deref(), &batch.columns)?
+                let differentiable = derivatives != Derivatives::None;
+                objective::nats(
+                    likelihood,
+                    decoded,
+                    units.as_deref(),
+                    &batch.columns,
+                    differentiable,
+                )?
             }
             Self::Fused(plan, weights) => {
                 let flat = weights.iter().map(Tensor::flatten_all);
@@ -148,7 +167,7 @@ fn fused(
     };
     let all_chained = graphs.head.iter().all(|stage| chained(&stage.function));
     let vars = lock(&parameters.vars);
-    if !all_chained || vars.values().any(|var| !var.device().is_cpu()) {
+    if !all_chained {
         return Ok(None);
     }
     let cells = cells(&graphs.decode);

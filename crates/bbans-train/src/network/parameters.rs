@@ -38,7 +38,7 @@ pub(crate) struct Fold {
 
 impl Fold {
     /// A parameter's values as a file has them.
-    pub(crate) fn to_file(&self, name: &str, values: &mut [f32]) {
+    pub(crate) fn folded(&self, name: &str, values: &mut [f32]) {
         self.each_unit(name, values, |v, unit| *v = *v * unit.gain + unit.offset);
         if self.scaled.iter().any(|scaled| scaled == name) {
             values.iter_mut().for_each(|v| *v *= self.scale);
@@ -46,7 +46,7 @@ impl Fold {
     }
 
     /// The way back.
-    fn from_file(&self, name: &str, values: &mut [f32]) {
+    fn unfolded(&self, name: &str, values: &mut [f32]) {
         self.each_unit(name, values, |v, unit| *v = (*v - unit.offset) / unit.gain);
         if self.scaled.iter().any(|scaled| scaled == name) {
             values.iter_mut().for_each(|v| *v /= self.scale);
@@ -108,7 +108,7 @@ impl<'a> Source<'a> {
         let found = self.tensors().get(name);
         if let Some(tensor) = found.filter(|tensor| tensor.shape == shape) {
             let mut values = tensor.values.clone();
-            self.fold.from_file(name, &mut values);
+            self.fold.unfolded(name, &mut values);
             return Ok(values);
         }
         let Some((rng, factors)) = &mut self.random else {
@@ -119,7 +119,7 @@ impl<'a> Source<'a> {
             }));
         };
         let mut values = vec![0.0; shape.iter().product()];
-        draw(init, rng, &mut values);
+        draw(init, rng, &mut values)?;
         if let Some(factor) = factors.get(name) {
             values.iter_mut().for_each(|v| *v *= *factor as f32);
         }
@@ -128,7 +128,7 @@ impl<'a> Source<'a> {
 }
 
 /// candle-nn draws from a generator of its own, which has no seed on a CPU.
-fn draw(init: Init, rng: &mut ChaCha8Rng, out: &mut [f32]) {
+fn draw(init: Init, rng: &mut ChaCha8Rng, out: &mut [f32]) -> Result<()> {
     match init {
         Init::Const(value) => out.fill(value as f32),
         Init::Uniform { lo, up } => {
@@ -142,17 +142,22 @@ fn draw(init: Init, rng: &mut ChaCha8Rng, out: &mut [f32]) {
             out.iter_mut()
                 .for_each(|v| *v = (mean + stdev * f64::from(*v)) as f32);
         }
-        // No operation asks for it.
-        Init::Kaiming { .. } => out.fill(0.0),
+        Init::Kaiming { .. } => return Err(Error::new("initial values that no operation has")),
     }
+    Ok(())
 }
+
+/// Most weights: with moments, averages and derivatives a run holds some eight numbers for each.
+const MAX_WEIGHTS: usize = 1 << 28;
 
 /// The parameters of a network, as its functions ask for them.
 pub(super) struct Parameters<'a> {
     source: Source<'a>,
+    weights: usize,
+    /// Numbers that a lane has in all values.
+    pub numbers: usize,
     pub vars: VarMap,
-    /// In the order of the functions.
-    pub names: Vec<String>,
+    names: Vec<String>,
     device: Device,
 }
 
@@ -160,6 +165,8 @@ impl<'a> Parameters<'a> {
     pub(super) fn new(source: Source<'a>, device: Device) -> Self {
         Self {
             source,
+            weights: 0,
+            numbers: 0,
             vars: VarMap::new(),
             names: Vec::new(),
             device,
@@ -173,6 +180,19 @@ impl<'a> Parameters<'a> {
 
     /// Those of a node.
     pub(super) fn draw(&mut self, site: &Site<'_>) -> Result<()> {
+        let numbers =
+            |shape: &[usize]| shape.iter().fold(1usize, |n, &size| n.saturating_mul(size));
+        let of_site = site.tensors.iter().map(|(_, shape)| numbers(shape));
+        self.weights = of_site.fold(self.weights, usize::saturating_add);
+        self.numbers = self.numbers.saturating_add(numbers(site.output));
+        // Before anything is made of them.
+        if self.weights > MAX_WEIGHTS {
+            let name = site.tensors.first().map_or("", |(name, _)| name.as_str());
+            return Err(Error::new(format!(
+                "with {name} the network has {} weights; the limit of training is {MAX_WEIGHTS}",
+                self.weights
+            )));
+        }
         let inits = ops::init(site.op, &site.inputs);
         for ((name, shape), init) in site.tensors.iter().zip(inits) {
             let values = self.source.values(name, shape, init)?;
@@ -220,8 +240,8 @@ impl<'a> Parameters<'a> {
         VarBuilder::from_varmap(&self.vars, DType::F32, &self.device)
     }
 
-    /// Checks that every factor is that of a parameter; gives the parameters, their names, and what they are in a file.
-    pub(super) fn done(self) -> Result<(VarMap, Vec<String>, Fold)> {
+    /// Checks that every factor is that of a parameter.
+    pub(super) fn done(self) -> Result<Done> {
         let names: BTreeSet<&String> = self.names.iter().collect();
         let factors = self.source.random.as_ref().map(|(_, factors)| *factors);
         let mut unknown = factors
@@ -229,13 +249,29 @@ impl<'a> Parameters<'a> {
             .flatten()
             .filter(|(name, _)| !names.contains(name));
         match unknown.next() {
-            None => Ok((self.vars, self.names, self.source.fold)),
+            None => Ok(Done {
+                vars: self.vars,
+                names: self.names,
+                fold: self.source.fold,
+                numbers: self.numbers,
+            }),
             Some((name, _)) => Err(Error::new(format!(
                 "training.init names {name}, which is no tensor of the model; expected one such as {}",
                 self.names.first().map_or("", String::as_str)
             ))),
         }
     }
+}
+
+/// All parameters.
+pub(super) struct Done {
+    pub vars: VarMap,
+    /// In the order of the functions.
+    pub names: Vec<String>,
+    /// What they are in a file.
+    pub fold: Fold,
+    /// Numbers that a lane has in all values.
+    pub numbers: usize,
 }
 
 /// The parameters by their names. A lock that a panic has left is taken all the same: no value is half written.

@@ -101,6 +101,7 @@ pub(crate) fn nats(
     parameters: &Tensor,
     units: Option<&[Unit]>,
     x: &Arc<[u8]>,
+    differentiable: bool,
 ) -> Result<Tensor> {
     let lanes = parameters.dims().last().copied().unwrap_or(1);
     let Some(kind) = objective(&likelihood) else {
@@ -123,6 +124,8 @@ pub(crate) fn nats(
     // Elsewhere than on a CPU the numbers come here and go back.
     let device = parameters.device();
     let here = parameters.to_device(&candle_core::Device::Cpu)?;
+    // What is not differentiated is not kept.
+    let here = if differentiable { here } else { here.detach() };
     here.contiguous()?.apply_op1(op)?.to_device(device)
 }
 

@@ -1,11 +1,11 @@
 //! Convolution of a picture.
 
 use bbans_nn::ops::{Conv2d, ConvTranspose2d};
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, Tensor};
 use candle_nn::Init;
 
 use super::fused::{Fused, Pass};
-use super::taps::{Kernel, Picture, by_biases, convolved, padded, transposed};
+use super::taps::{Kernel, backward, convolved, padded};
 use super::{Trained, ZEROS, glorot};
 
 impl Trained for Conv2d {
@@ -27,22 +27,6 @@ impl Trained for Conv2d {
 
 impl Fused for Conv2d {
     fn backward(&self, pass: &Pass<'_>) -> Result<Vec<Vec<f32>>> {
-        let (lanes, &[channels, rows, columns]) = (pass.lanes, pass.shapes[0]) else {
-            bail!("a convolution of what is no picture");
-        };
-        let x = Picture {
-            values: pass.values[0],
-            channels,
-            rows,
-            columns,
-        };
-        let output = super::fused::output(pass)?;
-        let d = Picture {
-            values: pass.gradient,
-            channels: output[0],
-            rows: output[1],
-            columns: output[2],
-        };
         let kernel = Kernel {
             size: self.kernel,
             stride: self.stride,
@@ -50,20 +34,18 @@ impl Fused for Conv2d {
             before: [self.padding[0], self.padding[2]],
             groups: self.groups,
         };
-        let by_x = match pass.of_input {
-            true => by_input(self, pass, &output)?,
-            false => Vec::new(),
-        };
-        Ok(vec![
-            by_x,
-            kernel.by_weights(d, x, lanes, false),
-            by_biases(d, lanes),
-        ])
+        let by_input = |output: &[usize], weight| by_input(self, pass, output, weight);
+        backward(pass, &kernel, false, by_input)
     }
 }
 
 /// A transposed convolution of the derivatives by the output.
-fn by_input(conv: &Conv2d, pass: &Pass<'_>, output: &[usize]) -> Result<Vec<f32>> {
+fn by_input(
+    conv: &Conv2d,
+    pass: &Pass<'_>,
+    output: &[usize],
+    weight: Vec<f32>,
+) -> Result<Vec<f32>> {
     let input = pass.shapes[0];
     let more = |axis: usize| {
         let reach = conv.dilation[axis] * (conv.kernel[axis] - 1) + 1;
@@ -80,13 +62,5 @@ fn by_input(conv: &Conv2d, pass: &Pass<'_>, output: &[usize]) -> Result<Vec<f32>
         dilation: conv.dilation,
         groups: conv.groups,
     };
-    let taps = conv.kernel[0] * conv.kernel[1];
-    let weight = transposed(
-        pass.values[1],
-        taps,
-        input[0] / conv.groups,
-        conv.channels,
-        conv.groups,
-    );
     super::fused::run(&op, output, weight, input[0], pass).map(|(values, _)| values)
 }

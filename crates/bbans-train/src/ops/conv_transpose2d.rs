@@ -1,11 +1,11 @@
 //! Transposed convolution of a picture.
 
 use bbans_nn::ops::{Conv2d, ConvTranspose2d};
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, Tensor};
 use candle_nn::Init;
 
 use super::fused::{Fused, Pass};
-use super::taps::{Kernel, Picture, by_biases, convolved, padded, spread, transposed};
+use super::taps::{Kernel, backward, convolved, padded, spread};
 use super::{Trained, ZEROS, glorot};
 
 impl Trained for ConvTranspose2d {
@@ -43,22 +43,6 @@ impl Trained for ConvTranspose2d {
 
 impl Fused for ConvTranspose2d {
     fn backward(&self, pass: &Pass<'_>) -> Result<Vec<Vec<f32>>> {
-        let (lanes, &[channels, rows, columns]) = (pass.lanes, pass.shapes[0]) else {
-            bail!("a transposed convolution of what is no picture");
-        };
-        let x = Picture {
-            values: pass.values[0],
-            channels,
-            rows,
-            columns,
-        };
-        let output = super::fused::output(pass)?;
-        let d = Picture {
-            values: pass.gradient,
-            channels: output[0],
-            rows: output[1],
-            columns: output[2],
-        };
         let kernel = Kernel {
             size: self.kernel,
             stride: self.stride,
@@ -66,20 +50,18 @@ impl Fused for ConvTranspose2d {
             before: [self.padding[0], self.padding[2]],
             groups: self.groups,
         };
-        let by_x = match pass.of_input {
-            true => by_input(self, pass, &output)?,
-            false => Vec::new(),
-        };
-        Ok(vec![
-            by_x,
-            kernel.by_weights(x, d, lanes, true),
-            by_biases(d, lanes),
-        ])
+        let by_input = |output: &[usize], weight| by_input(self, pass, output, weight);
+        backward(pass, &kernel, true, by_input)
     }
 }
 
 /// A convolution of the derivatives by the output.
-fn by_input(conv: &ConvTranspose2d, pass: &Pass<'_>, output: &[usize]) -> Result<Vec<f32>> {
+fn by_input(
+    conv: &ConvTranspose2d,
+    pass: &Pass<'_>,
+    output: &[usize],
+    weight: Vec<f32>,
+) -> Result<Vec<f32>> {
     let input = pass.shapes[0];
     let op = Conv2d {
         channels: input[0],
@@ -89,14 +71,6 @@ fn by_input(conv: &ConvTranspose2d, pass: &Pass<'_>, output: &[usize]) -> Result
         dilation: conv.dilation,
         groups: conv.groups,
     };
-    let taps = conv.kernel[0] * conv.kernel[1];
-    let weight = transposed(
-        pass.values[1],
-        taps,
-        input[0] / conv.groups,
-        conv.channels,
-        conv.groups,
-    );
     let (values, shape) = super::fused::run(&op, output, weight, input[0], pass)?;
     if shape == input {
         return Ok(values);

@@ -3,6 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::fused::Pass;
+use crate::product::sum;
 
 /// Mean 0 and variance 1 of `[parts, values, lanes]` along the values, in `f64`, in which large means do not cancel.
 pub(super) fn normed(x: &Tensor, eps: f32) -> Result<Tensor> {
@@ -88,54 +89,27 @@ impl Norm {
             *r = 1.0 / (*r / n + self.eps).sqrt();
         }
         // By lane the sums of g and of g h; `by_x` is h meanwhile.
-        let (mut sum, mut product, mut of_weight) = (zeros(), zeros(), zeros());
+        let (mut total, mut product, mut of_weight) = (zeros(), zeros(), zeros());
         let rows = x.chunks_exact(lanes).zip(d.chunks_exact(lanes));
         for (i, ((x, d), h)) in rows.zip(by_x.chunks_exact_mut(lanes)).enumerate() {
             let at = weight(i);
             let w = weights[at];
             for (lane, h) in h.iter_mut().enumerate() {
                 *h = (x[lane] - mean[lane]) * rate[lane];
-                sum[lane] += d[lane] * w;
+                total[lane] += d[lane] * w;
                 of_weight[lane] = d[lane] * *h;
                 product[lane] += of_weight[lane] * w;
             }
-            by_weights[at] += self::sum(&of_weight);
-            by_biases[at] += self::sum(d);
+            by_weights[at] += sum(&of_weight);
+            by_biases[at] += sum(d);
         }
-        sum.iter_mut().chain(&mut product).for_each(|s| *s /= n);
+        total.iter_mut().chain(&mut product).for_each(|s| *s /= n);
         let rows = d.chunks_exact(lanes).zip(by_x.chunks_exact_mut(lanes));
         for (i, (d, h)) in rows.enumerate() {
             let w = weights[weight(i)];
             for (lane, h) in h.iter_mut().enumerate() {
-                *h = rate[lane] * (d[lane] * w - sum[lane] - *h * product[lane]);
+                *h = rate[lane] * (d[lane] * w - total[lane] - *h * product[lane]);
             }
         }
     }
-}
-
-/// In 16 parts, which the compiler adds side by side.
-#[inline(always)]
-pub(super) fn sum(values: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let parts = values.chunks_exact(16);
-    let rest: f32 = parts.remainder().iter().sum();
-    for part in parts {
-        sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
-    }
-    rest + sums.iter().sum::<f32>()
-}
-
-/// The sum of the products, likewise.
-#[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let parts = a.chunks_exact(16).zip(b.chunks_exact(16));
-    let done = a.len() / 16 * 16;
-    let rest: f32 = a[done..].iter().zip(&b[done..]).map(|(a, b)| a * b).sum();
-    for (a, b) in parts {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    rest + sums.iter().sum::<f32>()
 }

@@ -7,6 +7,7 @@ use candle_nn::Init;
 use super::fused::{Fused, Pass};
 use super::norm::by_channel;
 use super::{ONES, Trained, ZEROS};
+use crate::product::{dot, sum};
 
 impl Trained for ScaleShift {
     fn forward(&self, inputs: &[Tensor], tensors: &[Tensor], _: usize) -> Result<Tensor> {
@@ -33,8 +34,8 @@ impl Fused for ScaleShift {
             || {
                 let channels = by_x.chunks_exact_mut(each).zip(x.chunks_exact(each));
                 for ((d, x), &scale) in channels.zip(scale) {
-                    by_scale.push(super::norm::dot(d, x));
-                    by_shift.push(super::norm::sum(d));
+                    by_scale.push(dot(d, x));
+                    by_shift.push(sum(d));
                     d.iter_mut().for_each(|d| *d *= scale);
                 }
             },

@@ -1,7 +1,8 @@
 //! Pictures seen through the taps of a kernel: what convolutions share.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 
+use super::fused::Pass;
 use crate::product::{Rows, add_scalar_products};
 
 /// `[channels, rows, columns, lanes]` with so many more rows above and below and columns left and right; fewer where
@@ -102,13 +103,7 @@ pub(super) fn convolved(
 
 /// `[taps, rows, columns]` of groups, `rows` of one of them and `columns` of all, as `[taps, columns, rows]`: `columns`
 /// of one and `rows` of all.
-pub(super) fn transposed(
-    weight: &[f32],
-    taps: usize,
-    rows: usize,
-    columns: usize,
-    groups: usize,
-) -> Vec<f32> {
+fn transposed(weight: &[f32], taps: usize, rows: usize, columns: usize, groups: usize) -> Vec<f32> {
     let each = columns / groups;
     let mut out = vec![0.0; weight.len()];
     let all_rows = rows * groups;
@@ -126,11 +121,25 @@ pub(super) fn transposed(
 
 /// Values `[channels, rows, columns, lanes]`.
 #[derive(Clone, Copy)]
-pub(super) struct Picture<'a> {
-    pub values: &'a [f32],
-    pub channels: usize,
-    pub rows: usize,
-    pub columns: usize,
+struct Picture<'a> {
+    values: &'a [f32],
+    channels: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl<'a> Picture<'a> {
+    fn new(values: &'a [f32], shape: &[usize]) -> Result<Self> {
+        let &[channels, rows, columns] = shape else {
+            bail!("a convolution of what is no picture, of shape {shape:?}");
+        };
+        Ok(Self {
+            values,
+            channels,
+            rows,
+            columns,
+        })
+    }
 }
 
 /// How a kernel lies on a picture.
@@ -147,7 +156,7 @@ impl Kernel {
     /// The derivatives by a kernel's weights: for every tap, over all positions of the smaller picture and all lanes, the
     /// products of its channels and of those that the tap sees in the larger. Rows of the result are channels of the larger
     /// picture, columns those of the smaller, or with `turned` the other way around.
-    pub(super) fn by_weights(
+    fn by_weights(
         &self,
         small: Picture<'_>,
         large: Picture<'_>,
@@ -288,11 +297,41 @@ impl<'a> Phases<'a> {
 }
 
 /// The sum of each channel's values.
-pub(super) fn by_biases(picture: Picture<'_>, lanes: usize) -> Vec<f32> {
+fn by_biases(picture: Picture<'_>, lanes: usize) -> Vec<f32> {
     let size = picture.rows * picture.columns * lanes;
     picture
         .values
         .chunks_exact(size)
-        .map(super::norm::sum)
+        .map(crate::product::sum)
         .collect()
+}
+
+/// Derivatives of a convolution, or with `turned` of a transposed one: those by the input, if they are wanted, come from
+/// `by_input`.
+pub(super) fn backward(
+    pass: &Pass<'_>,
+    kernel: &Kernel,
+    turned: bool,
+    by_input: impl Fn(&[usize], Vec<f32>) -> Result<Vec<f32>>,
+) -> Result<Vec<Vec<f32>>> {
+    let output = super::fused::output(pass)?;
+    let [x, d] = [
+        Picture::new(pass.values[0], pass.shapes[0])?,
+        Picture::new(pass.gradient, &output)?,
+    ];
+    let by_x = match pass.of_input {
+        true => {
+            let taps = kernel.size[0] * kernel.size[1];
+            let each = x.channels / kernel.groups;
+            let weight = transposed(pass.values[1], taps, each, d.channels, kernel.groups);
+            by_input(&output, weight)?
+        }
+        false => Vec::new(),
+    };
+    let [small, large] = if turned { [x, d] } else { [d, x] };
+    Ok(vec![
+        by_x,
+        kernel.by_weights(small, large, pass.lanes, turned),
+        by_biases(d, pass.lanes),
+    ])
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::Args;
 use crate::support::files::{self, Output, Protected, check_free};
+use crate::support::models;
 use crate::support::rows::DataSet;
 use crate::support::terminal::note;
 use crate::support::{hex, progress};
@@ -72,10 +73,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ProgressBar::no_length(),
         "epoch {msg} {wide_bar} {percent}% {eta}",
     );
+    let (bound, samples) = match arch.schedule.samples {
+        1 => ("-ELBO", String::new()),
+        samples => ("-IWAE", format!(" of {samples} samples")),
+    };
     let outcome = trainer.run(limit, |p| {
         bar.set_length(p.steps as u64);
         bar.set_position(p.step as u64);
-        bar.set_message(message(p, dims));
+        bar.set_message(message(p, dims, bound));
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
@@ -111,12 +116,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }),
         )?;
     }
-    let bound = match arch.schedule.samples {
-        1 => "-ELBO".to_owned(),
-        samples => format!("importance-weighted bound of {samples} samples"),
-    };
     note!(
-        "{}: {of} {bound} {:.3} nats, {:.4} bits/dim",
+        "{}: {of} {bound}{samples} {:.3} nats, {:.4} bits/dim",
         output.display(),
         outcome.nats,
         bits_per_dim(outcome.nats, dims)
@@ -124,13 +125,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn read_model(path: &Path) -> Result<ModelFile> {
-    let read = || -> Result<ModelFile> {
-        let mut bytes = Vec::new();
-        std::io::copy(&mut files::open(path)?.0, &mut bytes)?;
-        Ok(ModelFile::from_bytes(&bytes)?)
-    };
-    read().with_context(|| path.display().to_string())
+fn read_model(name: &Path) -> Result<ModelFile> {
+    let name = name.to_str().context("--from: expected a name in UTF-8")?;
+    let bytes = models::bytes(name)?;
+    ModelFile::from_bytes(&bytes).with_context(|| format!("model {name}"))
 }
 
 /// What is trained, and a word for where it is from.
@@ -139,7 +137,7 @@ fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String
         shape: data.shape().to_vec(),
         levels: data.levels(),
     };
-    let (source, arch) = match (&args.arch, &args.preset, from) {
+    let (source, mut arch) = match (&args.arch, &args.preset, from) {
         (Some(path), ..) => {
             let source = path.display().to_string();
             let read = || Ok(Arch::from_json(&read_text(path)?, &facts)?);
@@ -159,18 +157,20 @@ fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String
         (None, preset, _) => {
             let name = preset.as_deref().unwrap_or_else(|| default_preset(&facts));
             let preset = Preset::named(name).context("no such preset")?;
-            let arch = preset.arch(&facts).map_err(|e| match facts.levels {
-                3.. if preset.data.contains("of bits") => {
+            let [least, most] = preset.levels;
+            let arch = preset.arch(&facts).map_err(|e| {
+                if facts.levels > most {
                     anyhow!("{e:#}; with --binarize grey data become bits, anew in every epoch")
+                } else if facts.levels < least && args.binarize {
+                    anyhow!("{e:#}; --binarize makes bits of the data, leave it out")
+                } else {
+                    anyhow::Error::from(e)
                 }
-                ..=2 if args.binarize => anyhow!("{e:#}; --binarize makes bits of the data"),
-                _ => anyhow::Error::from(e),
             });
             let arch = arch.with_context(|| shown(args))?;
             (format!("preset {name}"), arch)
         }
     };
-    let mut arch = arch;
     if args.latent_layers > 1 {
         in_layers(
             &mut arch.description,
@@ -181,9 +181,15 @@ fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String
     let schedule = &mut arch.schedule;
     if let Some(epochs) = args.epochs {
         (schedule.epochs, schedule.min_steps) = (epochs as usize, 0);
+        // What is written was trained for its whole bound.
+        schedule.kl_warmup_epochs = schedule.kl_warmup_epochs.min(schedule.epochs / 2);
     }
     schedule.seed = args.seed.unwrap_or(schedule.seed);
-    schedule.samples = args.samples.map_or(schedule.samples, |n| n as usize);
+    if let Some(samples) = args.samples {
+        schedule.samples = samples as usize;
+        // Free bits are of KL divergences, which the importance-weighted bound does not have.
+        schedule.free_bits = if samples > 1 { 0.0 } else { schedule.free_bits };
+    }
     if args.all {
         schedule.held_out_part = 0;
     }
@@ -242,13 +248,13 @@ fn bits_per_dim(nats: f64, dims: usize) -> f64 {
     nats / std::f64::consts::LN_2 / dims as f64
 }
 
-fn message(p: &Progress, dims: usize) -> String {
+fn message(p: &Progress, dims: usize, bound: &str) -> String {
     let figure = |nats: f64| format!("{nats:.2} nats {:.4} bits/dim", bits_per_dim(nats, dims));
     let validation = p
         .validation_nats
         .map_or(String::new(), |v| format!(", validation {}", figure(v)));
     format!(
-        "{}: -ELBO {}{validation}",
+        "{}: {bound} {}{validation}",
         p.epoch + 1,
         figure(p.train_nats)
     )

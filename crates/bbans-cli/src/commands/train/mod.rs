@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Network and schedule of one's own: a description with graphs, as --print-arch shows one
     #[arg(long, value_name = "ARCH.json")]
     pub(crate) arch: Option<PathBuf>,
-    /// Start from a model's tensors; without --arch and --preset, with its network and schedule
+    /// Start from the tensors of a model, built in or a file; without --arch and --preset, with its network and schedule
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
     /// Print a preset as a description for --arch, and do nothing else
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// The data are grey: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]
     pub(crate) binarize: bool,
-    /// Infer the latents in so many layers, one after another from the top; they must divide the latents
+    /// Cut the latents into N layers of one size, inferred one after another from the top
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) latent_layers: u32,
     /// Train the importance-weighted bound of N samples, for models that are coded with several particles
