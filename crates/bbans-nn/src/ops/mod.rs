@@ -122,7 +122,7 @@ pub trait Operation {
     fn kernel(&self, inputs: &[&[usize]], tensors: &[&Tensor]) -> Result<Box<dyn Kernel>>;
 }
 
-/// The enum of all operations: one line each.
+/// The enum of all operations.
 macro_rules! operations {
     ($($name:ident),* $(,)?) => {
         /// An operation with its attributes.
@@ -149,39 +149,47 @@ macro_rules! operations {
     };
 }
 
-operations!(
-    Dense,
-    Conv2d,
-    ConvTranspose2d,
-    Add,
-    Mul,
-    Concat,
-    Slice,
-    Reshape,
-    Permute,
-    Upsample,
-    PixelShuffle,
-    PixelUnshuffle,
-    MaxPool,
-    AveragePool,
-    GlobalMean,
-    GroupNorm,
-    LayerNorm,
-    ScaleShift,
-    Matmul,
-    Softmax,
-    Constant,
-    Relu,
-    LeakyRelu,
-    Elu,
-    Silu,
-    Gelu,
-    Sigmoid,
-    Tanh,
-    Softplus,
-    Mish,
-    Exp,
-    Clamp,
-    Cells,
-    Tiles,
-);
+/// Calls a macro with the names of all operations.
+#[macro_export]
+macro_rules! with_operations {
+    ($call:ident) => {
+        $call!(
+            Dense,
+            Conv2d,
+            ConvTranspose2d,
+            Add,
+            Mul,
+            Concat,
+            Slice,
+            Reshape,
+            Permute,
+            Upsample,
+            PixelShuffle,
+            PixelUnshuffle,
+            MaxPool,
+            AveragePool,
+            GlobalMean,
+            GroupNorm,
+            LayerNorm,
+            ScaleShift,
+            Matmul,
+            Softmax,
+            Constant,
+            Relu,
+            LeakyRelu,
+            Elu,
+            Silu,
+            Gelu,
+            Sigmoid,
+            Tanh,
+            Softplus,
+            Mish,
+            Exp,
+            Clamp,
+            Cells,
+            Tiles,
+        );
+    };
+}
+
+with_operations!(operations);

@@ -67,7 +67,6 @@ trait Trained: Operation {
     }
 }
 
-/// All operations: one line each.
 macro_rules! trained {
     ($($name:ident),* $(,)?) => {
         fn trained(op: &Op) -> &dyn Trained {
@@ -78,42 +77,7 @@ macro_rules! trained {
     };
 }
 
-trained!(
-    Dense,
-    Conv2d,
-    ConvTranspose2d,
-    Add,
-    Mul,
-    Concat,
-    Slice,
-    Reshape,
-    Permute,
-    Upsample,
-    PixelShuffle,
-    PixelUnshuffle,
-    MaxPool,
-    AveragePool,
-    GlobalMean,
-    GroupNorm,
-    LayerNorm,
-    ScaleShift,
-    Matmul,
-    Softmax,
-    Constant,
-    Relu,
-    LeakyRelu,
-    Elu,
-    Silu,
-    Gelu,
-    Sigmoid,
-    Tanh,
-    Softplus,
-    Mish,
-    Exp,
-    Clamp,
-    Cells,
-    Tiles,
-);
+bbans_nn::with_operations!(trained);
 
 /// The value of an operation on inputs `[shape.., lanes]` that fit it, which can be differentiated.
 ///
