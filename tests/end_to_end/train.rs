@@ -260,6 +260,11 @@ fn a_preset_is_the_description_that_it_prints() {
     folder.ok("train --data x -o b.safetensors --arch arch.json --epochs 2 --name m");
     let model = |name: &str| bbans::nn::ModelFile::from_bytes(&folder.read(name)).unwrap();
     let (a, b) = (model("a.safetensors"), model("b.safetensors"));
+    // One seed, one file.
+    folder.ok("train --data x -o c.safetensors --preset small --epochs 2 --name m");
+    assert!(folder.read("a.safetensors") == folder.read("c.safetensors"));
+    folder.ok("train --data x -o d.safetensors --preset small --epochs 2 --name m --seed 2");
+    assert!(folder.read("a.safetensors") != folder.read("d.safetensors"));
     assert_eq!(a.tensors, b.tensors);
     assert_eq!(a.description.networks, b.description.networks);
     for preset in ["balanced", "best", "gray", "conv", "ladder"] {
@@ -291,6 +296,49 @@ fn networks_of_convolutions_are_trained() {
         let over = training_over_codec(&folder);
         assert!((0.95..1.05).contains(&over), "{preset}: {over}");
     }
+}
+
+/// Two values that a model of more levels is trained on are coded as they are.
+#[test]
+fn two_values_are_bits_of_a_model_of_bits_alone() {
+    let folder = Folder::new();
+    folder.write("x", idx(&tiny_data(60, 1), &TINY_SHAPE, 200));
+    let likelihood = r#"{"categorical": {"levels": 256}}"#;
+    folder.write("arch.json", arch(likelihood, DENSE, SHORT));
+    folder.ok("train --data x -o m.safetensors --arch arch.json");
+    folder.ok("compress x -m m.safetensors");
+    folder.ok("decompress x.bbans -o y -m m.safetensors");
+    assert_eq!(folder.read("x"), folder.read("y"));
+    let model = bbans::nn::ModelFile::from_bytes(&folder.read("m.safetensors")).unwrap();
+    assert_eq!(model.description.training.unwrap()["data_values"], "levels");
+}
+
+/// What makes training slow is told, and what a model gives.
+#[test]
+fn remarks_are_made() {
+    let folder = Folder::new();
+    colours(&folder);
+    let end = r#""op": "dense", "outputs": "$parameters"}, {"id": "bent", "op": "tanh", "inputs": ["last"]"#;
+    let logistic = r#"{"discretized_logistic": {"levels": 5, "components": 1}}"#;
+    let text = arch(logistic, DENSE, SHORT).replace(DENSE, "LAST");
+    let text = text.replace(
+        r#"{"id": "last", LAST, "inputs": ["hidden"]}"#,
+        &format!(r#"{{"id": "last", "inputs": ["hidden"], {end}}}"#),
+    );
+    let text = text.replace(r#""outputs": ["last"]"#, r#""outputs": ["bent"]"#);
+    folder.write("arch.json", &text);
+    let told = folder
+        .ok("train --data x -o m.safetensors --arch arch.json")
+        .stderr;
+    assert!(told.contains("units of the levels"), "{told}");
+    let other = text
+        .replace(r#""id": "hidden""#, r#""id": "more""#)
+        .replace(r#"["hidden"]"#, r#"["more"]"#);
+    folder.write("other.json", other.replace("encode.0", "encode.1"));
+    let told = folder
+        .ok("train --data x -o n.safetensors --arch other.json --from m.safetensors")
+        .stderr;
+    assert!(told.contains("8 of 10 tensors are the model's"), "{told}");
 }
 
 /// From a model on, with its network and with another; with several samples.
@@ -410,7 +458,7 @@ fn a_loss_that_is_no_number_keeps_the_checkpoint() {
     for part in [
         "the training loss is",
         "steps",
-        "smaller learning_rate",
+        "smaller training.learning_rate",
         "after epoch",
     ] {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);

@@ -107,16 +107,18 @@ const LOG_SIGMA: [f32; 2] = [-10.0, 5.0];
 const BIN_PRECISION: u32 = 10;
 
 impl Arch {
-    /// The network of a model, as graphs, and the schedule it was trained with, or the default if it has none.
+    /// The network of a model, as graphs, and the schedule it was trained with, or the default if it says of none.
     ///
     /// # Errors
     /// If the model is of other data, or its parts do not fit together.
     pub fn of_model(file: &ModelFile, facts: &Facts) -> Result<Self> {
         let training = file.description.training.as_ref();
-        let schedule = match training.and_then(|training| training.get("schedule")) {
-            None => Schedule::default(),
-            Some(schedule) => serde_json::from_value(schedule.clone())
+        let field = |name: &str| training.and_then(|training| training.get(name));
+        let schedule = match (field("schedule"), field("config")) {
+            (Some(schedule), _) => serde_json::from_value(schedule.clone())
                 .map_err(|e| Error::because("the schedule that the model was trained with", e))?,
+            (None, Some(config)) => Schedule::of_config(config),
+            (None, None) => Schedule::default(),
         };
         let mut description = file.description.clone();
         description.networks = Networks::Graphs(description.graphs(&file.tensors)?.into_owned());
@@ -164,6 +166,15 @@ impl Arch {
         for value in fields.values_mut() {
             values.resolve(value)?;
         }
+        if let Some(name) = ["encoder", "decoder"]
+            .iter()
+            .find(|name| fields.contains_key(**name))
+        {
+            return Err(Error::new(format!(
+                "a description with `{name}`, as `bbans import` takes it or versions 1 to 5 have it; expected one with \
+                 `encode`, `groups` and `decode`, as --print-arch shows it"
+            )));
+        }
         if !fields.get("groups").is_some_and(Value::is_array) {
             return Err(Error::new(
                 "the description has no list `groups`; expected the groups of latents, from the top",
@@ -171,13 +182,6 @@ impl Arch {
         }
         complete_latent(&mut fields);
         let description = Description::from_fields(fields)?;
-        if description.chains().is_some() {
-            return Err(Error::new(format!(
-                "a description of version {}, whose lists of layers do not tell their sizes; expected graphs, \
-                 version {DESCRIPTION_VERSION}, or a model file with --from",
-                description.version
-            )));
-        }
         let arch = Self {
             description,
             schedule,
@@ -195,14 +199,15 @@ impl Arch {
         } = &self.description;
         if *data_shape != facts.shape {
             return Err(Error::new(format!(
-                "the data have shape {:?}, the description {data_shape:?}",
+                "the data have shape {:?}, the description {data_shape:?}; expected the same, or no data_shape",
                 facts.shape
             )));
         }
         let levels = likelihood.levels();
         if facts.levels > levels {
             return Err(Error::new(format!(
-                "the data have values up to {}, the likelihood {levels} levels, 0 to {}",
+                "the data have values up to {}, the likelihood {levels} levels, 0 to {}; expected as many levels as \
+                 the data have, \"$levels\"",
                 facts.levels - 1,
                 levels - 1
             )));
@@ -332,7 +337,9 @@ impl Values<'_> {
             "$parameters" => match &self.parameters {
                 Some(Ok(parameters)) => Ok(*parameters),
                 Some(Err(e)) => Err(Error::new(format!("{e:#}"))),
-                None => Err(Error::new("$parameters in what they follow from")),
+                None => Err(Error::new(
+                    "$parameters in the likelihood or the shape, from which they follow; expected a number",
+                )),
             },
             _ => factor.parse().map_err(|_| {
                 Error::new(format!(
@@ -427,6 +434,7 @@ mod tests {
             ),
             (with("data_shape", "[4]"), &[3], 2, "the description [4]"),
             (with("version", "1"), &[3], 2, "not valid"),
+            (with("encoder", "{}"), &[3], 2, "`bbans import`"),
             ("[]".to_owned(), &[3], 2, "not valid"),
         ] {
             let e = Arch::from_json(&text, &facts(shape, levels)).unwrap_err();

@@ -36,7 +36,10 @@ impl Dataset {
     /// than 0 and 1.
     pub fn new(bytes: Vec<u8>, shape: Vec<usize>, values: Values) -> Result<Self> {
         let dims: usize = shape.iter().product();
-        if dims == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(dims) {
+        if bytes.is_empty() {
+            return Err(Error::new("there are no data; expected at least 2"));
+        }
+        if dims == 0 || !bytes.len().is_multiple_of(dims) {
             return Err(Error::new(format!(
                 "{} bytes are no whole number of data of shape {shape:?}",
                 bytes.len()

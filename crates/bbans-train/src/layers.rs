@@ -37,17 +37,25 @@ pub fn in_layers(
     ] = &groups[..]
     else {
         return Err(Error::new(
-            "latents in groups of their own cannot be cut into layers; expected one group with a standard normal prior",
+            "latents that are in groups already cannot be cut into layers; expected one group with a standard normal \
+             prior, or --latent-layers 1",
         ));
     };
-    if count == 0 || !latents.is_multiple_of(count) || shape.len() != 1 {
+    if shape.len() != 1 {
+        return Err(Error::new(format!(
+            "latents of shape {shape:?} cannot be cut into layers; expected a row of them, or --latent-layers 1"
+        )));
+    }
+    if count == 0 || !latents.is_multiple_of(count) {
         return Err(Error::new(format!(
             "latents of shape {shape:?} cannot be cut into {count} layers of one size; expected a number that divides \
              {latents}"
         )));
     }
     let Some(at) = decode.inputs.iter().position(|input| input == name) else {
-        return Err(Error::new(format!("decode does not take {name}")));
+        return Err(Error::new(format!(
+            "decode does not take the latents {name}; expected it to"
+        )));
     };
     // Their tensors are no more.
     for node in &posterior.nodes {

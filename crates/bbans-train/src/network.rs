@@ -49,6 +49,7 @@ pub struct Network {
     decode: Wired,
     head: Head,
     device: Device,
+    remarks: Vec<String>,
 }
 
 /// A function and the names of the values that it takes and gives.
@@ -147,9 +148,16 @@ impl Network {
         let layers = units
             .as_ref()
             .map(|units| units::of_layers(&graphs.decode, &inputs, units));
+        let mut remarks = Vec::new();
         match layers.flatten() {
             Some(layers) => wiring.parameters.end_in(layers),
-            None => units = None,
+            None if units.take().is_some() => remarks.push(
+                "decode does not end in layers of which each output, or channel, is one kind of parameter: it is \
+                 trained in the units of the levels, and converges slowly (after a convolution, permute [1, 2, 0] puts \
+                 its channels last)"
+                    .to_owned(),
+            ),
+            None => {}
         }
         let mut decode = wiring.wire("decode", &graphs.decode, false)?;
         let mut head = Head::new(&graphs, likelihood, shape, &mut wiring.parameters, fuse)?;
@@ -165,7 +173,14 @@ impl Network {
             names,
             fold,
             numbers,
+            taken,
         } = wiring.parameters.done()?;
+        if let Some(taken) = taken.filter(|&taken| taken < names.len()) {
+            remarks.push(format!(
+                "{taken} of {} tensors are the model's, the others are drawn",
+                names.len()
+            ));
+        }
         let mut description = description.clone();
         description.networks = Networks::Graphs(graphs);
         description.version = description.oldest_version();
@@ -182,12 +197,18 @@ impl Network {
             decode,
             head,
             device,
+            remarks,
         })
     }
 
     /// What the network is, as graphs.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What a user should know, a line each.
+    pub(crate) fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     pub(crate) fn device(&self) -> &Device {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -59,49 +60,69 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// What the record of a model has that was trained before there were schedules.
+    pub(crate) fn of_config(config: &Value) -> Self {
+        let number = |name: &str| config.get(name).and_then(Value::as_f64);
+        let count = |name: &str| number(name).map(|n| n as usize);
+        let default = Self::default();
+        Self {
+            epochs: count("epochs").unwrap_or(default.epochs),
+            batch: count("batch").unwrap_or(default.batch),
+            learning_rate: number("learning_rate").unwrap_or(default.learning_rate),
+            kl_warmup_epochs: count("kl_warmup_epochs").unwrap_or(default.kl_warmup_epochs),
+            average_decay: number("average_decay").unwrap_or(default.average_decay),
+            held_out_part: count("held_out_part").unwrap_or(default.held_out_part),
+            ..default
+        }
+    }
+
     /// Checks that numbers are in their ranges.
     pub(crate) fn check(&self) -> Result<()> {
-        let small = |v: f64, max: f64| v >= 0.0 && v <= max;
-        let fits = [
-            (
-                "epochs",
-                (1..=1_000_000).contains(&self.epochs),
-                "1 to 1000000",
-            ),
-            ("min_steps", self.min_steps <= 1 << 32, "at most 2^32"),
-            ("batch", (1..=1 << 16).contains(&self.batch), "1 to 65536"),
-            (
-                "samples",
-                (1..=1 << 12).contains(&self.samples),
-                "1 to 4096",
-            ),
-            ("learning_rate", small(self.learning_rate, 1.0), "0 to 1"),
-            ("weight_decay", small(self.weight_decay, 1e3), "0 to 1000"),
-            ("free_bits", small(self.free_bits, 1e6), "0 to 1000000"),
-            ("average_decay", small(self.average_decay, 1.0), "0 to 1"),
-            (
-                "kl_warmup_epochs",
-                self.kl_warmup_epochs <= 1_000_000,
-                "at most 1000000",
-            ),
-            ("held_out_part", self.held_out_part != 1, "0, or at least 2"),
-            (
-                "free_bits",
-                self.free_bits == 0.0 || self.samples == 1,
-                "0 with several samples",
-            ),
-            (
-                "init",
-                self.init.values().all(|&v| v.abs() <= 1e3),
-                "factors of at most 1000",
-            ),
+        let counts = [
+            ("epochs", self.epochs, 1, 1_000_000),
+            ("min_steps", self.min_steps, 0, 1 << 32),
+            ("batch", self.batch, 1, 1 << 16),
+            ("samples", self.samples, 1, 1 << 12),
+            ("kl_warmup_epochs", self.kl_warmup_epochs, 0, 1_000_000),
         ];
-        match fits.iter().find(|(_, fits, _)| !fits) {
-            None => Ok(()),
-            Some((name, _, expected)) => {
-                Err(Error::new(format!("training.{name}: expected {expected}")))
+        for (name, found, least, most) in counts {
+            if !(least..=most).contains(&found) {
+                return Err(Error::new(format!(
+                    "training.{name} is {found}; expected {least} to {most}"
+                )));
             }
         }
+        let numbers = [
+            ("learning_rate", self.learning_rate, 1.0),
+            ("weight_decay", self.weight_decay, 1e3),
+            ("free_bits", self.free_bits, 1e6),
+            ("average_decay", self.average_decay, 1.0),
+        ];
+        for (name, found, most) in numbers {
+            if !(found >= 0.0 && found <= most) {
+                return Err(Error::new(format!(
+                    "training.{name} is {found}; expected 0 to {most}"
+                )));
+            }
+        }
+        if let Some((name, factor)) = self.init.iter().find(|(_, v)| v.abs() > 1e3) {
+            return Err(Error::new(format!(
+                "training.init has the factor {factor} for {name}; expected -1000 to 1000"
+            )));
+        }
+        if self.held_out_part == 1 {
+            return Err(Error::new(
+                "training.held_out_part is 1, which leaves nothing to train on; expected 0, for none, or at least 2",
+            ));
+        }
+        if self.free_bits > 0.0 && self.samples > 1 {
+            return Err(Error::new(format!(
+                "training.free_bits is {} and training.samples {}; expected free bits of 0, or 1 sample: the \
+                 importance-weighted bound has no KL divergences",
+                self.free_bits, self.samples
+            )));
+        }
+        Ok(())
     }
 
     /// Epochs of so many training data.

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub validated: bool,
     /// Whether all epochs were run; if not, the checkpoint goes on from here.
     pub complete: bool,
+    /// Seconds of training, those before an interruption too.
+    pub seconds: f64,
 }
 
 /// A training run.
@@ -144,7 +146,7 @@ impl Trainer {
             .saturating_mul(BYTES);
         if bytes > MAX_BYTES {
             return Err(Error::new(format!(
-                "a step of {} data with {} samples each takes about {} GiB of memory; the limit is {} GiB: use a \
+                "training.batch: a step of {} data with {} samples each takes about {} GiB of memory; the limit is {} GiB: use a \
                  smaller batch or fewer samples",
                 lanes / schedule.samples,
                 schedule.samples,
@@ -242,6 +244,11 @@ impl Trainer {
         !self.network.device().is_cpu()
     }
 
+    /// What a user should know of the network, a line each.
+    pub fn remarks(&self) -> &[String] {
+        self.network.remarks()
+    }
+
     /// Epochs completed, in this run and those it goes on from.
     pub fn epochs_done(&self) -> usize {
         self.state.epoch
@@ -291,7 +298,7 @@ impl Trainer {
         }
         let Some((nats, _)) = self.state.best else {
             return Err(Error::new(
-                "stopped before the first epoch was over: there is no model yet; allow more time",
+                "stopped before the first epoch was over: there is no model yet; allow more time (--max-minutes)",
             ));
         };
         let model = self.model_file()?;
@@ -300,6 +307,7 @@ impl Trainer {
             nats,
             validated: self.validation.is_some(),
             complete: self.state.epoch == self.epochs,
+            seconds: self.state.seconds,
         })
     }
 
@@ -364,7 +372,8 @@ impl Trainer {
             _ => String::new(),
         };
         Error::new(format!(
-            "the {what} loss is {nats} after {} steps; train with a smaller learning_rate{kept}",
+            "the {what} loss is {nats} after {} steps; expected a number: give the network a smaller \
+             training.learning_rate{kept}",
             self.adam.steps
         ))
     }
@@ -522,7 +531,6 @@ impl Trainer {
             "validation_count": held_out,
             "epochs_run": self.state.epoch,
             "best_epoch": best_epoch,
-            "seconds": self.state.seconds.round(),
             "program": concat!("bbans ", env!("CARGO_PKG_VERSION")),
         });
         let of = if held_out > 0 {

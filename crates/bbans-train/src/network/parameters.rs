@@ -24,6 +24,8 @@ pub(crate) struct Source<'a> {
     /// The others are drawn, and multiplied by the factor that their name has.
     random: Option<(ChaCha8Rng, &'a BTreeMap<String, f64>)>,
     fold: Fold,
+    /// How many were the file's.
+    taken: usize,
 }
 
 /// What parameters of training are in a file: units of training become part of the layers that they are next to.
@@ -78,6 +80,7 @@ impl<'a> Source<'a> {
             file: Some(file),
             random: None,
             fold: Fold::default(),
+            taken: 0,
         }
     }
 
@@ -91,6 +94,7 @@ impl<'a> Source<'a> {
             file,
             random: Some((rng, factors)),
             fold: Fold::default(),
+            taken: 0,
         }
     }
 
@@ -109,6 +113,7 @@ impl<'a> Source<'a> {
         if let Some(tensor) = found.filter(|tensor| tensor.shape == shape) {
             let mut values = tensor.values.clone();
             self.fold.unfolded(name, &mut values);
+            self.taken += 1;
             return Ok(values);
         }
         let Some((rng, factors)) = &mut self.random else {
@@ -189,7 +194,7 @@ impl<'a> Parameters<'a> {
         if self.weights > MAX_WEIGHTS {
             let name = site.tensors.first().map_or("", |(name, _)| name.as_str());
             return Err(Error::new(format!(
-                "with {name} the network has {} weights; the limit of training is {MAX_WEIGHTS}",
+                "with {name} the network has {} weights; training takes at most {MAX_WEIGHTS}",
                 self.weights
             )));
         }
@@ -209,7 +214,8 @@ impl<'a> Parameters<'a> {
             lo: -bound,
             up: bound,
         };
-        let from_file = self.source.tensors().contains_key(name);
+        let found = self.source.tensors().get(name);
+        let from_file = found.is_some_and(|tensor| tensor.shape == [levels, depth]);
         let mut values = self.source.values(name, &[levels, depth], noise)?;
         for (i, value) in values.iter_mut().enumerate().filter(|_| !from_file) {
             let level = i / depth;
@@ -254,6 +260,7 @@ impl<'a> Parameters<'a> {
                 names: self.names,
                 fold: self.source.fold,
                 numbers: self.numbers,
+                taken: self.source.file.map(|_| self.source.taken),
             }),
             Some((name, _)) => Err(Error::new(format!(
                 "training.init names {name}, which is no tensor of the model; expected one such as {}",
@@ -272,6 +279,8 @@ pub(super) struct Done {
     pub fold: Fold,
     /// Numbers that a lane has in all values.
     pub numbers: usize,
+    /// How many tensors are a file's, if there is one.
+    pub taken: Option<usize>,
 }
 
 /// The parameters by their names. A lock that a panic has left is taken all the same: no value is half written.

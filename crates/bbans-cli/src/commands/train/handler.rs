@@ -43,12 +43,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let notebook = args.notebook.open()?;
     let start = Instant::now();
     let limit = match args.max_minutes {
-        Some(m) if !(m > 0.0 && m < 1e6) => bail!("--max-minutes {m}: expected a positive number"),
+        Some(m) if !(m > 0.0 && m < 1e6) => {
+            bail!("--max-minutes {m}: expected a number above 0 and below 1000000")
+        }
         minutes => minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
     };
     let from = args.from.as_deref().map(read_model).transpose()?;
-    let data = training_data(path, args)?;
-    let (source, arch) = arch(args, from.as_ref(), &data)?;
+    let (data, source, arch) = data_and_arch(path, args, from.as_ref())?;
     let dims = data.dims();
     let digest = blake3::hash(data.bytes()).to_hex().to_string();
     let mut checkpoint = output.clone().into_os_string();
@@ -62,6 +63,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if trainer.on_gpu() {
         note!("training on the GPU");
     }
+    trainer
+        .remarks()
+        .iter()
+        .for_each(|remark| note!("{remark}"));
     if trainer.epochs_done() > 0 {
         note!(
             "going on after {} epochs from {}",
@@ -117,10 +122,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )?;
     }
     note!(
-        "{}: {of} {bound}{samples} {:.3} nats, {:.4} bits/dim",
+        "{}: {of} {bound}{samples} {:.3} nats, {:.4} bits/dim; {} epochs in {:.0} s",
         output.display(),
         outcome.nats,
-        bits_per_dim(outcome.nats, dims)
+        bits_per_dim(outcome.nats, dims),
+        trainer.epochs_done(),
+        outcome.seconds
     );
     Ok(())
 }
@@ -129,6 +136,37 @@ fn read_model(name: &Path) -> Result<ModelFile> {
     let name = name.to_str().context("--from: expected a name in UTF-8")?;
     let bytes = models::bytes(name)?;
     ModelFile::from_bytes(&bytes).with_context(|| format!("model {name}"))
+}
+
+/// The data, what is trained on them, and a word for where that is from.
+fn data_and_arch(
+    path: &Path,
+    args: &Args,
+    from: Option<&ModelFile>,
+) -> Result<(Dataset, String, Arch)> {
+    let DataSet { shape, bytes } = DataSet::read(files::open_data(path)?.0)?;
+    let mut bits = bytes.clone();
+    let values = match (args.binarize, bbans::binary_symbols(&mut bits)) {
+        (true, _) => Values::Grey,
+        (false, Ok(_)) => Values::Binary,
+        (false, Err(_)) => Values::Levels,
+    };
+    if values == Values::Binary {
+        let data = Dataset::new(bits, shape.clone(), values)?;
+        let (source, found) = arch(args, from, &data)?;
+        if found.description.likelihood.levels() == 2 {
+            return Ok((data, source, found));
+        }
+    }
+    // Of more levels two values are what they are.
+    let values = if args.binarize {
+        values
+    } else {
+        Values::Levels
+    };
+    let data = Dataset::new(bytes, shape, values)?;
+    let (source, found) = arch(args, from, &data)?;
+    Ok((data, source, found))
 }
 
 /// What is trained, and a word for where it is from.
@@ -230,18 +268,6 @@ fn name(args: &Args, output: &Path) -> Result<String> {
         );
     }
     Ok(name.to_owned())
-}
-
-fn training_data(path: &Path, args: &Args) -> Result<Dataset> {
-    let mut data = DataSet::read(files::open_data(path)?.0)?;
-    let values = if args.binarize {
-        Values::Grey
-    } else if bbans::binary_symbols(&mut data.bytes).is_ok() {
-        Values::Binary
-    } else {
-        Values::Levels
-    };
-    Ok(Dataset::new(data.bytes, data.shape, values)?)
 }
 
 fn bits_per_dim(nats: f64, dims: usize) -> f64 {

@@ -11,11 +11,12 @@ use crate::support::notebook::NotebookArgs;
 /// Train a model on one's own data of one shape
 ///
 /// Presets: small takes data of any shape, and is the fastest to compress with; its values are independent given the
-/// latents. balanced and best are for pictures of bits, gray for pictures of up to 256 levels: their decoders are
-/// autoregressive in a small window, for smaller and slower files. conv has convolutions, ladder four groups of latents,
-/// both for pictures of bits. --arch takes any other network.
+/// latents. The others are for pictures whose sides are multiples of 4: balanced and best of bits, gray of 3 to 256
+/// levels, with decoders that are autoregressive in a small window, for smaller and slower files; conv, with convolutions,
+/// and ladder, with four groups of latents, of bits. --arch takes any other network.
 ///
-/// A checkpoint lies beside the output (FILE.checkpoint): the same command goes on from it after an interruption.
+/// The last sixth of the data is held out: shuffle data that are sorted. A checkpoint lies beside the output
+/// (FILE.checkpoint): after an interruption the same command goes on from it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Training data: IDX, .amat, .npy (each also .gz), PNG or a folder of PNG files
@@ -41,7 +42,7 @@ pub(crate) struct Args {
         required_unless_present = "print_arch"
     )]
     pub(crate) output: Option<PathBuf>,
-    /// The data are grey: draw each value v anew as 1 with probability v/255 in every epoch
+    /// The data are grey, 0 to 255: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]
     pub(crate) binarize: bool,
     /// Cut the latents into N layers of one size, inferred one after another from the top
@@ -59,7 +60,7 @@ pub(crate) struct Args {
     /// Passes over the training data, exactly so many [default: the schedule's, more where data are few]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) epochs: Option<u32>,
-    /// Stop after this time with the best model so far; the same command goes on from there
+    /// Stop after this time with the best model so far; the same command with -f goes on from there
     #[arg(long, value_name = "MINUTES")]
     pub(crate) max_minutes: Option<f64>,
     /// Seed of every random number
