@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use bbans::{FileModel, VaeModel};
+use bbans::VaeModel;
 use bbans_train::{Arch, Dataset, Facts, Trainer, Values};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
