@@ -199,7 +199,8 @@ impl Arch {
         } = &self.description;
         if *data_shape != facts.shape {
             return Err(Error::new(format!(
-                "the data have shape {:?}, the description {data_shape:?}; expected the same, or no data_shape",
+                "the data have shape {:?}, the network is for {data_shape:?}; expected the same (a description may \
+                 leave data_shape out)",
                 facts.shape
             )));
         }
@@ -432,7 +433,7 @@ mod tests {
                 2,
                 "1 to 1000000",
             ),
-            (with("data_shape", "[4]"), &[3], 2, "the description [4]"),
+            (with("data_shape", "[4]"), &[3], 2, "the network is for [4]"),
             (with("version", "1"), &[3], 2, "not valid"),
             (with("encoder", "{}"), &[3], 2, "`bbans import`"),
             ("[]".to_owned(), &[3], 2, "not valid"),

@@ -122,11 +122,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )?;
     }
     note!(
-        "{}: {of} {bound}{samples} {:.3} nats, {:.4} bits/dim; {} epochs in {:.0} s",
+        "{}: {of} {bound}{samples} {:.3} nats, {:.4} bits/dim after {} in {:.0} s",
         output.display(),
         outcome.nats,
         bits_per_dim(outcome.nats, dims),
-        trainer.epochs_done(),
+        match trainer.epochs_done() {
+            1 => "1 epoch".to_owned(),
+            epochs => format!("{epochs} epochs"),
+        },
         outcome.seconds
     );
     Ok(())
