@@ -113,9 +113,12 @@ impl Network {
         let scaled = scaled.unwrap_or_default();
         source.scale_data(scaled, scale);
 
+        let [data] = &graphs.encode.inputs[..] else {
+            return Err(Error::new("encode has other than one input, the data"));
+        };
         let mut wiring = Wiring {
             parameters: Parameters::new(source, device.clone()),
-            shapes: BTreeMap::from([(graphs.encode.inputs[0].clone(), shape.clone())]),
+            shapes: BTreeMap::from([(data.clone(), shape.clone())]),
         };
         let encode = wiring.wire("encode", &graphs.encode, true)?;
         let start = graphs.start.as_ref();

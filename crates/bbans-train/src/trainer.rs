@@ -557,8 +557,13 @@ impl Trainer {
             let mut values = values.clone();
             self.network.fold().folded(name, &mut values);
             let tensor = ModelTensor::new(var.dims().to_vec(), values)?;
-            // Half the size, at a cost far below the noise of training.
-            tensors.insert(name.clone(), tensor.halved()?);
+            // Half the size, at a cost far below the noise of training. Biases are few, and those of means are as large
+            // as symbols are.
+            let tensor = match tensor.shape.len() {
+                0 | 1 => tensor,
+                _ => tensor.halved()?,
+            };
+            tensors.insert(name.clone(), tensor);
         }
         bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
         Ok(ModelFile {
