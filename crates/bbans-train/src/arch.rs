@@ -29,39 +29,26 @@ pub const PRESETS: &[Preset] = &[
         levels: [2, 256],
         json: include_str!("../presets/small.json"),
     },
-    Preset {
-        name: "balanced",
-        data: BITS,
-        levels: [2, 2],
-        json: include_str!("../presets/balanced.json"),
-    },
-    Preset {
-        name: "best",
-        data: BITS,
-        levels: [2, 2],
-        json: include_str!("../presets/best.json"),
-    },
+    of_bits("balanced", include_str!("../presets/balanced.json")),
+    of_bits("best", include_str!("../presets/best.json")),
     Preset {
         name: "gray",
         data: "pictures [rows, columns] of 3 to 256 levels whose sides are multiples of 4",
         levels: [3, 256],
         json: include_str!("../presets/gray.json"),
     },
-    Preset {
-        name: "conv",
-        data: BITS,
-        levels: [2, 2],
-        json: include_str!("../presets/conv.json"),
-    },
-    Preset {
-        name: "ladder",
-        data: BITS,
-        levels: [2, 2],
-        json: include_str!("../presets/ladder.json"),
-    },
+    of_bits("conv", include_str!("../presets/conv.json")),
+    of_bits("ladder", include_str!("../presets/ladder.json")),
 ];
 
-const BITS: &str = "pictures [rows, columns] of bits whose sides are multiples of 4";
+const fn of_bits(name: &'static str, json: &'static str) -> Preset {
+    Preset {
+        name,
+        data: "pictures [rows, columns] of bits whose sides are multiples of 4",
+        levels: [2, 2],
+        json,
+    }
+}
 
 impl Preset {
     /// The preset of a name.

@@ -30,7 +30,7 @@ impl Batch {
     /// Data, `[count, dims]`, with standard normal draws, `[count * samples, latents]`.
     pub(crate) fn new(network: &Network, x: &[u8], noise: &[f32], samples: usize) -> Result<Self> {
         let (shape, latents) = (&network.description().data_shape, network.latents());
-        let dims: usize = shape.iter().product();
+        let dims = network.description().dims()?;
         let count = x.len() / dims;
         let lanes = count * samples;
         if count == 0 || x.len() != count * dims || noise.len() != lanes * latents {

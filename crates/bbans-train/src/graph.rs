@@ -12,7 +12,6 @@ use crate::ops;
 
 /// A function with its parameters: nodes take values by their numbers, the inputs first.
 pub(crate) struct Graph {
-    inputs: usize,
     steps: Vec<Step>,
     outputs: Vec<usize>,
 }
@@ -107,29 +106,18 @@ impl Graph {
             })
         });
         Ok(Self {
-            inputs: function.inputs.len(),
             steps: steps.collect::<Result<_>>()?,
             outputs: function.outputs.iter().map(number).collect::<Result<_>>()?,
         })
     }
 
-    /// The values of all nodes, of inputs `[shape.., lanes]`.
-    pub(crate) fn values(&self, inputs: &[Tensor], lanes: usize) -> Result<Vec<Tensor>> {
+    /// The outputs, of inputs `[shape.., lanes]`.
+    pub(crate) fn run(&self, inputs: &[Tensor], lanes: usize) -> Result<Vec<Tensor>> {
         let mut values = inputs.to_vec();
         for step in &self.steps {
             let of_node: Vec<Tensor> = step.inputs.iter().map(|&i| values[i].clone()).collect();
             values.push(ops::forward(&step.op, &of_node, &step.tensors, lanes)?);
         }
-        Ok(values.split_off(self.inputs))
-    }
-
-    /// The outputs.
-    pub(crate) fn run(&self, inputs: &[Tensor], lanes: usize) -> Result<Vec<Tensor>> {
-        let values = self.values(inputs, lanes)?;
-        let value = |&i: &usize| match i.checked_sub(self.inputs) {
-            None => inputs[i].clone(),
-            Some(node) => values[node].clone(),
-        };
-        Ok(self.outputs.iter().map(value).collect())
+        Ok(self.outputs.iter().map(|&i| values[i].clone()).collect())
     }
 }

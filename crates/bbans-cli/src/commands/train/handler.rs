@@ -147,26 +147,23 @@ fn data_and_arch(
     args: &Args,
     from: Option<&ModelFile>,
 ) -> Result<(Dataset, String, Arch)> {
-    let DataSet { shape, bytes } = DataSet::read(files::open_data(path)?.0)?;
-    let mut bits = bytes.clone();
-    let values = match (args.binarize, bbans::binary_symbols(&mut bits)) {
-        (true, _) => Values::Grey,
-        (false, Ok(_)) => Values::Binary,
-        (false, Err(_)) => Values::Levels,
+    let DataSet { shape, mut bytes } = DataSet::read(files::open_data(path)?.0)?;
+    let values = if args.binarize {
+        Values::Grey
+    } else {
+        Values::Levels
     };
-    if values == Values::Binary {
-        let data = Dataset::new(bits, shape.clone(), values)?;
+    if !args.binarize
+        && let Ok(one) = bbans::binary_symbols(&mut bytes)
+    {
+        let data = Dataset::new(bytes, shape.clone(), Values::Binary)?;
         let (source, found) = arch(args, from, &data)?;
         if found.description.likelihood.levels() == 2 {
             return Ok((data, source, found));
         }
+        // Of more levels two values are what they are.
+        bytes = data.bytes().iter().map(|bit| bit * one).collect();
     }
-    // Of more levels two values are what they are.
-    let values = if args.binarize {
-        values
-    } else {
-        Values::Levels
-    };
     let data = Dataset::new(bytes, shape, values)?;
     let (source, found) = arch(args, from, &data)?;
     Ok((data, source, found))
