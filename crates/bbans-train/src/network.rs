@@ -3,11 +3,11 @@
 mod head;
 mod parameters;
 mod units;
+mod wiring;
 
 use std::collections::BTreeMap;
 
 use bbans_nn::description::Networks;
-use bbans_nn::graph::Function;
 use bbans_nn::ops::Shape;
 use bbans_nn::{Description, ModelFile};
 use candle_core::{Device, Tensor};
@@ -16,12 +16,13 @@ use candle_nn::VarMap;
 use crate::batch::Batch;
 use crate::bound::{importance_weighted, total};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, walk};
+use crate::graph::Graph;
 use crate::head::Derivatives;
 use crate::objective;
 use head::Head;
 use parameters::{Done, Fold, Parameters, scaled_tensors};
 pub(crate) use parameters::{Source, lock};
+use wiring::{Wired, Wiring, pair};
 
 /// The two parts of the negative evidence lower bound, in nats, summed over data.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -50,13 +51,6 @@ pub struct Network {
     head: Head,
     device: Device,
     remarks: Vec<String>,
-}
-
-/// A function and the names of the values that it takes and gives.
-struct Wired {
-    graph: Graph,
-    inputs: Vec<String>,
-    outputs: Vec<String>,
 }
 
 struct Group {
@@ -352,189 +346,5 @@ impl Network {
     }
 }
 
-/// The first two values that a function has given.
-fn pair(function: &Wired, values: &BTreeMap<&str, Tensor>) -> Result<[Tensor; 2]> {
-    let value = |i: usize| {
-        let name = function.outputs.get(i);
-        let value = name.and_then(|name| values.get(name.as_str())).cloned();
-        value.ok_or_else(|| Error::new("a prior without mean and log standard deviation"))
-    };
-    Ok([value(0)?, value(1)?])
-}
-
-impl Wired {
-    fn run(&self, values: &BTreeMap<&str, Tensor>, lanes: usize) -> Result<Vec<Tensor>> {
-        let value = |name: &String| {
-            let value = values.get(name.as_str()).cloned();
-            value.ok_or_else(|| Error::new(format!("{name} is no value of the model")))
-        };
-        let inputs = self.inputs.iter().map(value).collect::<Result<Vec<_>>>()?;
-        self.graph.run(&inputs, lanes)
-    }
-
-    /// Makes known what the function gives.
-    fn make<'a>(&'a self, values: &mut BTreeMap<&'a str, Tensor>, lanes: usize) -> Result<()> {
-        let outputs = self.run(values, lanes)?;
-        values.extend(self.outputs.iter().map(String::as_str).zip(outputs));
-        Ok(())
-    }
-}
-
-/// Functions as they find their parameters, one after another.
-struct Wiring<'a> {
-    parameters: Parameters<'a>,
-    /// Of the values that are known.
-    shapes: BTreeMap<String, Shape>,
-}
-
-impl Wiring<'_> {
-    /// A function; with `named` its outputs become values.
-    fn wire(&mut self, who: &str, function: &Function, named: bool) -> Result<Wired> {
-        let inputs = self.shapes_of(who, function)?;
-        let in_function = |e: Error| e.context(who);
-        let outputs = walk(function, &inputs, |site| self.parameters.draw(site));
-        let outputs = outputs.map_err(in_function)?;
-        let graph = Graph::new(function, &inputs, &self.parameters.builder());
-        if named {
-            let names = function.outputs.iter().cloned();
-            self.shapes.extend(names.zip(outputs));
-        }
-        Ok(Wired {
-            graph: graph.map_err(in_function)?,
-            inputs: function.inputs.clone(),
-            outputs: function.outputs.clone(),
-        })
-    }
-
-    /// Shapes of a function's inputs.
-    fn shapes_of(&self, who: &str, function: &Function) -> Result<Vec<Shape>> {
-        let shape = |name: &String| {
-            let shape = self.shapes.get(name).cloned();
-            shape.ok_or_else(|| {
-                Error::new(format!(
-                    "{who} takes {name}, which is no value of the model"
-                ))
-            })
-        };
-        function.inputs.iter().map(shape).collect()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::parameters::lock;
-    use super::*;
-    use crate::arch::{Facts, Preset};
-    use crate::bound::weighted;
-    use crate::noise::{Purpose, below, fill_normal, generator};
-    use candle_core::Var;
-
-    fn network(preset: &str, levels: usize, fuse: bool) -> Network {
-        let facts = Facts {
-            shape: vec![4, 8],
-            levels,
-        };
-        let arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
-        let rng = generator(1, Purpose::Initialization, 0);
-        let source = Source::random(None, rng, &arch.schedule.init);
-        Network::build(&arch.description, source, Device::Cpu, fuse).unwrap()
-    }
-
-    /// Along its derivatives a loss changes by their length.
-    #[test]
-    fn a_loss_changes_as_its_derivatives_say() {
-        for (preset, levels) in [
-            ("small", 5),
-            ("small", 40),
-            ("gray", 5),
-            ("best", 2),
-            ("ladder", 2),
-        ] {
-            let network = network(preset, levels, true);
-            let mut rng = generator(2, Purpose::Latents, 0);
-            let x: Vec<u8> = (0..6 * 32).map(|_| below(&mut rng, levels) as u8).collect();
-            for samples in [1, 3] {
-                let mut noise = vec![0.0; 6 * samples * network.latents()];
-                fill_normal(&mut rng, &mut noise);
-                let batch = Batch::new(&network, &x, &noise, samples).unwrap();
-                let loss = || {
-                    let terms = network.terms(&batch, Derivatives::Backward).unwrap();
-                    let weights = vec![0.7; terms.kl.len()];
-                    match samples {
-                        1 => weighted(&terms, &weights).unwrap(),
-                        _ => importance_weighted(&terms, &batch, 0.7).unwrap(),
-                    }
-                };
-                let vars: Vec<Var> = lock(network.vars()).values().cloned().collect();
-                let grads = loss().backward().unwrap();
-                let grads: Vec<Tensor> = vars
-                    .iter()
-                    .map(|var| {
-                        grads
-                            .get(var)
-                            .map_or(var.zeros_like().unwrap(), Tensor::clone)
-                    })
-                    .collect();
-                let square = |g: &Tensor| {
-                    g.sqr()
-                        .unwrap()
-                        .sum_all()
-                        .unwrap()
-                        .to_scalar::<f32>()
-                        .unwrap()
-                };
-                let length = grads.iter().map(square).sum::<f32>().sqrt();
-                let before: Vec<Tensor> =
-                    vars.iter().map(|v| v.as_tensor().copy().unwrap()).collect();
-                let at = |step: f64| {
-                    for ((var, before), g) in vars.iter().zip(&before).zip(&grads) {
-                        let moved = (before + (g * (step / f64::from(length))).unwrap()).unwrap();
-                        var.set(&moved).unwrap();
-                    }
-                    f64::from(loss().to_scalar::<f32>().unwrap())
-                };
-                let step = 0.02 / f64::from(length).max(1.0);
-                let found = (at(step) - at(-step)) / (2.0 * step);
-                at(0.0);
-                let over = found / f64::from(length);
-                assert!(
-                    (0.97..1.03).contains(&over),
-                    "{preset} {levels} {samples}: {over}"
-                );
-            }
-        }
-    }
-
-    /// The fused head and the one of candle's operations.
-    #[test]
-    fn the_fused_head_is_the_one_of_tensors() {
-        for (preset, levels) in [("best", 2), ("gray", 9)] {
-            let [fused, composed] = [true, false].map(|fuse| network(preset, levels, fuse));
-            assert!(matches!(fused.head, Head::Fused(..)));
-            let mut rng = generator(3, Purpose::Latents, 0);
-            let x: Vec<u8> = (0..5 * 32).map(|_| below(&mut rng, levels) as u8).collect();
-            let mut noise = vec![0.0; 5 * fused.latents()];
-            fill_normal(&mut rng, &mut noise);
-            let run = |network: &Network| {
-                let batch = Batch::new(network, &x, &noise, 1).unwrap();
-                let terms = network.terms(&batch, Derivatives::Forward).unwrap();
-                let loss = weighted(&terms, &[1.0]).unwrap();
-                let grads = loss.backward().unwrap();
-                let vars = lock(network.vars());
-                let grad = |name: &String| {
-                    let grad = grads.get(&vars[name]).unwrap().flatten_all().unwrap();
-                    (name.clone(), grad.to_vec1::<f32>().unwrap())
-                };
-                let grads: Vec<_> = network.names().iter().map(grad).collect();
-                (terms.nats.to_vec1::<f32>().unwrap(), grads)
-            };
-            let ((a, by_a), (b, by_b)) = (run(&fused), run(&composed));
-            let close = |a: f32, b: f32| (a - b).abs() <= 2e-4 * (1.0 + a.abs());
-            assert!(a.iter().zip(&b).all(|(&a, &b)| close(a, b)), "{a:?} {b:?}");
-            for ((name, a), (_, b)) in by_a.iter().zip(&by_b) {
-                assert!(a.iter().any(|&g| g != 0.0), "{name}");
-                assert!(a.iter().zip(b).all(|(&a, &b)| close(a, b)), "{name}");
-            }
-        }
-    }
-}
+mod tests;
