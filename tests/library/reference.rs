@@ -43,3 +43,19 @@ fn the_reference_decoder_restores_the_golden_files() {
     }
     assert!(files >= 10);
 }
+
+/// The operations of the reference decoder have PyTorch's values.
+#[test]
+fn the_reference_operations_agree_with_pytorch() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/check_operations.py");
+    let Ok(output) = Command::new("python3").arg(&script).output() else {
+        support::skipped("it needs python3");
+        return;
+    };
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("cases agree"),
+        "{error}"
+    );
+}

@@ -61,6 +61,12 @@ pub(crate) fn check(
             kernel.run(path, &values, lanes, &mut out);
             assert_eq!(bits(&out), bits(&expected), "{what}");
             assert!(out.iter().all(|v| v.is_finite()) || !kernel.keeps_finite());
+            for greatest in [f32::MAX, f32::MIN] {
+                let all: Vec<Vec<f32>> = values.iter().map(|v| vec![greatest; v.len()]).collect();
+                let all: Vec<&[f32]> = all.iter().map(|v| &v[..]).collect();
+                kernel.run(path, &all, lanes, &mut out);
+                assert!(out.iter().all(|v| v.is_finite()) || !kernel.keeps_finite());
+            }
             for first in [0, output / 2, output - 1] {
                 if kernel.has_ranges() {
                     let mut part = vec![f32::NAN; (output - first) * lanes];
