@@ -27,6 +27,7 @@ fn encode(model: &VaeModel, content: &[u8], lanes: usize, threads: usize) -> Vec
     let options = Options {
         lanes,
         threads: NonZeroUsize::new(threads).unwrap(),
+        ..Options::default()
     };
     bbans::compress(model, reader, &mut file, options, &mut |_| {}).unwrap();
     file

@@ -20,7 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("|---|---|---|---|---|");
     for count in [1_000, 10_000, 100_000, 1_000_000] {
         for threads in [NonZeroUsize::MIN, two] {
-            let options = Options { lanes: 64, threads };
+            let options = Options {
+                lanes: 64,
+                threads,
+                ..Options::default()
+            };
             reset_peak();
             // The median of five, of one where a run takes seconds.
             let runs = if count < 100_000 { 5 } else { 1 };
@@ -41,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let options = Options {
             lanes,
             threads: two,
+            ..Options::default()
         };
         let reader = DataReader::open(Images::new(10_000), "")?;
         let mut file = Vec::new();

@@ -67,6 +67,7 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
         latent: Latent {
             dim: latents,
             bin_precision: 10,
+            bins: Default::default(),
             log_sigma: [-8.0, 4.0],
         },
         networks: Networks::Chains(Chains {

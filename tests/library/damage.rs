@@ -1,6 +1,6 @@
 //! Damaged and forged files: always an error, never a panic, never wrong data taken for right.
 
-use bbans::{DataReader, ErrorKind};
+use bbans::{DataReader, ErrorKind, FileModel};
 use proptest::prelude::*;
 
 use crate::support::{
@@ -41,11 +41,15 @@ fn every_cut_is_noticed() {
 /// A forger keeps the checksum: what is within must then be refused on its own.
 #[test]
 fn forged_blocks_are_refused() {
-    use bbans::block::{Plan, decode};
+    use bbans::block::{Plan, Way, decode};
     let model = tiny_model();
     let data = tiny_data(60, 3);
     let block = bbans::block::encode(&model, data.view(), 4).unwrap();
     let good = block.plan;
+    let lanes = |lanes| Plan {
+        way: Way::plain(lanes),
+        ..good
+    };
     for plan in [
         Plan { count: 61, ..good },
         Plan { count: 0, ..good },
@@ -53,12 +57,9 @@ fn forged_blocks_are_refused() {
             count: usize::MAX,
             ..good
         },
-        Plan { lanes: 0, ..good },
-        Plan { lanes: 1, ..good },
-        Plan {
-            lanes: usize::MAX,
-            ..good
-        },
+        lanes(0),
+        lanes(1),
+        lanes(usize::MAX),
         Plan {
             growth: good.growth + 100,
             ..good
@@ -105,10 +106,55 @@ fn another_model_is_refused_and_named() {
 #[test]
 fn a_later_version_is_refused_and_named() {
     let (_, mut file) = small_file();
-    file[8] = 2;
+    file[8] = bbans::container::VERSION + 1;
     let e = decompress(&tiny_model(), &file, 1).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Compatibility);
-    assert!(e.to_string().contains("version 2"), "{e}");
+    assert!(e.to_string().contains("version 3"), "{e}");
+}
+
+/// Files of version 2 come back: coded, with particles, and of data that the model would make larger.
+#[test]
+fn version_2_restores_whatever_the_model_makes_of_it() {
+    let bytes = std::fs::read(crate::support::golden().join("grey/logistic.safetensors")).unwrap();
+    let logistic = bbans::VaeModel::from_bytes(&bytes).unwrap();
+    // The bits of the tiny model are nearly even.
+    for (model, particles, packed) in [(&logistic, 1, 0), (&logistic, 3, 0), (&tiny_model(), 1, 1)]
+    {
+        let data = bbans::sample(model, 300, 3, 0).unwrap();
+        let content = idx(&data, model.shape(), 1);
+        let options = bbans::Options {
+            format: 2,
+            particles,
+            ..bbans::Options::default()
+        };
+        let reader = DataReader::open(std::io::Cursor::new(content.clone()), "").unwrap();
+        let mut file = Vec::new();
+        let report = bbans::compress(model, reader, &mut file, options, &mut |_| {}).unwrap();
+        assert_eq!(report.packed_blocks, packed);
+        assert_eq!(report.file_bytes, file.len() as u64);
+        assert!(decompress(model, &file, 1).unwrap() == content);
+        let bits = u64::from(bbans::container::Packed::bits_of(model.levels()));
+        let raw = (bits * data.len() as u64).div_ceil(8);
+        assert!(report.file_bytes <= raw + raw / 1000 + 300);
+        for at in (0..file.len()).step_by(7) {
+            let mut other = file.clone();
+            other[at] ^= 1 << (at % 8);
+            // The name alone is nobody's business but the reader's.
+            if let Ok(found) = decompress(model, &other, 1) {
+                assert!(found == content, "{at}");
+            }
+        }
+    }
+    // Version 1 has no room for these.
+    let model = tiny_model();
+    let content = idx(&tiny_data(9, 3), &TINY_SHAPE, 255);
+    let reader = DataReader::open(std::io::Cursor::new(content), "").unwrap();
+    let options = bbans::Options {
+        particles: 3,
+        ..bbans::Options::default()
+    };
+    let refused = bbans::compress(&model, reader, &mut Vec::new(), options, &mut |_| {});
+    assert!(refused.unwrap_err().to_string().contains("version 2"));
 }
 
 fn open_error(content: Vec<u8>) -> String {
@@ -241,13 +287,16 @@ proptest! {
 /// What a reader refuses no writer writes; what is just within is taken by both.
 #[test]
 fn the_limits_of_the_container_hold_both_ways() {
-    use bbans::block::{Block, Plan};
-    use bbans::container::{Header, MAX_BLOCK_SYMBOLS, MAX_DIMS, Part, Parts, StoredBlock};
+    use bbans::block::{Block, Plan, Way};
+    use bbans::container::{
+        Content, Header, MAX_BLOCK_SYMBOLS, MAX_DIMS, Part, Parts, StoredBlock,
+    };
     use bbans::data::Layout;
     let header = |block_len: usize, shape: Vec<usize>| Header {
+        version: 1,
         fingerprint: [7; 32],
         model_name: "none".into(),
-        lanes: 2,
+        way: Way::plain(2),
         block_len,
         source: bbans::Source {
             shape,
@@ -277,8 +326,8 @@ fn the_limits_of_the_container_hold_both_ways() {
     let header = header(2, vec![5]);
     for (words, fits) in [(33, true), (34, false)] {
         let plan = Plan {
+            way: Way::plain(2),
             count: 2,
-            lanes: 2,
             initial_words: 3,
             growth: 64,
         };
@@ -294,7 +343,10 @@ fn the_limits_of_the_container_hold_both_ways() {
         let read = Parts::new(&mut input, &header).unwrap().read();
         assert_eq!(read.is_ok(), fits, "{words}");
         if let Ok(part) = read {
-            assert!(matches!(part, Part::Block(b) if b.words == block.words));
+            assert!(matches!(
+                part,
+                Part::Block(StoredBlock { content: Content::Message { words, .. }, .. }) if words == block.words
+            ));
         }
     }
 }

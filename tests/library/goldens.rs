@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use bbans::block::Way;
 use bbans::nn::ModelFile;
 use bbans::nn::simd::Path;
 use bbans::{FileModel, VaeModel, block};
@@ -58,9 +59,15 @@ impl Goldens {
         for model in self.models() {
             let data = grey_data(333, model.levels(), 5);
             for lanes in [1, 3, 64, 200] {
-                let coded = block::encode(&model, data.view(), lanes).unwrap();
-                let decoded = block::decode(&model, coded.plan, coded.words).unwrap();
-                assert_eq!(decoded, data, "{} {lanes}", model.name());
+                for way in [
+                    Way::plain(lanes),
+                    Way::whitened(&model, lanes, 1),
+                    Way::whitened(&model, lanes, 3),
+                ] {
+                    let coded = block::encode_by(&model, data.view(), way).unwrap();
+                    let decoded = block::decode(&model, coded.plan, coded.words).unwrap();
+                    assert_eq!(decoded, data, "{} {way:?}", model.name());
+                }
             }
         }
     }

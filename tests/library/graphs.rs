@@ -1,7 +1,8 @@
-//! Models of version 6: golden files, exactness, rate.
+//! Models of versions 6 and 7: golden files, exactness, rate.
 
 use bbans::VaeModel;
-use bbans::nn::ModelFile;
+use bbans::nn::description::Bins;
+use bbans::nn::{ModelFile, bins};
 use serde_json::{Value, json};
 
 use crate::goldens::Goldens;
@@ -35,8 +36,16 @@ fn any_number_of_lanes_restores_the_data() {
 fn net_bits_of_data_from_the_model_are_the_bound() {
     for mut file in graph_model_files() {
         file.description.latent.log_sigma = [-3.0, -0.7];
-        file.description.latent.bin_precision = 12;
-        bbans::nn::bins::insert_standard_normal(&mut file.tensors, 12).unwrap();
+        match file.description.latent.bins {
+            Bins::EqualMass => {
+                file.description.latent.bin_precision = 12;
+                bins::insert_standard_normal(&mut file.tensors, 12).unwrap();
+            }
+            Bins::Masses => {
+                file.description.latent.bin_precision = 14;
+                bins::insert_equal_width(&mut file.tensors, 14, 20.0).unwrap();
+            }
+        }
         for (name, tensor) in &mut file.tensors {
             if name.starts_with("encode.0.weight") {
                 tensor.values.iter_mut().for_each(|w| *w /= 16.0);
@@ -74,7 +83,25 @@ fn descriptions_that_do_not_fit_are_refused() {
         }
         assert!(!error.contains('\n'), "{error}");
     };
-    refused(&|d| d["version"] = json!(7), &["version 7", "newer"]);
+    refused(&|d| d["version"] = json!(8), &["version 8", "newer"]);
+    refused(
+        &|d| d["latent"]["bins"] = json!("masses"),
+        &["bins", "version 6", "version 7"],
+    );
+    refused(
+        &|d| {
+            d["version"] = json!(7);
+            d["latent"]["bins"] = json!("masses");
+        },
+        &["latent.masses"],
+    );
+    refused(
+        &|d| {
+            d["version"] = json!(7);
+            d["latent"]["bins"] = json!("equal_mass");
+        },
+        &["latent.bins", "defaults"],
+    );
     refused(
         &|d| d["encode"]["nodes"][1]["stride"] = json!([1, 1]),
         &["encode.nodes.1.stride", "defaults"],

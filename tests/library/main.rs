@@ -17,8 +17,10 @@ mod symbols;
 
 use std::num::NonZeroUsize;
 
-use bbans::{BitsBack, Codec, DataReader, FileModel, Message, Options, Report, Result, VaeModel};
-use ndarray::Axis;
+use bbans::{
+    BitsBack, Codec, DataReader, FileModel, Message, MonteCarlo, Options, Report, Result, VaeModel,
+};
+use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -34,6 +36,7 @@ pub(crate) fn compress(
     let options = Options {
         lanes,
         threads: NonZeroUsize::new(threads).unwrap(),
+        ..Options::default()
     };
     let report = bbans::compress(model, reader, &mut file, options, &mut |_| {})?;
     assert_eq!(report.file_bytes, file.len() as u64);
@@ -49,7 +52,8 @@ pub(crate) fn decompress(model: &impl FileModel, file: &[u8], threads: usize) ->
     bbans::decompress_bytes(model, file, options)
 }
 
-/// Data from the model, each datum on a message of its own random words, take as many bits as the bound says.
+/// Data from the model, each datum on a message of its own random words, take as many bits as the bound says: with one
+/// particle the evidence lower bound, with several the importance-weighted one.
 fn rate_is_the_bound(file: &bbans::nn::ModelFile) {
     let model = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
     let data = bbans::sample(&model, 1000, 1, 0).unwrap();
@@ -57,18 +61,37 @@ fn rate_is_the_bound(file: &bbans::nn::ModelFile) {
     let bound: f64 = bounds.iter().map(bbans::Elbo::bits).sum();
     let weighted: f64 = bounds.iter().map(|b| b.importance_bits).sum();
     assert!(weighted < bound, "the importance-weighted bound is tighter");
+    let (model, lanes) = (&model, 1);
+    let plain: Vec<f64> = bounds.iter().map(bbans::Elbo::bits).collect();
+    codec_reaches(&BitsBack { model, lanes }, &data, &plain, model.name());
+    let weighted: Vec<f64> = bounds.iter().map(|b| b.importance_bits).collect();
+    let particles = 16;
+    let codec = MonteCarlo {
+        model,
+        lanes,
+        particles,
+    };
+    codec_reaches(&codec, &data, &weighted, model.name());
+}
+
+/// A codec of one datum takes as many bits as `bounds` say, on the whole.
+fn codec_reaches(
+    codec: &impl Codec<Symbol = Array2<u8>>,
+    data: &Array2<u8>,
+    bounds: &[f64],
+    name: &str,
+) {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let mut over = Vec::new();
-    for (row, bound) in data.axis_chunks_iter(Axis(0), 1).zip(&bounds) {
+    let bound: f64 = bounds.iter().sum();
+    for (row, bound) in data.axis_chunks_iter(Axis(0), 1).zip(bounds) {
         let mut message = Message::new((0..20).map(|_| rng.next_u32()).collect());
         message.grow(1).unwrap();
-        let before = message.bits();
-        let codec = BitsBack {
-            model: &model,
-            lanes: 1,
-        };
+        let (before, start) = (message.bits(), message.clone());
         codec.push(&mut message, &row.to_owned()).unwrap();
-        over.push(message.bits() - before - bound.bits());
+        over.push(message.bits() - before - bound);
+        assert_eq!(codec.pop(&mut message).unwrap(), row);
+        assert_eq!(message, start);
     }
     let count = over.len() as f64;
     let mean = over.iter().sum::<f64>() / count;
@@ -76,6 +99,6 @@ fn rate_is_the_bound(file: &bbans::nn::ModelFile) {
     let error = (variance / count).sqrt();
     // Integer masses and bins cost a little.
     let allowed = 4.0 * error + 0.0005 * bound / count;
-    assert!(mean.abs() < allowed, "{}: {mean} +- {error}", model.name());
-    assert!(error < 0.01 * bound / count, "{}: {error}", model.name());
+    assert!(mean.abs() < allowed, "{}: {mean} +- {error}", name);
+    assert!(error < 0.01 * bound / count, "{}: {error}", name);
 }

@@ -25,6 +25,10 @@ impl LatentModel for Dice {
         30
     }
 
+    fn latents(&self) -> usize {
+        1
+    }
+
     fn posterior_bits(&self) -> f64 {
         1.0
     }

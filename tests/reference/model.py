@@ -68,8 +68,8 @@ class Model:
     def __init__(self, data):
         self.tensors, metadata = read_tensors(data)
         d = json.loads(metadata["bbans"])
-        need(d["version"] in range(1, 7), "another kind of model")
-        self.description = d = d if d["version"] == 6 else as_version_6(d, self.tensors)
+        need(d["version"] in range(1, 8), "another kind of model")
+        self.description = d = d if d["version"] >= 6 else as_version_6(d, self.tensors)
         # By node, then by part.
         self.parts = collections.defaultdict(dict)
         for name, (_, values) in self.tensors.items():
@@ -78,6 +78,10 @@ class Model:
         self.edges, self.centres = self.parts["latent"]["edges"], self.parts["latent"]["centres"]
         self.latents, self.precision = d["latent"]["dim"], d["latent"]["bin_precision"]
         self.low, self.high = f32s(d["latent"]["log_sigma"])
+        masses = self.parts["latent"].get("masses") or [2**24 >> self.precision] * 2**self.precision
+        # Where each bin begins under the prior, and the end.
+        self.prior = [int(start) for start in itertools.accumulate(masses, initial=0)]
+        need(self.prior[-1] == 2**24, "masses of bins")
         self.dims = math.prod(d["data_shape"])
         self.start = {}
         if "start" in d:

@@ -1,4 +1,5 @@
 """A block's message, its steps, and the bins of latents under their posterior."""
+import bisect
 import math
 import struct
 
@@ -83,12 +84,17 @@ def decode_block(model, lanes, count, initial, growth, words):
         widths.append(min(max(1, min(lanes, done * growth // 256)), count - done))
         done += widths[-1]
     message, data = Message(words, max(widths)), []
+
+    def bin_of_prior(q):
+        j = bisect.bisect_right(model.prior, q) - 1
+        return j, model.prior[j], model.prior[j + 1] - model.prior[j]
+
     for step in reversed(range(len(widths))):
         w = widths[step]
         z = [[0] * model.latents for _ in range(w)]
         for k in range(model.latents):
             for i in range(w):
-                z[i][k] = message.pop_uniform(i, model.precision)
+                z[i][k] = message.pop(i, bin_of_prior)
         tops = [model.from_the_top(row) for row in z]
         tables, x = [model.likelihood(values) for values, _ in tops], [[0] * model.dims for _ in range(w)]
         for d in range(model.dims):

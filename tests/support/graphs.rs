@@ -1,7 +1,8 @@
-//! Models of version 6: small ones of many operations, with random weights.
+//! Models of versions 6 and 7: small ones of many operations, with random weights.
 
 use std::collections::BTreeMap;
 
+use bbans::nn::description::Bins;
 use bbans::nn::graph::Function;
 use bbans::nn::likelihood::EMBEDDING;
 use bbans::nn::{Description, Likelihood, ModelFile, Tensor, bins};
@@ -169,7 +170,25 @@ fn causal() -> Value {
     model
 }
 
-/// Models of every part of version 6.
+/// Posteriors beyond where the prior has mass, over bins of equal width.
+fn far() -> Value {
+    let mut model = dense("far", &[6, 5], json!("bernoulli"), 30);
+    model["version"] = json!(7);
+    model["latent"] =
+        json!({"dim": 2, "bin_precision": 8, "bins": "masses", "log_sigma": [-3.0, 1.0]});
+    let nodes = model["groups"][0]["posterior"]["nodes"]
+        .as_array_mut()
+        .unwrap();
+    let sum = |id: &str, of: &str| json!({"id": id, "op": "add", "inputs": [of, of]});
+    nodes.insert(2, sum("twice", "posterior.0"));
+    nodes.insert(3, sum("wide", "twice"));
+    for half in &mut nodes[4..] {
+        half["inputs"] = json!(["wide"]);
+    }
+    model
+}
+
+/// Models of every part of versions 6 and 7.
 pub fn graph_model_files() -> Vec<ModelFile> {
     let levels = 9;
     let gaussian = json!({"discretized_gaussian": {"levels": levels}});
@@ -179,6 +198,7 @@ pub fn graph_model_files() -> Vec<ModelFile> {
         dense("gaussian", &[6, 5], gaussian, 60),
         dense("colours", &[2, 5, 3], colours, 200),
         causal(),
+        far(),
     ]
     .into_iter()
     .map(with_random_weights)
@@ -220,7 +240,11 @@ pub fn with_random_weights(description: Value) -> ModelFile {
         weights.tensor(EMBEDDING.to_owned(), vec![causal.levels, causal.embedding]);
     }
     let mut tensors = weights.tensors;
-    bins::insert_standard_normal(&mut tensors, description.latent.bin_precision).unwrap();
+    let precision = description.latent.bin_precision;
+    match description.latent.bins {
+        Bins::EqualMass => bins::insert_standard_normal(&mut tensors, precision).unwrap(),
+        Bins::Masses => bins::insert_equal_width(&mut tensors, precision, 8.0).unwrap(),
+    }
     ModelFile {
         description,
         tensors,

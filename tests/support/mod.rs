@@ -289,6 +289,7 @@ fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
         latent: Latent {
             dim: 3,
             bin_precision: 6,
+            bins: Default::default(),
             log_sigma: [-3.0, 1.0],
         },
         networks: Networks::Chains(Chains {

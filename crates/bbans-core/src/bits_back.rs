@@ -34,6 +34,9 @@ pub trait LatentModel {
     /// Number of observed dimensions of one datum.
     fn dims(&self) -> usize;
 
+    /// Number of symbols that the posterior has for one datum.
+    fn latents(&self) -> usize;
+
     /// About how many bits the posterior takes from the message for one datum. Only a hint for
     /// the number of initial words: too small a value costs time, too large a value bits.
     fn posterior_bits(&self) -> f64;

@@ -8,8 +8,10 @@ use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use crate::bits_back::{BitsBack, LatentModel};
 use crate::codec::Codec;
+use crate::distribution::PRECISION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Message, initial_words};
+use crate::monte_carlo::{MAX_PARTICLES, MonteCarlo};
 
 /// Most data in a block.
 pub const MAX_COUNT: usize = 1 << 16;
@@ -21,13 +23,25 @@ pub const MAX_INITIAL_WORDS: usize = 1 << 24;
 /// Growth rate, in 256ths, that the encoder tries first.
 const FIRST_GROWTH: u8 = 64;
 
+/// How the data of a block are coded: the same for all blocks of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// Greatest width of a step, 1 to [`MAX_LANES`].
+    pub lanes: usize,
+    /// Words of the tail, for each lane of a step, that are whitened before it, up to [`MAX_INITIAL_WORDS`]; with 0
+    /// heads and words are left as they are.
+    pub whitened: usize,
+    /// Particles of a datum, 1 to [`MAX_PARTICLES`]; 1 is plain bits-back coding.
+    pub particles: usize,
+}
+
 /// What a decoder must know of a block besides the model and the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
+    /// How the data are coded.
+    pub way: Way,
     /// Number of data, 1 to [`MAX_COUNT`].
     pub count: usize,
-    /// Greatest width of a step, 1 to [`MAX_LANES`].
-    pub lanes: usize,
     /// Number of initial words, up to [`MAX_INITIAL_WORDS`].
     pub initial_words: usize,
     /// After `n` data, a step has at most `n * growth / 256` lanes.
@@ -55,7 +69,7 @@ impl Plan {
         let mut done = 0;
         while done < self.count {
             let width = done * usize::from(self.growth) / 256;
-            widths.push(width.clamp(1, self.lanes.max(1)).min(self.count - done));
+            widths.push(width.clamp(1, self.way.lanes.max(1)).min(self.count - done));
             done += widths.last().copied().unwrap_or(1);
         }
         widths
@@ -63,22 +77,115 @@ impl Plan {
 
     fn validate(&self) -> Result<()> {
         let Self {
+            way:
+                Way {
+                    lanes,
+                    whitened,
+                    particles,
+                },
             count,
-            lanes,
             initial_words,
             ..
         } = *self;
         if (1..=MAX_COUNT).contains(&count)
             && (1..=MAX_LANES).contains(&lanes)
-            && initial_words <= MAX_INITIAL_WORDS
+            && initial_words.max(whitened) <= MAX_INITIAL_WORDS
+            && (1..=MAX_PARTICLES).contains(&particles)
         {
             return Ok(());
         }
         Err(Error::invalid_argument(format!(
-            "a block of {count} data, {lanes} lanes and {initial_words} initial words; the limits \
-             are {MAX_COUNT}, {MAX_LANES} and {MAX_INITIAL_WORDS}"
+            "a block of {count} data, {lanes} lanes, {particles} particles, {initial_words} initial and {whitened} \
+             whitened words; the limits are {MAX_COUNT}, {MAX_LANES}, {MAX_PARTICLES}, and {MAX_INITIAL_WORDS} words"
         )))
     }
+}
+
+impl Way {
+    /// Bits-back coding as it is in the first version of the format.
+    pub fn plain(lanes: usize) -> Self {
+        Self {
+            lanes,
+            whitened: 0,
+            particles: 1,
+        }
+    }
+
+    /// With as many particles, and as many words whitened as their latents take of the message.
+    pub fn whitened<M: LatentModel>(model: &M, lanes: usize, particles: usize) -> Self {
+        let plain = Self {
+            particles,
+            ..Self::plain(lanes)
+        };
+        Self {
+            whitened: plain.words_of_step(model),
+            ..plain
+        }
+    }
+
+    /// Words for each lane that a step takes from the message, about, and one more.
+    pub fn words_of_step<M: LatentModel>(&self, model: &M) -> usize {
+        let bits = match self.particles {
+            1 => model.posterior_bits(),
+            _ => f64::from(PRECISION) * model.latents() as f64,
+        };
+        (bits / 32.0).ceil() as usize + 1
+    }
+
+    /// Whitens the message before the encoder's step of this number and width, or takes it back.
+    fn whiten(&self, message: &mut Message, step: usize, lanes: usize) {
+        if step > 0 && self.whitened > 0 {
+            message.whiten(step as u64, lanes.saturating_mul(self.whitened));
+        }
+    }
+
+    fn push<M: LatentModel>(
+        &self,
+        model: &M,
+        message: &mut Message,
+        x: &Array2<M::X>,
+    ) -> Result<()> {
+        let (lanes, particles) = (x.nrows(), self.particles);
+        match particles {
+            1 => BitsBack { model, lanes }.push(message, x),
+            _ => MonteCarlo {
+                model,
+                lanes,
+                particles,
+            }
+            .push(message, x),
+        }
+    }
+
+    fn pop<M: LatentModel>(
+        &self,
+        model: &M,
+        message: &mut Message,
+        lanes: usize,
+    ) -> Result<Array2<M::X>> {
+        let particles = self.particles;
+        match particles {
+            1 => BitsBack { model, lanes }.pop(message),
+            _ => MonteCarlo {
+                model,
+                lanes,
+                particles,
+            }
+            .pop(message),
+        }
+    }
+}
+
+/// Codes `data`, `[count, dims]`, as one block, by plain bits-back coding.
+///
+/// # Errors
+/// As [`encode_by`].
+pub fn encode<M: LatentModel>(
+    model: &M,
+    data: ArrayView2<'_, M::X>,
+    lanes: usize,
+) -> Result<Block> {
+    encode_by(model, data, Way::plain(lanes))
 }
 
 /// Codes `data`, `[count, dims]`, as one block.
@@ -88,15 +195,11 @@ impl Plan {
 ///
 /// # Errors
 /// If there are no data or too many, or the model cannot code them.
-pub fn encode<M: LatentModel>(
-    model: &M,
-    data: ArrayView2<'_, M::X>,
-    lanes: usize,
-) -> Result<Block> {
-    let words = (model.posterior_bits() / 32.0).ceil() as usize + 2;
+pub fn encode_by<M: LatentModel>(model: &M, data: ArrayView2<'_, M::X>, way: Way) -> Result<Block> {
+    let words = way.words_of_step(model) + 1;
     let mut plan = Plan {
+        way,
         count: data.nrows(),
-        lanes,
         initial_words: words.min(MAX_INITIAL_WORDS),
         growth: FIRST_GROWTH,
     };
@@ -131,13 +234,14 @@ fn attempt<M: LatentModel>(model: &M, data: ArrayView2<'_, M::X>, plan: Plan) ->
     let mut message = Message::with_initial_words(plan.initial_words);
     let initial_bits = message.bits();
     let mut end = plan.count;
-    for lanes in plan.widths() {
+    for (step, lanes) in plan.widths().into_iter().enumerate() {
+        plan.way.whiten(&mut message, step, lanes);
         let x = data
             .slice_axis(Axis(0), Slice::from(end - lanes..end))
             .to_owned();
         let pushed = message
             .grow(lanes)
-            .and_then(|()| BitsBack { model, lanes }.push(&mut message, &x));
+            .and_then(|()| plan.way.push(model, &mut message, &x));
         match pushed {
             Ok(()) => end -= lanes,
             Err(e) if e.kind() == ErrorKind::InsufficientData => {
@@ -179,12 +283,13 @@ fn decode_steps<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Resul
     let expected = plan.count.saturating_mul(model.dims());
     let mut data = Vec::with_capacity(expected.min(1 << 22));
     for (i, &lanes) in widths.iter().enumerate().rev() {
-        let x = BitsBack { model, lanes }.pop(&mut message)?;
+        let x = plan.way.pop(model, &mut message, lanes)?;
         match x.as_slice() {
             Some(rows) => data.extend_from_slice(rows),
             None => data.extend(x.iter().cloned()),
         }
         message.shrink(widths[..i].iter().copied().max().unwrap_or(0))?;
+        plan.way.whiten(&mut message, i, lanes);
     }
     if message.tail() != initial_words(plan.initial_words) {
         return Err(Error::corruption(

@@ -126,3 +126,18 @@ pub trait Distribution {
         }
     }
 }
+
+/// A distribution behind a reference.
+impl<D: Distribution> Distribution for &D {
+    type Symbol = D::Symbol;
+
+    #[inline(always)]
+    fn interval(&self, symbol: &Self::Symbol) -> Option<Interval> {
+        (**self).interval(symbol)
+    }
+
+    #[inline(always)]
+    fn locate(&self, quantile: u32) -> (Self::Symbol, Interval) {
+        (**self).locate(quantile)
+    }
+}

@@ -35,7 +35,9 @@ pub mod distributions;
 mod error;
 pub mod laws;
 mod message;
+mod monte_carlo;
 mod random;
+mod tape;
 
 pub use bits_back::{BitsBack, LatentModel};
 pub use causal::{Causal, Conditional, InOrder, Record, Walk};
@@ -43,4 +45,5 @@ pub use codec::{Codec, Columns, Independent, Repeat};
 pub use distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 pub use error::{Error, ErrorKind, Result};
 pub use message::{Message, initial_words};
+pub use monte_carlo::{MAX_PARTICLES, MonteCarlo};
 pub use random::normal_pair;

@@ -19,6 +19,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 use crate::distributions::Uniform;
 use crate::error::{Error, Result};
+use crate::tape::Tape;
 
 /// Lanes of a column that are coded side by side.
 const CHUNK: usize = 64;
@@ -28,6 +29,12 @@ const HEAD_MIN: u64 = 1 << 32;
 
 /// Key of the ChaCha8 generator that initial words come from; its nonce is zero.
 const INITIAL_KEY: &[u8; 32] = b"bbans initial words, version one";
+
+/// Key of the ChaCha8 generator that whitening words come from; its nonce is the number of the step.
+const WHITENING_KEY: &[u8; 32] = b"bbans whitening of a message, v1";
+
+/// Leading bits of a head that whitening leaves: with them its length stays, and about its value.
+const KEPT: u32 = 9;
 
 /// The first `count` initial words: the ChaCha8 key stream of a fixed key, as little-endian words.
 pub fn initial_words(count: usize) -> Vec<u32> {
@@ -43,6 +50,8 @@ pub struct Message {
     tail: Vec<u32>,
     /// Set by a pop that failed half-way: what is left means nothing.
     poisoned: bool,
+    /// What is coded is measured instead.
+    tape: Option<Box<Tape>>,
 }
 
 impl Message {
@@ -52,7 +61,23 @@ impl Message {
             heads: Vec::new(),
             tail: words,
             poisoned: false,
+            tape: None,
         }
+    }
+
+    /// A message that codes nothing: it keeps the intervals of what is pushed and popped, and pops the symbols of the
+    /// quantiles that it is given.
+    pub(crate) fn measuring(tape: Tape) -> Self {
+        Self {
+            heads: vec![HEAD_MIN; tape.lanes()],
+            tape: Some(Box::new(tape)),
+            ..Self::new(Vec::new())
+        }
+    }
+
+    /// The tape of a message that measures.
+    pub(crate) fn into_tape(self) -> Tape {
+        self.tape.map(|tape| *tape).unwrap_or_default()
     }
 
     /// A message without heads over [`initial_words`].
@@ -111,6 +136,25 @@ impl Message {
         Ok(())
     }
 
+    /// Whitens what the next pops find: the bits of every head below its nine leading ones, and the
+    /// top `words` words of the tail, or as many as there are, are added without carry to a key stream
+    /// of this `step`. To do it again takes it back.
+    ///
+    /// What a datum leaves on the message is uniform only as far as the data are the model's own; what
+    /// is popped next would otherwise not be distributed as the posterior.
+    pub fn whiten(&mut self, step: u64, words: usize) {
+        let mut rng = ChaCha8Rng::from_seed(*WHITENING_KEY);
+        rng.set_stream(step);
+        for head in &mut self.heads {
+            let below = (head.checked_ilog2().unwrap_or(0) + 1).saturating_sub(KEPT);
+            *head ^= rng.next_u64() & ((1 << below) - 1);
+        }
+        let first = self.tail.len().saturating_sub(words);
+        for word in self.tail[first..].iter_mut().rev() {
+            *word ^= rng.next_u32();
+        }
+    }
+
     /// Pushes a symbol's interval on a lane.
     ///
     /// # Errors
@@ -120,6 +164,10 @@ impl Message {
         let Some(head) = self.heads.get_mut(lane) else {
             return Err(no_lane(lane));
         };
+        if let Some(tape) = &mut self.tape {
+            tape.take(lane, interval);
+            return Ok(());
+        }
         let mut coder = AnsCoder::from_raw_parts(Tail(&mut self.tail), *head);
         // The model knows its one symbol and the tail takes every word: this cannot fail.
         let pushed = coder.encode_symbol((), Only(interval));
@@ -146,11 +194,15 @@ impl Message {
             .chunks_mut(CHUNK)
             .zip(distributions.chunks(CHUNK))
             .zip(symbols.chunks(CHUNK));
-        for ((heads, distributions), symbols) in chunks.rev() {
+        for (chunk, ((heads, distributions), symbols)) in chunks.enumerate().rev() {
             let mut intervals = [Interval::UNIT; CHUNK];
             let intervals = &mut intervals[..heads.len()];
             if !D::intervals(distributions, symbols, intervals) {
                 return Err(no_mass());
+            }
+            if let Some(tape) = &mut self.tape {
+                tape.take_all(chunk * CHUNK, intervals);
+                continue;
             }
             let mut full = lanes_where(heads, intervals, is_full);
             while full != 0 {
@@ -181,6 +233,11 @@ impl Message {
         let Some(head) = self.heads.get_mut(lane) else {
             return Err(no_lane(lane));
         };
+        if let Some(tape) = &mut self.tape {
+            let (symbol, interval) = distribution.locate(tape.quantile()?);
+            tape.take(lane, interval);
+            return Ok(symbol);
+        }
         let mut coder = AnsCoder::from_raw_parts(Tail(&mut self.tail), *head);
         let popped = coder.decode_symbol(Model(distribution));
         *head = coder.into_raw_parts().1;
@@ -209,13 +266,26 @@ impl Message {
             .chunks_mut(CHUNK)
             .zip(distributions.chunks(CHUNK))
             .zip(symbols.chunks_mut(CHUNK));
-        for ((heads, distributions), symbols) in columns {
+        for (chunk, ((heads, distributions), symbols)) in columns.enumerate() {
             let mut quantiles = [0; CHUNK];
-            for (quantile, &head) in quantiles.iter_mut().zip(heads.iter()) {
-                *quantile = self::quantile(head);
+            match &mut self.tape {
+                None => {
+                    for (quantile, &head) in quantiles.iter_mut().zip(heads.iter()) {
+                        *quantile = self::quantile(head);
+                    }
+                }
+                Some(tape) => {
+                    for quantile in &mut quantiles[..heads.len()] {
+                        *quantile = tape.quantile()?;
+                    }
+                }
             }
             let mut intervals = [Interval::UNIT; CHUNK];
             D::locate_all(distributions, &quantiles, symbols, &mut intervals);
+            if let Some(tape) = &mut self.tape {
+                tape.take_all(chunk * CHUNK, &intervals[..heads.len()]);
+                continue;
+            }
             for (head, &interval) in heads.iter_mut().zip(&intervals) {
                 *head = popped(*head, interval);
             }
@@ -286,6 +356,7 @@ impl Message {
             heads: vec![head],
             tail: words,
             poisoned: false,
+            tape: None,
         };
         let short = |_| Error::corruption("a message is too short for its heads");
         for _ in 1..lanes {
@@ -521,7 +592,7 @@ mod tests {
                 if head % 2 == 0 { head } else { multiple.max(HEAD_MIN) }
             };
             let heads = lanes.iter().map(near).collect();
-            let mut column = Message { heads, tail: vec![1, 2], poisoned: false };
+            let mut column = Message { heads, tail: vec![1, 2], poisoned: false, tape: None };
             let mut single = column.clone();
             let intervals: Vec<Fixed> = lanes.iter().map(|l| Fixed(l.1)).collect();
             column.push_column(&intervals, &vec![(); intervals.len()]).unwrap();
@@ -541,7 +612,7 @@ mod tests {
             let die = Categorical::from_weights(&weights).unwrap();
             let distributions = vec![die.clone(); heads.len()];
             let mut symbols = vec![0; heads.len()];
-            let mut column = Message { heads, tail: initial_words(words), poisoned: false };
+            let mut column = Message { heads, tail: initial_words(words), poisoned: false, tape: None };
             let mut single = column.clone();
             let popped = column.pop_column(&distributions, &mut symbols);
             let expected: Result<Vec<u32>> =

@@ -81,6 +81,10 @@ impl LatentModel for Upper {
         LATENTS
     }
 
+    fn latents(&self) -> usize {
+        LATENTS
+    }
+
     fn posterior_bits(&self) -> f64 {
         f64::from(BIN_PRECISION) * LATENTS as f64
     }
@@ -134,6 +138,10 @@ impl LatentModel for Lower {
 
     fn dims(&self) -> usize {
         LATENTS * PIXELS
+    }
+
+    fn latents(&self) -> usize {
+        self.upper.latents()
     }
 
     fn posterior_bits(&self) -> f64 {
@@ -207,6 +215,10 @@ impl LatentModel for Flat {
 
     fn dims(&self) -> usize {
         self.lower.dims()
+    }
+
+    fn latents(&self) -> usize {
+        2 * self.lower.latents()
     }
 
     fn posterior_bits(&self) -> f64 {
@@ -309,6 +321,10 @@ impl LatentModel for TopDown {
 
     fn dims(&self) -> usize {
         self.lower.dims()
+    }
+
+    fn latents(&self) -> usize {
+        2 * self.lower.latents()
     }
 
     fn posterior_bits(&self) -> f64 {

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::num::NonZeroUsize;
 
-use bbans_core::block::{self, Block};
-use bbans_core::{Error, Result};
-use bbans_format::container::{self, Header, StoredBlock, Trailer};
+use bbans_core::block::{self, Block, Way};
+use bbans_core::{Error, MAX_PARTICLES, Result};
+use bbans_format::container::{self, Header, Packed, StoredBlock, Trailer};
 use bbans_format::{DataReader, Rows};
 use ndarray::{Array2, ArrayView2};
 
@@ -19,6 +19,12 @@ pub struct Options {
     pub lanes: usize,
     /// Threads. They change the time, never a byte of the file.
     pub threads: NonZeroUsize,
+    /// Version of the container, 1 or 2. From 2 on the message is whitened between steps, and a block that the model
+    /// would make larger is kept as it is.
+    pub format: u8,
+    /// Particles of a datum, 1 to [`MAX_PARTICLES`]; with more than one, from version 2 on, a file approaches the
+    /// importance-weighted bound, at a speed of one over so many.
+    pub particles: usize,
 }
 
 impl Default for Options {
@@ -26,6 +32,8 @@ impl Default for Options {
         Self {
             lanes: 64,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            format: 1,
+            particles: 1,
         }
     }
 }
@@ -45,6 +53,8 @@ pub struct Report {
     pub frame_bytes: u64,
     /// Number of blocks.
     pub blocks: u64,
+    /// Of these the blocks that are kept as they are.
+    pub packed_blocks: u64,
     /// Initial bits of all blocks.
     pub initial_bits: u64,
     /// Growth of the messages over their initial bits.
@@ -81,13 +91,27 @@ pub fn compress(
             block::MAX_LANES
         )));
     }
+    if !(1..=MAX_PARTICLES).contains(&options.particles) {
+        return Err(Error::invalid_argument(format!(
+            "{} particles; expected 1 to {MAX_PARTICLES}",
+            options.particles
+        )));
+    }
     check_fits(model, reader.source())?;
     let dims = model.dims();
     let block_len = container::block_len(dims);
+    let way = match options.format {
+        1 => Way {
+            particles: options.particles,
+            ..Way::plain(options.lanes)
+        },
+        _ => Way::whitened(model, options.lanes, options.particles),
+    };
     let header = Header {
+        version: options.format,
         fingerprint: model.fingerprint(),
         model_name: model.name().to_owned(),
-        lanes: options.lanes,
+        way,
         block_len,
         source: reader.source().clone(),
     };
@@ -103,15 +127,17 @@ pub fn compress(
         let rows = reader.read(block_len)?;
         Ok((rows.count > 0).then_some(rows))
     };
-    let work = |rows: Rows| encode(model, rows, options.lanes);
-    ordered(options.threads.get(), next, work, |(block, bytes)| {
-        out.write_all(&bytes)?;
-        table.push((block.plan.count as u64, bytes.len() as u64));
-        report.count += block.plan.count as u64;
+    let work = |rows: Rows| encode(model, rows, options.format, way);
+    ordered(options.threads.get(), next, work, |block| {
+        out.write_all(&block.bytes)?;
+        let bytes = block.bytes.len() as u64;
+        table.push((block.count as u64, bytes));
+        report.count += block.count as u64;
         report.blocks += 1;
-        report.file_bytes += bytes.len() as u64;
-        report.frame_bytes += (bytes.len() - 4 * block.words.len()) as u64;
-        report.initial_bits += 32 * block.plan.initial_words as u64;
+        report.packed_blocks += u64::from(block.packed);
+        report.file_bytes += bytes;
+        report.frame_bytes += bytes - block.content_bytes;
+        report.initial_bits += block.initial_bits;
         report.net_bits += block.net_bits;
         progress(report.count);
         Ok(())
@@ -131,15 +157,62 @@ pub fn compress(
     Ok(report)
 }
 
-fn encode(model: &impl FileModel, rows: Rows, lanes: usize) -> Result<(Block, Vec<u8>)> {
+/// A block as it is written, and what it consists of.
+struct Written {
+    bytes: Vec<u8>,
+    count: usize,
+    packed: bool,
+    content_bytes: u64,
+    initial_bits: u64,
+    net_bits: f64,
+}
+
+impl Written {
+    fn coded(block: &Block, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            count: block.plan.count,
+            packed: false,
+            content_bytes: 4 * block.words.len() as u64,
+            initial_bits: 32 * block.plan.initial_words as u64,
+            net_bits: block.net_bits,
+        }
+    }
+
+    fn packed(packed: &Packed, count: usize, scale: u8) -> Self {
+        let content_bytes = packed.bytes().len() as u64;
+        Self {
+            bytes: StoredBlock::packed_to_bytes(packed, count, scale),
+            count,
+            packed: true,
+            content_bytes,
+            initial_bits: 0,
+            net_bits: 8.0 * content_bytes as f64,
+        }
+    }
+}
+
+fn encode(model: &impl FileModel, rows: Rows, format: u8, way: Way) -> Result<Written> {
     let Rows { count, mut bytes } = rows;
     let scale = symbols(model, &mut bytes)?;
+    let may_pack = format > 1;
+    let packed = may_pack.then(|| Packed::new(&bytes, Packed::bits_of(model.levels())));
     let data = Array2::from_shape_vec((count, model.dims()), bytes);
     let data = data.map_err(Error::invalid_argument)?;
     let data = ByteSymbol::of_bytes(data);
-    let block = block::encode(model, ArrayView2::from(&data), lanes)?;
-    let bytes = StoredBlock::to_bytes(&block, scale, model.dims())?;
-    Ok((block, bytes))
+    let coded = block::encode_by(model, ArrayView2::from(&data), way).and_then(|block| {
+        let bytes = StoredBlock::to_bytes(&block, scale, model.dims())?;
+        Ok(Written::coded(&block, bytes))
+    });
+    let Some(packed) = packed else { return coded };
+    let packed = Written::packed(&packed, count, scale);
+    match coded {
+        Ok(coded) if coded.bytes.len() < packed.bytes.len() => Ok(coded),
+        // A model that gives the data no probability to speak of.
+        Ok(_) => Ok(packed),
+        Err(e) if e.kind() == bbans_core::ErrorKind::Model => Ok(packed),
+        Err(e) => Err(e),
+    }
 }
 
 /// Turns bytes into the symbols of a model, in place; returns the scale, what a symbol is multiplied

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 
 use bbans_core::{Error, Result, block};
 use bbans_format::DataWriter;
-use bbans_format::container::{Header, Part, Parts, StoredBlock};
+use bbans_format::container::{Content, Header, Part, Parts, StoredBlock};
+use ndarray::Array2;
 
 use crate::file_model::{ByteSymbol, FileModel, check_fits};
 use crate::pipeline::ordered;
@@ -44,10 +45,7 @@ pub fn decompress(
         }
     };
     let mut count = 0;
-    let work = |b: StoredBlock| {
-        let data = block::decode(model, b.plan, b.words)?;
-        Ok((b.scale, ByteSymbol::to_bytes(data)?))
-    };
+    let work = |b: StoredBlock| Ok((b.scale, symbols_of(model, b)?));
     ordered(threads.get(), next, work, |(scale, data)| {
         let data = data.as_standard_layout();
         writer.write(data.as_slice().unwrap_or_default(), scale)?;
@@ -67,6 +65,26 @@ pub fn decompress(
     })
 }
 
+/// The symbols of a block, `[count, dims]`.
+fn symbols_of(model: &impl FileModel, block: StoredBlock) -> Result<Array2<u8>> {
+    match block.content {
+        Content::Message { plan, words } => {
+            ByteSymbol::to_bytes(block::decode(model, plan, words)?)
+        }
+        Content::Packed(packed) => {
+            let shape = (block.count, model.dims());
+            let symbols = packed.symbols(shape.0 * shape.1);
+            if let Some(s) = symbols.iter().find(|&&s| usize::from(s) >= model.levels()) {
+                return Err(Error::corruption(format!(
+                    "a symbol {s} of a model of {} levels",
+                    model.levels()
+                )));
+            }
+            Array2::from_shape_vec(shape, symbols).map_err(Error::corruption)
+        }
+    }
+}
+
 fn check_model(model: &impl FileModel, header: &Header) -> Result<()> {
     if model.fingerprint() != header.fingerprint {
         let short = |f: &[u8; 32]| {
@@ -82,6 +100,13 @@ fn check_model(model: &impl FileModel, header: &Header) -> Result<()> {
             short(&header.fingerprint),
             model.name(),
             short(&model.fingerprint())
+        )));
+    }
+    let words = header.way.words_of_step(model);
+    if header.way.whitened > 2 * words {
+        return Err(Error::corruption(format!(
+            "{} words are whitened for each lane, of which a step takes {words}",
+            header.way.whitened
         )));
     }
     check_fits(model, &header.source).map_err(Error::corruption)

@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bins;
 mod compress;
 mod decompress;
 mod elbo;
@@ -33,8 +34,8 @@ pub use bbans_core::distributions;
 pub use bbans_core::laws;
 pub use bbans_core::{
     BitsBack, Causal, Codec, Columns, Conditional, Distribution, Error, ErrorKind, InOrder,
-    Independent, Interval, LatentModel, Message, Record, Repeat, Result, Walk, initial_words,
-    normal_pair,
+    Independent, Interval, LatentModel, MAX_PARTICLES, Message, MonteCarlo, Record, Repeat, Result,
+    Walk, initial_words, normal_pair,
 };
 pub use bbans_format::container;
 pub use bbans_format::data;
@@ -43,9 +44,10 @@ pub use bbans_nn as nn;
 /// The arrays that symbols and parameters are in.
 pub use ndarray;
 
+pub use bins::{Fitted, Spread, fit_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress};
-pub use elbo::{Elbo, elbo, elbo_with};
+pub use elbo::{Elbo, binned_bits, elbo, elbo_with};
 pub use file_model::{ByteSymbol, FileModel, check_fits};
 pub use memory::{compress_bytes, decompress_bytes};
 pub use sample::sample;

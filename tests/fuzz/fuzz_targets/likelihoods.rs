@@ -19,8 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
     let (words, _) = rest.as_chunks();
     let words: Vec<u32> = words.iter().take(200).map(|&w| u32::from_le_bytes(w)).collect();
     let plan = block::Plan {
+        way: block::Way::plain(lanes),
         count: lanes,
-        lanes,
         initial_words: 0,
         growth: 64,
     };

@@ -91,6 +91,7 @@ pub fn encode(model: &VaeModel, content: &[u8], lanes: usize) -> Result<Vec<u8>>
     let options = Options {
         lanes,
         threads: NonZeroUsize::MIN,
+        ..Options::default()
     };
     bbans::compress(model, reader, &mut file, options, &mut |_| {})?;
     Ok(file)

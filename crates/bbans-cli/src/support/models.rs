@@ -105,15 +105,17 @@ pub(crate) fn built_in(fingerprint: &[u8; 32]) -> Option<&'static EmbeddedModel>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bbans::block::Way;
     use bbans::data::Layout;
     use bbans::{FileModel, Source};
 
     #[test]
     fn a_model_is_loaded_once_and_found_by_its_fingerprint() {
         let header = |fingerprint, name: &str| Header {
+            version: 1,
             fingerprint,
             model_name: name.to_owned(),
-            lanes: 1,
+            way: Way::plain(1),
             block_len: 1,
             source: Source {
                 shape: vec![784],

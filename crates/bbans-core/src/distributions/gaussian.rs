@@ -1,4 +1,4 @@
-//! A diagonal Gaussian over the equal-mass bins of the prior.
+//! A diagonal Gaussian over the bins of the prior.
 
 use ndarray::{Array2, Zip};
 
@@ -8,8 +8,8 @@ use crate::distributions::normal_cdf::{normal_cdf, normal_quantile_hint};
 use crate::distributions::uniform::unreachable_interval;
 use crate::error::{Error, Result};
 
-/// The edges between bins of equal prior mass: bin `i` lies between edge `i - 1` and edge `i`;
-/// the first and the last reach to infinity.
+/// The edges between bins: bin `i` lies between edge `i - 1` and edge `i`; the first and the last
+/// reach to infinity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bins {
     /// Bin `i` is from `edges[i]` to `edges[i + 1]`. From minus infinity, ascending, then infinity to
@@ -17,6 +17,16 @@ pub struct Bins {
     edges: Box<[f32; MAX_BINS + 1]>,
     /// There are `2^precision` bins. Invariant: 1 to 16.
     precision: u32,
+    guess: Guess,
+}
+
+/// How the bin of a value is guessed: a hint alone, so any guess is right.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Guess {
+    /// Bins of equal mass under the standard normal prior.
+    EqualMass,
+    /// Bins of equal width: the first inner edge, and bins in a unit.
+    EqualWidth { first: f32, rate: f32 },
 }
 
 /// Most bins.
@@ -48,6 +58,7 @@ impl Bins {
         Ok(Self {
             edges: edges.map_err(|_| Error::invalid_argument("the bins have another number"))?,
             precision: bins.ilog2(),
+            guess: Guess::of(inner),
         })
     }
 
@@ -56,12 +67,34 @@ impl Bins {
         1 << self.precision
     }
 
-    /// About the bin that a value lies in, exact for no one: its equal-mass bin of the standard
-    /// normal prior.
+    /// About the bins that values lie in.
     #[inline(always)]
-    fn guess(&self, z: f32) -> u32 {
-        let bin = normal_cdf(z) >> (PRECISION - self.precision);
-        bin.min((1 << self.precision) - 1)
+    fn guesses<const N: usize>(&self, values: [f32; N]) -> [u32; N] {
+        let last = (1 << self.precision) - 1;
+        match self.guess {
+            Guess::EqualMass => {
+                let shift = PRECISION - self.precision;
+                values.map(|z| (normal_cdf(z) >> shift).min(last))
+            }
+            // A cast of what is below 0 or no number gives 0.
+            Guess::EqualWidth { first, rate } => {
+                values.map(|z| (((z - first) * rate + 1.0) as u32).min(last))
+            }
+        }
+    }
+}
+
+impl Guess {
+    /// Of ascending inner edges, at least one.
+    fn of(inner: &[f32]) -> Self {
+        let (first, last) = (inner[0], inner[inner.len() - 1]);
+        let width = (last - first) / (inner.len() - 1).max(1) as f32;
+        let even = |pair: &[f32]| (pair[1] - pair[0] - width).abs() <= 0.25 * width;
+        if width > 0.0 && (1.0 / width).is_finite() && inner.windows(2).all(even) {
+            let rate = 1.0 / width;
+            return Self::EqualWidth { first, rate };
+        }
+        Self::EqualMass
     }
 }
 
@@ -186,7 +219,7 @@ impl Distribution for GaussianBin<'_> {
     #[inline(always)]
     fn locate(&self, quantile: u32) -> (u16, Interval) {
         let value = self.mean + normal_quantile_hint(quantile) / self.inverse_sigma;
-        let guess = self.bins.guess(value) as u16;
+        let guess = self.bins.guesses([value])[0] as u16;
         self.locate_from(guess, self.ends(guess), quantile)
     }
 
@@ -226,12 +259,14 @@ impl Distribution for GaussianBin<'_> {
         let found = symbols.chunks_mut(CHUNK).zip(intervals.chunks_mut(CHUNK));
         for ((column, quantiles), (symbols, intervals)) in chunks.zip(found) {
             let chunk = Chunk::new(column);
-            let mut guesses = [0; CHUNK];
-            guesses[..quantiles.len()].copy_from_slice(quantiles);
-            for (i, guess) in guesses.iter_mut().enumerate() {
-                let t = normal_quantile_hint(*guess);
-                *guess = chunk.bins.guess(chunk.mean[i] + t / chunk.inverse_sigma[i]);
+            let mut values = [0.0; CHUNK];
+            let mut padded = [0; CHUNK];
+            padded[..quantiles.len()].copy_from_slice(quantiles);
+            for (i, value) in values.iter_mut().enumerate() {
+                let t = normal_quantile_hint(padded[i]);
+                *value = chunk.mean[i] + t / chunk.inverse_sigma[i];
             }
+            let guesses = chunk.bins.guesses(values);
             let (start, end) = (
                 chunk.below(guesses),
                 chunk.below(guesses.map(|bin| bin + 1)),

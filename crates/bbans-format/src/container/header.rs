@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind as IoErrorKind, Read};
 
-use bbans_core::{Error, Result, block};
+use bbans_core::block::Way;
+use bbans_core::{Error, MAX_PARTICLES, Result, block};
 
 use super::limits::{self, MAX_HEADER_BYTES};
 use super::{MAGIC, VERSION, put_crc};
@@ -12,12 +13,14 @@ use crate::data::{Layout, Source};
 /// What a member starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
+    /// Version of the container, 1 or 2.
+    pub version: u8,
     /// BLAKE3 of the model; see `bbans_nn`.
     pub fingerprint: [u8; 32],
     /// The model's name, for messages.
     pub model_name: String,
-    /// Lanes of every block.
-    pub lanes: usize,
+    /// How every block is coded; plain in version 1.
+    pub way: Way,
     /// Data in every block but the last.
     pub block_len: usize,
     /// What the data came from.
@@ -35,8 +38,22 @@ impl Header {
         let len = u8::try_from(name.len());
         body.push(len.map_err(|_| Error::invalid_argument("a model name of over 255 bytes"))?);
         body.extend(name);
-        put_varint(&mut body, self.lanes as u64);
+        put_varint(&mut body, self.way.lanes as u64);
         put_varint(&mut body, self.block_len as u64);
+        match self.version {
+            1 if self.way == Way::plain(self.way.lanes) => {}
+            2 => {
+                put_varint(&mut body, self.way.whitened as u64);
+                put_varint(&mut body, self.way.particles as u64);
+            }
+            version => {
+                return Err(Error::invalid_argument(format!(
+                    "a header of version {version} for {:?}; expected version 2, or version 1 and plain bits-back \
+                     coding",
+                    self.way
+                )));
+            }
+        }
         limits::check_block(self.block_len, limits::dims(&self.source.shape)?)?;
         self.source.write(&mut body)?;
         let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
@@ -47,7 +64,7 @@ impl Header {
             )));
         }
         let mut out = MAGIC.to_vec();
-        out.push(VERSION);
+        out.push(self.version);
         out.extend(len.to_le_bytes());
         out.extend(body);
         put_crc(&mut out);
@@ -75,9 +92,9 @@ impl Header {
             return Err(not_ours());
         }
         let version = r.byte()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Error::compatibility(format!(
-                "the file has format version {version}, this program reads version {VERSION}; \
+                "the file has format version {version}, this program reads versions 1 to {VERSION}; \
                  use a newer bbans"
             )));
         }
@@ -89,10 +106,10 @@ impl Header {
         }
         let body = r.bytes(len)?;
         r.check_crc("the header")?;
-        Self::parse(&body).map(Some)
+        Self::parse(version, &body).map(Some)
     }
 
-    fn parse(mut body: &[u8]) -> Result<Self> {
+    fn parse(version: u8, mut body: &[u8]) -> Result<Self> {
         let mut r = Recorder::new(&mut body);
         let fingerprint = r.array()?;
         let len = r.byte()?;
@@ -105,8 +122,14 @@ impl Header {
         let model_name = String::from_utf8_lossy(&name).into_owned();
         let lanes = r.varint(block::MAX_LANES as u64, "the number of lanes")? as usize;
         let block_len = r.varint(block::MAX_COUNT as u64, "the length of a block")? as usize;
+        let mut way = Way::plain(lanes);
+        if version > 1 {
+            let most = block::MAX_INITIAL_WORDS as u64;
+            way.whitened = r.varint(most, "the number of whitened words")? as usize;
+            way.particles = r.varint(MAX_PARTICLES as u64, "the number of particles")? as usize;
+        }
         let source = Source::read(&mut r)?;
-        if !body.is_empty() || lanes == 0 || block_len == 0 {
+        if !body.is_empty() || lanes == 0 || block_len == 0 || way.particles == 0 {
             return Err(Error::corruption(
                 "the header holds values that no encoder writes",
             ));
@@ -119,9 +142,10 @@ impl Header {
             .and_then(|dims| limits::check_block(block_len, dims))
             .map_err(Error::corruption)?;
         Ok(Self {
+            version,
             fingerprint,
             model_name,
-            lanes,
+            way,
             block_len,
             source,
         })

@@ -55,7 +55,7 @@ pub(super) fn check_block(count: usize, dims: usize) -> Result<()> {
 /// the initial words for its latents, for which an encoder provides them, and two words a dimension.
 pub(super) fn max_words(plan: &Plan, dims: usize) -> u64 {
     let [count, initial, lanes, dims] =
-        [plan.count, plan.initial_words, plan.lanes, dims].map(|n| n as u64);
+        [plan.count, plan.initial_words, plan.way.lanes, dims].map(|n| n as u64);
     let of_datum = initial.saturating_add(dims.saturating_mul(2));
     let words = count
         .saturating_mul(of_datum)

@@ -1,10 +1,11 @@
-//! The container, version 1: a header, blocks, a trailer. docs/format has every byte.
+//! The container, versions 1 and 2: a header, blocks, a trailer. docs/format has every byte.
 //!
 //! It is written and read as a stream, block by block; the trailer's table makes it seekable where
 //! the file is. Files may be concatenated: each is a member of its own.
 
 mod header;
 mod limits;
+mod packed;
 mod parts;
 
 pub use header::Header;
@@ -13,13 +14,14 @@ pub use limits::{
     MAX_BLOCK_SYMBOLS, MAX_BLOCK_WORDS, MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES,
     block_len,
 };
-pub use parts::{Part, Parts, StoredBlock, Trailer};
+pub use packed::Packed;
+pub use parts::{Content, Part, Parts, StoredBlock, Trailer};
 
 /// The first bytes of a file; the first is no ASCII and the last two are a line end, so that a
 /// transfer that alters either is noticed.
 pub const MAGIC: [u8; 8] = *b"\x89bbans\r\n";
-/// The version that this library writes.
-pub const VERSION: u8 = 1;
+/// The newest version that this library reads.
+pub const VERSION: u8 = 2;
 
 fn put_crc(out: &mut Vec<u8>) {
     let crc = crc32fast::hash(out);

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
-use bbans_core::block::{self, Block, Plan};
+use bbans_core::block::{self, Block, Plan, Way};
 use bbans_core::{Error, Result};
 
 use super::limits;
-use super::{Header, put_crc};
+use super::{Header, Packed, put_crc};
 use crate::bytes::{Recorder, put_varint};
 
 /// The last bytes of a member.
@@ -14,18 +14,33 @@ const END: [u8; 4] = *b"snab";
 
 const TAG_TRAILER: u8 = 0;
 const TAG_BLOCK: u8 = 1;
+const TAG_PACKED: u8 = 2;
 
 /// A block with what belongs to it in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBlock {
-    /// How it was coded.
-    pub plan: Plan,
+    /// Number of data.
+    pub count: usize,
     /// A symbol `s` stands for the byte `s * scale`.
     pub scale: u8,
-    /// The message.
-    pub words: Vec<u32>,
+    /// The data.
+    pub content: Content,
     /// Bytes in the file, tag and checksum included.
     pub stored_bytes: u64,
+}
+
+/// The data of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Coded with the model.
+    Message {
+        /// How they were coded.
+        plan: Plan,
+        /// The message.
+        words: Vec<u32>,
+    },
+    /// As they are; since version 2.
+    Packed(Packed),
 }
 
 /// What a member ends with.
@@ -78,6 +93,16 @@ impl StoredBlock {
         put_crc(&mut out);
         Ok(out)
     }
+
+    /// The bytes of a block of `count` data as they are.
+    pub fn packed_to_bytes(packed: &Packed, count: usize, scale: u8) -> Vec<u8> {
+        let mut out = vec![TAG_PACKED];
+        put_varint(&mut out, count as u64);
+        out.extend([scale, packed.bits() as u8]);
+        out.extend(packed.bytes());
+        put_crc(&mut out);
+        out
+    }
 }
 
 impl Trailer {
@@ -107,7 +132,8 @@ impl Trailer {
 /// Reads what follows a header.
 pub struct Parts<'a, R> {
     input: &'a mut R,
-    lanes: usize,
+    version: u8,
+    way: Way,
     block_len: usize,
     dims: usize,
     /// Whether there may be blocks: the .amat file of no bytes, which alone has no shape, has none.
@@ -124,7 +150,8 @@ impl<'a, R: Read> Parts<'a, R> {
     pub fn new(input: &'a mut R, header: &Header) -> Result<Self> {
         Ok(Self {
             input,
-            lanes: header.lanes,
+            version: header.version,
+            way: header.way,
             block_len: header.block_len,
             dims: limits::dims(&header.source.shape)?,
             has_data: !header.source.shape.is_empty(),
@@ -137,14 +164,22 @@ impl<'a, R: Read> Parts<'a, R> {
     /// # Errors
     /// [`bbans_core::ErrorKind::Corruption`] if the bytes are no such thing.
     pub fn read(&mut self) -> Result<Part> {
+        let (way, dims) = (self.way, self.dims);
         let mut r = Recorder::new(&mut *self.input);
         match r.byte()? {
-            TAG_BLOCK if !self.has_data => {
+            TAG_BLOCK | TAG_PACKED if !self.has_data => {
                 Err(Error::corruption("a block of data that have no shape"))
             }
-            TAG_BLOCK => {
-                let block = read_block(r, self.lanes, self.block_len, self.dims)?;
-                (self.blocks).push((block.plan.count as u64, block.stored_bytes));
+            tag @ (TAG_BLOCK | TAG_PACKED) if tag == TAG_BLOCK || self.version > 1 => {
+                let count = r.varint(self.block_len as u64, "a block's number of data")? as usize;
+                let block = match tag {
+                    TAG_BLOCK => read_message(r, way, count, dims)?,
+                    _ => read_packed(r, count, dims)?,
+                };
+                if count == 0 || block.scale == 0 {
+                    return Err(Error::corruption(NO_ENCODER));
+                }
+                self.blocks.push((count as u64, block.stored_bytes));
                 Ok(Part::Block(block))
             }
             TAG_TRAILER => read_trailer(r, &self.blocks).map(Part::Trailer),
@@ -155,19 +190,21 @@ impl<'a, R: Read> Parts<'a, R> {
     }
 }
 
-fn read_block<R: Read>(
+const NO_ENCODER: &str = "a block holds values that no encoder writes";
+
+/// Reads a block of `count` data that are coded.
+fn read_message<R: Read>(
     mut r: Recorder<'_, R>,
-    lanes: usize,
-    block_len: usize,
+    way: Way,
+    count: usize,
     dims: usize,
 ) -> Result<StoredBlock> {
-    let count = r.varint(block_len as u64, "a block's number of data")? as usize;
     let most = block::MAX_INITIAL_WORDS as u64;
     let initial_words = r.varint(most, "a block's number of initial words")? as usize;
     let [growth, scale] = r.array()?;
     let plan = Plan {
+        way,
         count,
-        lanes,
         initial_words,
         growth,
     };
@@ -175,15 +212,34 @@ fn read_block<R: Read>(
     let words = r.words(len)?;
     r.check_crc("a block")?;
     // A head alone is two words.
-    if count == 0 || scale == 0 || words.len() < 2 {
-        return Err(Error::corruption(
-            "a block holds values that no encoder writes",
-        ));
+    if words.len() < 2 {
+        return Err(Error::corruption(NO_ENCODER));
     }
     Ok(StoredBlock {
-        plan,
+        count,
         scale,
-        words,
+        content: Content::Message { plan, words },
+        stored_bytes: r.read(),
+    })
+}
+
+/// Reads a block of `count` data as they are.
+fn read_packed<R: Read>(mut r: Recorder<'_, R>, count: usize, dims: usize) -> Result<StoredBlock> {
+    let [scale, bits] = r.array()?;
+    let bits = u32::from(bits);
+    if !(1..=8).contains(&bits) {
+        return Err(Error::corruption(format!(
+            "symbols of {bits} bits; expected 1 to 8"
+        )));
+    }
+    // Within the limits that the header keeps to.
+    let symbols = count.saturating_mul(dims);
+    let bytes = r.bytes(Packed::len_of(symbols, bits) as u64)?;
+    r.check_crc("a block")?;
+    Ok(StoredBlock {
+        count,
+        scale,
+        content: Content::Packed(Packed::from_bytes(bytes, symbols, bits)?),
         stored_bytes: r.read(),
     })
 }

@@ -25,7 +25,7 @@ use bbans_core::{Error, Result};
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
-pub const DESCRIPTION_VERSION: u32 = 6;
+pub const DESCRIPTION_VERSION: u32 = 7;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
@@ -46,7 +46,7 @@ pub(crate) const GRAPHS_SINCE: u32 = 6;
 /// A variational autoencoder with Gaussian latents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
-    /// 1, or 2 to 6 for what the versions before do not have.
+    /// 1, or 2 to 7 for what the versions before do not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
@@ -70,20 +70,47 @@ pub struct Description {
 pub enum Networks {
     /// Versions 1 to 5.
     Chains(Chains),
-    /// Version 6.
+    /// From version 6 on.
     Graphs(Graphs),
 }
 
-/// The latents: a standard normal prior cut into equal-mass bins, a diagonal Gaussian posterior.
+/// The latents: a standard normal prior cut into bins, a diagonal Gaussian posterior.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latent {
     /// Number of latents of one datum.
     pub dim: usize,
-    /// The prior is cut into `2^bin_precision` bins of equal mass.
+    /// The prior is cut into `2^bin_precision` bins.
     pub bin_precision: u32,
+    /// Where it is cut.
+    #[serde(default, skip_serializing_if = "Bins::is_equal_mass")]
+    pub bins: Bins,
     /// The log standard deviation of the posterior is clamped to `[min, max]`.
     pub log_sigma: [f32; 2],
+}
+
+/// How the prior of a latent is cut into bins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bins {
+    /// All bins have the same mass under the prior.
+    #[default]
+    EqualMass,
+    /// A tensor has the mass of each bin; since version 7.
+    Masses,
+}
+
+impl Bins {
+    fn is_equal_mass(&self) -> bool {
+        *self == Self::EqualMass
+    }
+
+    fn oldest_version(self) -> u32 {
+        match self {
+            Self::EqualMass => 1,
+            Self::Masses => 7,
+        }
+    }
 }
 
 impl Description {
@@ -135,6 +162,15 @@ impl Description {
                  {DESCRIPTION_VERSION}; use a newer bbans"
             )));
         }
+        let has_bins = fields
+            .get("latent")
+            .is_some_and(|l| l.get("bins").is_some());
+        if has_bins && version < Bins::Masses.oldest_version() {
+            return Err(Error::model(format!(
+                "latent has a field bins in a description of version {version}; expected version {}",
+                Bins::Masses.oldest_version()
+            )));
+        }
         let description = Self {
             version,
             name: field(&mut fields, "name")?,
@@ -181,7 +217,11 @@ impl Description {
             Networks::Chains(chains) => chains.oldest_version(),
             Networks::Graphs(_) => GRAPHS_SINCE,
         };
-        self.likelihood.oldest_version().max(of_networks)
+        let of_latents = self.latent.bins.oldest_version();
+        self.likelihood
+            .oldest_version()
+            .max(of_networks)
+            .max(of_latents)
     }
 
     /// The networks as lists of layers, if they are.
@@ -219,7 +259,7 @@ impl Description {
         let graphs = matches!(self.networks, Networks::Graphs(_));
         if self.version < self.oldest_version() || graphs != (self.version >= GRAPHS_SINCE) {
             return Err(Error::model(format!(
-                "the model's description has version {}, but a likelihood or a layer of version {}",
+                "the model's description has version {}, but a likelihood, a layer or bins of version {}",
                 self.version,
                 self.oldest_version()
             )));
@@ -258,6 +298,7 @@ impl Latent {
             dim,
             bin_precision,
             log_sigma: [min, max],
+            ..
         } = *self;
         if !(1..=MAX_DIM).contains(&dim) {
             return Err(Error::model(format!(

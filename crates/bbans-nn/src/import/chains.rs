@@ -96,6 +96,7 @@ pub(super) fn model(weights: &mut Weights<'_>, arch: &Arch) -> Result<ModelFile>
         latent: Latent {
             dim: latent,
             bin_precision: arch.latent.bin_precision,
+            bins: Default::default(),
             log_sigma: arch.latent.log_sigma,
         },
         networks: Networks::Chains(Chains {

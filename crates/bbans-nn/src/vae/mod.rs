@@ -13,9 +13,9 @@ use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
 pub use decoded::Decoded;
 pub use top_down::{Posterior, TopDown};
 
-use crate::description::{Description, Networks};
+use crate::description::{Bins, Description, Networks};
 use crate::exact::simd::Path;
-use crate::file::bins::{CENTRES, EDGES};
+use crate::file::bins::{self, CENTRES, EDGES, MASSES};
 use crate::file::{ModelFile, fingerprint};
 use crate::graph::{Graph, Inputs, MAX_MULTIPLY_ADDS, check_room};
 use crate::likelihood::{Channels, Colours, Head, Likelihood};
@@ -36,6 +36,8 @@ pub struct Vae {
     head: Option<Head>,
     edges: Vec<f32>,
     centres: Vec<f32>,
+    /// Of the bins under the prior, unless all are equal.
+    masses: Option<Vec<u32>>,
     path: Path,
 }
 
@@ -64,13 +66,20 @@ impl Vae {
         let description = file.description.clone();
         description.validate()?;
         let dims = description.dims()?;
-        let bins = 1usize << description.latent.bin_precision;
-        let edges = file.tensor(EDGES, &[bins - 1])?.values.clone();
+        let count = 1usize << description.latent.bin_precision;
+        let edges = file.tensor(EDGES, &[count - 1])?.values.clone();
         if !edges.is_sorted() {
             return Err(Error::model(format!("the values of {EDGES} do not ascend")));
         }
         let graphs = description.graphs(&file.tensors)?;
-        let mut used = [EDGES, CENTRES].map(str::to_owned).into();
+        let mut used = BTreeSet::from([EDGES, CENTRES].map(str::to_owned));
+        let masses = match description.latent.bins {
+            Bins::EqualMass => None,
+            Bins::Masses => {
+                used.insert(MASSES.to_owned());
+                Some(bins::masses(&file.tensor(MASSES, &[count])?.values)?)
+            }
+        };
         // A chain takes values in a row, of whatever shape.
         let shape = match &description.networks {
             Networks::Chains(_) => vec![dims],
@@ -93,7 +102,8 @@ impl Vae {
             functions,
             head,
             edges,
-            centres: file.tensor(CENTRES, &[bins])?.values.clone(),
+            centres: file.tensor(CENTRES, &[count])?.values.clone(),
+            masses,
             path: Path::detect(),
             description,
         };
@@ -140,6 +150,16 @@ impl Vae {
     /// The inner edges of the bins, ascending.
     pub fn edges(&self) -> &[f32] {
         &self.edges
+    }
+
+    /// The centres of the bins: the values that they stand for.
+    pub fn centres(&self) -> &[f32] {
+        &self.centres
+    }
+
+    /// The mass of each bin under the prior, of [`bbans_core::TOTAL_MASS`]; none if all have the same.
+    pub fn masses(&self) -> Option<&[u32]> {
+        self.masses.as_deref()
     }
 
     /// The function from data to features.

@@ -114,6 +114,10 @@ impl LatentModel for LinearGaussian {
         self.w.len()
     }
 
+    fn latents(&self) -> usize {
+        1
+    }
+
     fn posterior_bits(&self) -> f64 {
         f64::from(BIN_PRECISION)
     }

@@ -87,6 +87,10 @@ impl LatentModel for Mixture {
         self.ones.ncols()
     }
 
+    fn latents(&self) -> usize {
+        1
+    }
+
     fn posterior_bits(&self) -> f64 {
         (self.probabilities.len() as f64).log2()
     }

@@ -3,9 +3,10 @@
 mod inferred;
 mod observed;
 mod on_path;
+mod prior;
 
-use bbans_core::distributions::{Bins, GaussianBin, gaussian_bins, uniform_bins};
-use bbans_core::{Codec, Independent, LatentModel, Result};
+use bbans_core::distributions::{Bins, Categorical, GaussianBin, gaussian_bins};
+use bbans_core::{Codec, Independent, LatentModel, PRECISION, Result, TOTAL_MASS};
 use bbans_nn::simd::Path;
 use bbans_nn::{Posterior, TopDown, Vae};
 use ndarray::Array2;
@@ -14,14 +15,17 @@ use crate::file_model::FileModel;
 use inferred::Inferred;
 use observed::ObservedCodec;
 use on_path::OnPath;
+use prior::PriorCodec;
 
-/// A variational autoencoder: `p(z)` uniform over bins of equal mass, `q(z|x)` a diagonal Gaussian
+/// A variational autoencoder: `p(z)` over bins of equal mass or of the masses in the model file, `q(z|x)` a diagonal Gaussian
 /// over them, or of each group of latents given those above, `p(x|z)` Bernoulli or another that the
 /// model file names.
 #[derive(Debug, Clone)]
 pub struct VaeModel {
     vae: Vae,
     bins: Bins,
+    /// Of the bins under the prior, unless all have the same mass.
+    masses: Option<Categorical<u16>>,
 }
 
 impl VaeModel {
@@ -39,7 +43,9 @@ impl VaeModel {
     /// [`bbans_core::ErrorKind::Model`] if its bins are none.
     pub fn new(vae: Vae) -> Result<Self> {
         let bins = Bins::new(vae.edges())?;
-        Ok(Self { vae, bins })
+        let table = |masses| Categorical::from_masses(masses)?.over();
+        let masses = vae.masses().map(table).transpose()?;
+        Ok(Self { vae, bins, masses })
     }
 
     /// The same model on another SIMD path, which gives the same bytes.
@@ -47,7 +53,7 @@ impl VaeModel {
     pub fn with_path(self, path: Path) -> Self {
         Self {
             vae: self.vae.with_path(path),
-            bins: self.bins,
+            ..self
         }
     }
 
@@ -70,6 +76,15 @@ impl VaeModel {
         )
     }
 
+    /// The mass of a bin under the prior, of [`TOTAL_MASS`]; none if there is no such bin.
+    pub fn prior_mass(&self, bin: u16) -> Option<u32> {
+        match self.vae.masses() {
+            Some(masses) => masses.get(usize::from(bin)).copied(),
+            None => (usize::from(bin) < self.bins.count())
+                .then_some(TOTAL_MASS / self.bins.count() as u32),
+        }
+    }
+
     /// The networks.
     pub fn vae(&self) -> &Vae {
         &self.vae
@@ -84,13 +99,16 @@ impl LatentModel for VaeModel {
         self.vae.dims()
     }
 
+    fn latents(&self) -> usize {
+        self.vae.latents()
+    }
+
     fn posterior_bits(&self) -> f64 {
-        f64::from(self.vae.description().latent.bin_precision) * self.vae.latents() as f64
+        self.bits_of_latent() * self.vae.latents() as f64
     }
 
     fn prior(&self, lanes: usize) -> Result<impl Codec<Symbol = Array2<u16>>> {
-        let precision = self.vae.description().latent.bin_precision;
-        Ok(self.on_path(uniform_bins(lanes, self.vae.latents(), precision)?))
+        Ok(self.on_path(PriorCodec::new(self, lanes)?))
     }
 
     fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
@@ -107,6 +125,16 @@ impl LatentModel for VaeModel {
 }
 
 impl VaeModel {
+    /// Bits that a latent takes where its posterior is the prior: its greatest entropy, as a rule.
+    fn bits_of_latent(&self) -> f64 {
+        let Some(masses) = self.vae.masses() else {
+            return f64::from(self.vae.description().latent.bin_precision);
+        };
+        // In integers: the number of initial words is the same everywhere.
+        let bits = |&mass: &u32| u64::from(mass) * u64::from(PRECISION - mass.ilog2());
+        masses.iter().map(bits).sum::<u64>() as f64 / f64::from(TOTAL_MASS)
+    }
+
     fn on_path<C>(&self, codec: C) -> OnPath<C> {
         OnPath {
             codec,

@@ -53,6 +53,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let options = Options {
         lanes: args.lanes.into(),
         threads: args.threads.get(),
+        format: args.format,
+        particles: args.particles.into(),
     };
     let mut bench = Bench {
         args,

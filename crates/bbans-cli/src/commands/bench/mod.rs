@@ -37,6 +37,13 @@ pub(crate) struct Args {
     pub(crate) lanes: u16,
     #[command(flatten)]
     pub(crate) threads: Threads,
+    /// Version of the file format, 1 or 2
+    #[arg(long, default_value_t = 1, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) format: u8,
+    /// Particles of a datum, 1 to 1024, with --format 2: shorter files, by the importance-weighted bound, in as many
+    /// times the time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) particles: u16,
     /// Samples of z for each datum in the bounds
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) samples: u16,

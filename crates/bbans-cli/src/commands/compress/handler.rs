@@ -52,6 +52,8 @@ fn one(args: &Args, input: &Path, model: &VaeModel, protected: &Protected) -> Re
     let options = Options {
         lanes: args.lanes.into(),
         threads: args.threads.get(),
+        format: args.format,
+        particles: args.particles.into(),
     };
     let report = bbans::compress(model, reader, &mut out, options, &mut |n| {
         bar.set_position(n)

@@ -39,6 +39,14 @@ pub(crate) struct Args {
     pub(crate) lanes: u16,
     #[command(flatten)]
     pub(crate) threads: Threads,
+    /// Version of the file format, 1 or 2. Version 2 is not complete: such files are for trials, and later versions
+    /// of bbans may not read them
+    #[arg(long, default_value_t = 1, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) format: u8,
+    /// Particles of a datum, 1 to 1024, with --format 2: shorter files, by the importance-weighted bound, in as many
+    /// times the time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) particles: u16,
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// The layers and the names of their tensors
     #[arg(long, value_name = "ARCH.json")]
     pub(crate) arch: PathBuf,
+    /// Data like those to be compressed, by which the bins of the latents are chosen: IDX, .amat, .npy (each also
+    /// .gz), PNG or a folder of PNG files
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<PathBuf>,
     /// Model file to write
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

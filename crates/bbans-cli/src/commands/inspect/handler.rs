@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Read, Write};
 
 use anyhow::{Context, Result};
-use bbans::container::{Header, Part, Parts, StoredBlock, Trailer};
+use bbans::container::{Content, Header, Part, Parts, StoredBlock, Trailer};
 use bbans::data::Layout;
 use serde::Serialize;
 
@@ -66,6 +66,7 @@ fn show(args: &Args, file: &mut Counted<impl Read>) -> Result<()> {
 #[derive(Serialize)]
 struct Shown {
     count: usize,
+    packed: bool,
     initial_words: usize,
     growth: u8,
     scale: u8,
@@ -76,15 +77,19 @@ struct Shown {
 
 impl Shown {
     fn new(block: &StoredBlock) -> Self {
-        let plan = block.plan;
+        let (initial_words, growth, words) = match &block.content {
+            Content::Message { plan, words } => (plan.initial_words, plan.growth, words.len()),
+            Content::Packed(_) => (0, 0, 0),
+        };
         Self {
-            count: plan.count,
-            initial_words: plan.initial_words,
-            growth: plan.growth,
+            count: block.count,
+            packed: matches!(block.content, Content::Packed(_)),
+            initial_words,
+            growth,
             scale: block.scale,
-            words: block.words.len(),
+            words,
             stored_bytes: block.stored_bytes,
-            bits_per_datum: 8.0 * block.stored_bytes as f64 / plan.count as f64,
+            bits_per_datum: 8.0 * block.stored_bytes as f64 / block.count as f64,
         }
     }
 }
@@ -131,11 +136,11 @@ struct Member<'a> {
 impl<'a> Member<'a> {
     fn new(header: &'a Header, blocks: &'a [Shown], trailer: &Trailer, sizes: Sizes) -> Self {
         Self {
-            version: bbans::container::VERSION,
+            version: header.version,
             model: &header.model_name,
             model_fingerprint: hex(&header.fingerprint),
             model_built_in: models::built_in(&header.fingerprint).map(|m| m.name),
-            lanes: header.lanes,
+            lanes: header.way.lanes,
             block_len: header.block_len,
             source: header.source.kind(),
             shape: &header.source.shape,
@@ -197,14 +202,14 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
         "block", "data", "initial words", "growth", "bytes", "bits/datum"
     )?;
     for (i, b) in blocks.iter().enumerate().take(SHOWN) {
+        let growth = match b.packed {
+            true => "packed".to_owned(),
+            false => format!("{}/256", b.growth),
+        };
         writeln!(
             out,
             "{i:>6} {:>8} {:>13} {:>7} {:>10} {:>11.2}",
-            b.count,
-            b.initial_words,
-            format!("{}/256", b.growth),
-            b.stored_bytes,
-            b.bits_per_datum
+            b.count, b.initial_words, growth, b.stored_bytes, b.bits_per_datum
         )?;
     }
     if blocks.len() > SHOWN {
