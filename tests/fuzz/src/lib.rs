@@ -10,7 +10,7 @@ use bbans::{DataReader, DataWriter, FileModel, LatentModel, Options, Result, Vae
 
 /// A model of every likelihood, the binary one first.
 pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
-    let files: [&[u8]; 13] = [
+    let files: [&[u8]; 14] = [
         include_bytes!("../../golden/tiny.safetensors"),
         include_bytes!("../../golden/grey/beta-binomial.safetensors"),
         include_bytes!("../../golden/grey/categorical.safetensors"),
@@ -24,6 +24,7 @@ pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
         include_bytes!("../../golden/graphs/gaussian.safetensors"),
         include_bytes!("../../golden/graphs/colours.safetensors"),
         include_bytes!("../../golden/graphs/causal.safetensors"),
+        include_bytes!("../../golden/graphs/far.safetensors"),
     ];
     files.map(|file| VaeModel::from_bytes(file).unwrap()).into()
 });
