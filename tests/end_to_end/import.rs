@@ -45,6 +45,35 @@ fn an_imported_model_compresses() {
     );
 }
 
+/// What bins cost is told; what is wrong with the data leaves nothing.
+#[test]
+fn bins_are_chosen_by_data() {
+    let folder = Folder::new();
+    folder.write("w.safetensors", tiny_model_file("w", 7).to_bytes().unwrap());
+    folder.write("arch.json", ARCH);
+    folder.write("x", idx(&crate::support::tiny_data(300, 1), &TINY_SHAPE, 1));
+    let told = folder
+        .ok("import w.safetensors --arch arch.json -o m --data x")
+        .stderr;
+    assert!(
+        told.contains("2^10 of equal mass cost") && told.contains("kept"),
+        "{told}"
+    );
+    folder.write("grey", idx(&grey_data(9, 256, 1), &TINY_SHAPE, 1));
+    let empty = ndarray::Array2::zeros((0, 30));
+    folder.write("empty", idx(&empty, &TINY_SHAPE, 1));
+    for (data, parts) in [
+        ("nothing", ["nothing", "cannot be read"]),
+        ("grey", ["grey", "binary"]),
+        ("empty", ["empty", "at least one datum"]),
+        ("x -f -o x", ["x", "input"]),
+    ] {
+        let words = format!("import w.safetensors --arch arch.json --data {data}");
+        let to = if data.contains("-o") { "" } else { " -o none" };
+        folder.fails(&(words + to), &parts);
+    }
+}
+
 #[test]
 fn what_cannot_be_imported_leaves_nothing() {
     let folder = Folder::new();

@@ -27,6 +27,38 @@ fn every_format_comes_back_byte_for_byte() {
     }
 }
 
+/// What version 2 of the format is asked for by; version 1 has no particles.
+#[test]
+fn version_2_comes_back_with_particles_and_packed() {
+    let folder = Folder::new();
+    // Even bits, which the model would make larger.
+    let content = idx(&tiny_data(123, 1), &TINY_SHAPE, 255);
+    folder.write("a", &content);
+    for (options, version) in [("", 1), ("--format 2", 2), ("--format 2 --particles 3", 2)] {
+        let told = folder
+            .ok(&format!("compress a -f -m tiny.safetensors {options}"))
+            .stderr;
+        assert_eq!(
+            told.contains("1 of 1 blocks are packed"),
+            version == 2,
+            "{told}"
+        );
+        assert_eq!(folder.read("a.bbans")[8], version);
+        folder.ok("test a.bbans -m tiny.safetensors");
+        folder.ok("decompress a.bbans -f -o b -m tiny.safetensors");
+        assert_eq!(folder.read("b"), content);
+        folder.ok("inspect a.bbans");
+    }
+    folder.fails(
+        "compress a -o c -m tiny.safetensors --particles 3",
+        &["--particles 3", "--format 2"],
+    );
+    folder.fails(
+        "bench --data a -m tiny.safetensors --particles 3",
+        &["--particles 3", "--format 2"],
+    );
+}
+
 #[test]
 fn gzip_is_taken_off() {
     let folder = Folder::new();

@@ -1,7 +1,7 @@
 //! Models of versions 6 and 7: golden files, exactness, rate.
 
 use bbans::VaeModel;
-use bbans::nn::description::Bins;
+use bbans::nn::description::BinKind;
 use bbans::nn::{ModelFile, bins};
 use serde_json::{Value, json};
 
@@ -37,11 +37,11 @@ fn net_bits_of_data_from_the_model_are_the_bound() {
     for mut file in graph_model_files() {
         file.description.latent.log_sigma = [-3.0, -0.7];
         match file.description.latent.bins {
-            Bins::EqualMass => {
+            BinKind::EqualMass => {
                 file.description.latent.bin_precision = 12;
                 bins::insert_standard_normal(&mut file.tensors, 12).unwrap();
             }
-            Bins::Masses => {
+            BinKind::Masses => {
                 file.description.latent.bin_precision = 14;
                 bins::insert_equal_width(&mut file.tensors, 14, 20.0).unwrap();
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bbans::nn::description::Bins;
+use bbans::nn::description::BinKind;
 use bbans::nn::graph::Function;
 use bbans::nn::likelihood::EMBEDDING;
 use bbans::nn::{Description, Likelihood, ModelFile, Tensor, bins};
@@ -242,8 +242,8 @@ pub fn with_random_weights(description: Value) -> ModelFile {
     let mut tensors = weights.tensors;
     let precision = description.latent.bin_precision;
     match description.latent.bins {
-        Bins::EqualMass => bins::insert_standard_normal(&mut tensors, precision).unwrap(),
-        Bins::Masses => bins::insert_equal_width(&mut tensors, precision, 8.0).unwrap(),
+        BinKind::EqualMass => bins::insert_standard_normal(&mut tensors, precision).unwrap(),
+        BinKind::Masses => bins::insert_equal_width(&mut tensors, precision, 8.0).unwrap(),
     }
     ModelFile {
         description,

@@ -37,8 +37,9 @@ pub trait LatentModel {
     /// Number of symbols that the posterior has for one datum.
     fn latents(&self) -> usize;
 
-    /// About how many bits the posterior takes from the message for one datum. Only a hint for
-    /// the number of initial words: too small a value costs time, too large a value bits.
+    /// About how many bits the posterior takes from the message for one datum, the same on every machine. A hint for
+    /// the number of initial words, where too small a value costs time and too large a value bits, and for how much of
+    /// a message is whitened.
     fn posterior_bits(&self) -> f64;
 
     /// `p(z)` for this many lanes.

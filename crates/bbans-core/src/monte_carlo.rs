@@ -43,71 +43,7 @@ pub struct MonteCarlo<'a, M> {
     pub particles: usize,
 }
 
-/// All particles of a batch.
-struct Particles<M: LatentModel> {
-    /// Of each particle.
-    z: Vec<Array2<M::Z>>,
-    /// Of each particle: the intervals of its latents under the posterior, lane by lane.
-    intervals: Vec<Tape>,
-    /// Of each lane, over the particles.
-    weights: Vec<Categorical>,
-}
-
-impl<M: LatentModel<Z: Clone>> MonteCarlo<'_, M> {
-    /// The shifts of each particle's latents.
-    fn shifts(&self) -> Vec<Vec<u32>> {
-        let of_particle = |particle| {
-            let mut rng = ChaCha8Rng::from_seed(*SHIFTS_KEY);
-            rng.set_stream(particle as u64);
-            let latents = 0..self.model.latents();
-            latents.map(|_| rng.next_u32() >> 8).collect()
-        };
-        (0..self.particles).map(of_particle).collect()
-    }
-
-    /// The particles of quantiles `u`, `[lanes, latents]`.
-    fn particles(
-        &self,
-        x: &Array2<M::X>,
-        u: &Array2<u32>,
-        shifts: &[Vec<u32>],
-    ) -> Result<Particles<M>> {
-        let Self { model, lanes, .. } = *self;
-        let posterior = model.posterior(x)?;
-        let prior = model.prior(lanes)?;
-        let (mut all_z, mut intervals, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-        for shifts in shifts {
-            // As codecs take them: a latent of all lanes together.
-            let quantiles = u.columns().into_iter().zip(shifts);
-            let quantiles =
-                quantiles.flat_map(|(u, s)| u.into_iter().map(move |u| (u + s) % TOTAL_MASS));
-            let mut tape = Message::measuring(Tape::of_intervals(lanes, quantiles.collect()));
-            let z = posterior.pop(&mut tape)?;
-            let of_posterior = tape.into_tape();
-            let mut tape = Message::measuring(Tape::of_lengths(lanes));
-            model.likelihood(&z)?.push(&mut tape, x)?;
-            prior.push(&mut tape, &z)?;
-            let of_joint = tape.into_tape();
-            let pairs = of_joint.lengths().iter().zip(of_posterior.lengths());
-            lengths.push(
-                pairs
-                    .map(|(&joint, &q)| joint as i64 - q as i64)
-                    .collect::<Vec<i64>>(),
-            );
-            all_z.push(z);
-            intervals.push(of_posterior);
-        }
-        let weights = (0..lanes).map(|lane| {
-            let of_lane: Vec<i64> = lengths.iter().map(|lengths| lengths[lane]).collect();
-            Categorical::from_masses(&masses(&of_lane))
-        });
-        Ok(Particles {
-            z: all_z,
-            intervals,
-            weights: weights.collect::<Result<_>>()?,
-        })
-    }
-
+impl<M: LatentModel> MonteCarlo<'_, M> {
     fn check(&self) -> Result<Uniform> {
         if !(1..=MAX_PARTICLES).contains(&self.particles) {
             return Err(Error::invalid_argument(format!(
@@ -124,74 +60,122 @@ impl<M: LatentModel<Z: Clone>> MonteCarlo<'_, M> {
         let latents = self.model.latents();
         Ok(Independent::new(self.lanes, latents, |_, _| uniform))
     }
-}
 
-/// The position in each interval of a lane's latents, uniform.
-fn positions(intervals: &[Vec<Interval>]) -> Result<Independent<Array2<Uniform>>> {
-    let latents = intervals.first().map_or(0, Vec::len);
-    let mut all = Array2::from_elem((latents, intervals.len()), Uniform::new(1)?);
-    for (lane, intervals) in intervals.iter().enumerate() {
-        for (k, interval) in intervals.iter().enumerate() {
-            if let Some(uniform) = all.get_mut((k, lane)) {
-                *uniform = Uniform::new(interval.mass().get())?;
+    /// The shifts of a particle of each lane, `[lanes, latents]`.
+    fn shifts(&self, particles: &[u32]) -> Array2<u32> {
+        let mut shifts = Array2::zeros((particles.len(), self.model.latents()));
+        for (&particle, mut shifts) in particles.iter().zip(shifts.rows_mut()) {
+            let mut rng = ChaCha8Rng::from_seed(*SHIFTS_KEY);
+            rng.set_stream(u64::from(particle));
+            shifts
+                .iter_mut()
+                .for_each(|shift| *shift = rng.next_u32() >> 8);
+        }
+        shifts
+    }
+
+    /// Of each lane, the weights of the particles of quantiles `u`, `[lanes, latents]`.
+    fn weights(
+        &self,
+        x: &Array2<M::X>,
+        posterior: &impl Codec<Symbol = Array2<M::Z>>,
+        u: &Array2<u32>,
+    ) -> Result<Vec<Categorical>> {
+        let lanes = self.lanes;
+        let prior = self.model.prior(lanes)?;
+        let mut lengths = vec![Vec::with_capacity(self.particles); lanes];
+        for particle in 0..self.particles as u32 {
+            let quantiles = shifted(u, &self.shifts(&vec![particle; lanes]));
+            let mut tape = Message::measuring(Tape::of_lengths(lanes).with_quantiles(&quantiles));
+            let z = posterior.pop(&mut tape)?;
+            let of_posterior = tape.into_tape();
+            let mut tape = Message::measuring(Tape::of_lengths(lanes));
+            self.model.likelihood(&z)?.push(&mut tape, x)?;
+            prior.push(&mut tape, &z)?;
+            let of_joint = tape.into_tape();
+            let pairs = of_joint.lengths().iter().zip(of_posterior.lengths());
+            for (lengths, (&joint, &posterior)) in lengths.iter_mut().zip(pairs) {
+                lengths.push(joint as i64 - posterior as i64);
             }
         }
+        let of_lane = |lengths: &Vec<i64>| Categorical::from_masses(&masses(lengths));
+        lengths.iter().map(of_lane).collect()
     }
-    Ok(Independent(all))
+
+    /// A lane's intervals under the posterior, one for each latent.
+    fn check_intervals(&self, intervals: &[Vec<Interval>]) -> Result<()> {
+        let latents = self.model.latents();
+        match intervals.iter().find(|of_lane| of_lane.len() != latents) {
+            None => Ok(()),
+            Some(of_lane) => Err(Error::model(format!(
+                "the posterior has {} symbols for a datum; expected the model's {latents} latents",
+                of_lane.len()
+            ))),
+        }
+    }
 }
 
-/// Rows of some particles, a row of each lane's own.
-fn chosen<Z: Clone>(z: &[Array2<Z>], particles: &[u32]) -> Result<Array2<Z>> {
-    let rows = particles.iter().enumerate();
-    let rows = rows.flat_map(|(lane, &j)| z[j as usize].row(lane).to_vec());
-    let latents = z.first().map_or(0, Array2::ncols);
-    Array2::from_shape_vec((particles.len(), latents), rows.collect()).map_err(Error::model)
+fn shifted(u: &Array2<u32>, shifts: &Array2<u32>) -> Array2<u32> {
+    (u + shifts) % TOTAL_MASS
 }
 
-impl<M: LatentModel<Z: Clone>> Codec for MonteCarlo<'_, M> {
+/// The position in each interval, `[lanes][latents]`, uniform.
+fn positions(intervals: &[Vec<Interval>]) -> Result<Independent<Array2<Uniform>>> {
+    let latents = intervals.first().map_or(0, Vec::len);
+    let uniform = |k: usize, lane: usize| Uniform::new(intervals[lane][k].mass().get());
+    let all = (0..latents).flat_map(|k| (0..intervals.len()).map(move |lane| (k, lane)));
+    let all = all
+        .map(|(k, lane)| uniform(k, lane))
+        .collect::<Result<Vec<_>>>()?;
+    let all = Array2::from_shape_vec((latents, intervals.len()), all);
+    all.map(Independent).map_err(Error::model)
+}
+
+impl<M: LatentModel> Codec for MonteCarlo<'_, M> {
     type Symbol = Array2<M::X>;
 
     fn push(&self, message: &mut Message, x: &Self::Symbol) -> Result<()> {
-        let number = self.check()?;
-        let shifts = self.shifts();
+        let (number, lanes) = (self.check()?, self.lanes);
         let u = self.quantiles()?.pop(message)?;
-        let all = self.particles(x, &u, &shifts)?;
-        let mut j = vec![0; self.lanes];
-        message.pop_column(&all.weights, &mut j)?;
-        let z = chosen(&all.z, &j)?;
-        let intervals: Vec<Vec<Interval>> = (j.iter().enumerate())
-            .map(|(lane, &j)| all.intervals[j as usize].intervals(lane).to_vec())
-            .collect();
+        let posterior = self.model.posterior(x)?;
+        let mut j = vec![0; lanes];
+        message.pop_column(&self.weights(x, &posterior, &u)?, &mut j)?;
+        let quantiles = shifted(&u, &self.shifts(&j));
+        let mut tape = Message::measuring(Tape::of_intervals(lanes).with_quantiles(&quantiles));
+        let z = posterior.pop(&mut tape)?;
+        let intervals = tape.into_tape().into_intervals();
+        self.check_intervals(&intervals)?;
         let position = Array2::from_shape_fn(u.dim(), |(lane, k)| {
-            let shift = shifts[j[lane] as usize][k];
-            (u[(lane, k)] + shift) % TOTAL_MASS - intervals[lane][k].start()
+            quantiles[(lane, k)].wrapping_sub(intervals[lane][k].start())
         });
         positions(&intervals)?.push(message, &position)?;
         self.model.likelihood(&z)?.push(message, x)?;
-        self.model.prior(self.lanes)?.push(message, &z)?;
-        message.push_column(&vec![number; self.lanes], &j)
+        self.model.prior(lanes)?.push(message, &z)?;
+        message.push_column(&vec![number; lanes], &j)
     }
 
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
-        let number = self.check()?;
-        let shifts = self.shifts();
-        let mut j = vec![0; self.lanes];
-        message.pop_column(&vec![number; self.lanes], &mut j)?;
-        let z = self.model.prior(self.lanes)?.pop(message)?;
+        let (number, lanes) = (self.check()?, self.lanes);
+        let mut j = vec![0; lanes];
+        message.pop_column(&vec![number; lanes], &mut j)?;
+        let z = self.model.prior(lanes)?.pop(message)?;
         let x = self.model.likelihood(&z)?.pop(message)?;
-        // The intervals of z under the posterior: what is pushed comes backwards.
-        let mut tape = Message::measuring(Tape::of_intervals(self.lanes, Vec::new()));
-        self.model.posterior(&x)?.push(&mut tape, &z)?;
-        let tape = tape.into_tape();
-        let backwards = |lane| tape.intervals(lane).iter().rev().copied().collect();
-        let intervals: Vec<Vec<Interval>> = (0..self.lanes).map(backwards).collect();
+        let posterior = self.model.posterior(&x)?;
+        let mut tape = Message::measuring(Tape::of_intervals(lanes));
+        posterior.push(&mut tape, &z)?;
+        let mut intervals = tape.into_tape().into_intervals();
+        // What is pushed comes backwards.
+        intervals.iter_mut().for_each(|of_lane| of_lane.reverse());
+        self.check_intervals(&intervals)?;
         let position = positions(&intervals)?.pop(message)?;
+        let shifts = self.shifts(&j);
         let u = Array2::from_shape_fn(position.dim(), |(lane, k)| {
-            let shift = shifts[j[lane] as usize][k];
-            (intervals[lane][k].start() + position[(lane, k)] + TOTAL_MASS - shift) % TOTAL_MASS
+            let quantile = intervals[lane][k].start() + position[(lane, k)];
+            (quantile + TOTAL_MASS - shifts[(lane, k)]) % TOTAL_MASS
         });
-        let all = self.particles(&x, &u, &shifts)?;
-        message.push_column(&all.weights, &j)?;
+        let weights = self.weights(&x, &posterior, &u)?;
+        drop(posterior);
+        message.push_column(&weights, &j)?;
         self.quantiles()?.push(message, &u)?;
         Ok(x)
     }

@@ -1,5 +1,7 @@
 //! Measuring what a codec would do, instead of doing it.
 
+use ndarray::Array2;
+
 use crate::distribution::{Interval, PRECISION};
 use crate::error::{Error, Result};
 
@@ -26,14 +28,19 @@ impl Tape {
         }
     }
 
-    /// Keeps the intervals too, and pops the symbols of these quantiles, the first one first.
-    pub(crate) fn of_intervals(lanes: usize, mut quantiles: Vec<u32>) -> Self {
-        quantiles.reverse();
+    /// Keeps the intervals too.
+    pub(crate) fn of_intervals(lanes: usize) -> Self {
         Self {
             intervals: Some(vec![Vec::new(); lanes]),
-            quantiles,
             ..Self::of_lengths(lanes)
         }
+    }
+
+    /// Pops the symbols of these quantiles, `[lanes, latents]`, as codecs do: a latent of all lanes together.
+    pub(crate) fn with_quantiles(self, quantiles: &Array2<u32>) -> Self {
+        let mut quantiles: Vec<u32> = quantiles.t().iter().copied().collect();
+        quantiles.reverse();
+        Self { quantiles, ..self }
     }
 
     pub(crate) fn lanes(&self) -> usize {
@@ -44,9 +51,9 @@ impl Tape {
         &self.lengths
     }
 
-    /// The intervals of a lane.
-    pub(crate) fn intervals(&self, lane: usize) -> &[Interval] {
-        (self.intervals.as_ref()).map_or(&[], |intervals| &intervals[lane])
+    /// The intervals of each lane, if they were kept.
+    pub(crate) fn into_intervals(self) -> Vec<Vec<Interval>> {
+        self.intervals.unwrap_or_default()
     }
 
     pub(crate) fn quantile(&mut self) -> Result<u32> {

@@ -91,20 +91,27 @@ pub fn compress(
             block::MAX_LANES
         )));
     }
-    if !(1..=MAX_PARTICLES).contains(&options.particles) {
+    let most = match options.format {
+        1 => 1,
+        2 => MAX_PARTICLES,
+        version => {
+            return Err(Error::invalid_argument(format!(
+                "version {version} of the container; expected 1 or {}",
+                container::VERSION
+            )));
+        }
+    };
+    if !(1..=most).contains(&options.particles) {
         return Err(Error::invalid_argument(format!(
-            "{} particles; expected 1 to {MAX_PARTICLES}",
-            options.particles
+            "{} particles in a file of version {}; expected 1 to {most}, or version 2, which takes {MAX_PARTICLES}",
+            options.particles, options.format
         )));
     }
     check_fits(model, reader.source())?;
     let dims = model.dims();
     let block_len = container::block_len(dims);
     let way = match options.format {
-        1 => Way {
-            particles: options.particles,
-            ..Way::plain(options.lanes)
-        },
+        1 => Way::plain(options.lanes),
         _ => Way::whitened(model, options.lanes, options.particles),
     };
     let header = Header {

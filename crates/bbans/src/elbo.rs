@@ -128,7 +128,7 @@ pub fn elbo_with<N: FnMut() -> f64>(
 
 /// What the bound becomes where latents are bins with integer masses, as the codec has them, in bits of each datum:
 /// mean over the same draws of `-log2 p(x|z) - log2 P(bin) + log2 Q(bin)`, where `z` is the centre of the bin that a
-/// draw falls into. What it has over [`Elbo::bits`] is what the bins cost.
+/// draw falls into. With one sample, what it has over [`Elbo::importance_bits`] of the same draws is what the bins cost.
 ///
 /// # Errors
 /// As [`elbo`].

@@ -17,7 +17,8 @@ mod train;
 
 use std::num::NonZeroUsize;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use bbans::Options;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -56,6 +57,43 @@ impl Command {
             Self::Data(args) => data::handler::run(&args),
             Self::Completions(args) => completions::handler::run(&args),
         }
+    }
+}
+
+/// How data are coded.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Coding {
+    /// Data that a step codes side by side, 1 to 4096
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) lanes: u16,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Version of the file format, 1 or 2. Version 2 is not complete: such files are for trials, and later versions
+    /// of bbans may not read them
+    #[arg(long, default_value_t = 1, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) format: u8,
+    /// Particles of a datum, 1 to 1024, with --format 2: shorter files, by the importance-weighted bound, in as many
+    /// times the time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) particles: u16,
+}
+
+impl Coding {
+    /// # Errors
+    /// If the options do not go together.
+    pub(crate) fn options(self) -> Result<Options> {
+        if self.particles > 1 && self.format == 1 {
+            bail!(
+                "--particles {} with format 1, which has no room for particles; add --format 2, or leave --particles out",
+                self.particles
+            );
+        }
+        Ok(Options {
+            lanes: self.lanes.into(),
+            threads: self.threads.get(),
+            format: self.format,
+            particles: self.particles.into(),
+        })
     }
 }
 

@@ -83,8 +83,8 @@ pub struct Latent {
     /// The prior is cut into `2^bin_precision` bins.
     pub bin_precision: u32,
     /// Where it is cut.
-    #[serde(default, skip_serializing_if = "Bins::is_equal_mass")]
-    pub bins: Bins,
+    #[serde(default, skip_serializing_if = "BinKind::is_equal_mass")]
+    pub bins: BinKind,
     /// The log standard deviation of the posterior is clamped to `[min, max]`.
     pub log_sigma: [f32; 2],
 }
@@ -92,7 +92,7 @@ pub struct Latent {
 /// How the prior of a latent is cut into bins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bins {
+pub enum BinKind {
     /// All bins have the same mass under the prior.
     #[default]
     EqualMass,
@@ -100,7 +100,7 @@ pub enum Bins {
     Masses,
 }
 
-impl Bins {
+impl BinKind {
     fn is_equal_mass(&self) -> bool {
         *self == Self::EqualMass
     }
@@ -165,10 +165,10 @@ impl Description {
         let has_bins = fields
             .get("latent")
             .is_some_and(|l| l.get("bins").is_some());
-        if has_bins && version < Bins::Masses.oldest_version() {
+        if has_bins && version < BinKind::Masses.oldest_version() {
             return Err(Error::model(format!(
                 "latent has a field bins in a description of version {version}; expected version {}",
-                Bins::Masses.oldest_version()
+                BinKind::Masses.oldest_version()
             )));
         }
         let description = Self {

@@ -34,23 +34,26 @@ pub fn insert_standard_normal(
     Ok(())
 }
 
+/// Farthest inner edge of bins of equal width, in standard deviations of the prior.
+pub const MAX_REACH: f64 = 1e4;
+
 /// Adds [`EDGES`], [`CENTRES`] and [`MASSES`] for `2^bin_precision` bins of equal width, the inner ones from
 /// `-reach` to `reach`: for posteriors that lie where the prior has hardly any mass.
 ///
 /// # Errors
-/// If `reach` is not positive and finite.
+/// If `reach` is not positive or above [`MAX_REACH`], or `bin_precision` is not 2 to 16.
 pub fn insert_equal_width(
     tensors: &mut BTreeMap<String, Tensor>,
     bin_precision: u32,
     reach: f64,
 ) -> Result<()> {
-    if !(reach > 0.0 && reach <= 1e6) {
+    if !(reach > 0.0 && reach <= MAX_REACH && (2..=16).contains(&bin_precision)) {
         return Err(Error::invalid_argument(format!(
-            "bins from {} to {reach}; expected a reach above 0, 10^6 at most",
+            "2^{bin_precision} bins from {} to {reach}; expected 2^2 to 2^16, and a reach above 0, {MAX_REACH} at most",
             -reach
         )));
     }
-    let bins = 1usize << bin_precision.clamp(2, 16);
+    let bins = 1usize << bin_precision;
     let width = 2.0 * reach / (bins - 2) as f64;
     let edge = |i: usize| (i as f64 - 1.0) * width - reach;
     let edges: Vec<f64> = (1..bins).map(edge).collect();

@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayView2, Axis, Slice, Zip};
 pub use decoded::Decoded;
 pub use top_down::{Posterior, TopDown};
 
-use crate::description::{Bins, Description, Networks};
+use crate::description::{BinKind, Description, Networks};
 use crate::exact::simd::Path;
 use crate::file::bins::{self, CENTRES, EDGES, MASSES};
 use crate::file::{ModelFile, fingerprint};
@@ -74,8 +74,8 @@ impl Vae {
         let graphs = description.graphs(&file.tensors)?;
         let mut used = BTreeSet::from([EDGES, CENTRES].map(str::to_owned));
         let masses = match description.latent.bins {
-            Bins::EqualMass => None,
-            Bins::Masses => {
+            BinKind::EqualMass => None,
+            BinKind::Masses => {
                 used.insert(MASSES.to_owned());
                 Some(bins::masses(&file.tensor(MASSES, &[count])?.values)?)
             }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use bbans::{FileModel, Options, VaeModel};
+use bbans::{FileModel, VaeModel};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return truth::run(args, notebook.as_ref());
     }
     // What is wrong with the options is said before any work.
+    let options = args.coding.options()?;
     let expectations = args.expect.as_deref().map(Expectations::read).transpose()?;
     let models = load(args)?;
     let mut subject = Subject::read(args, &models[0].1)?;
@@ -50,12 +51,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         notebook.append("expectation", json!({ "expected": expectations.to_json() }))?;
     }
 
-    let options = Options {
-        lanes: args.lanes.into(),
-        threads: args.threads.get(),
-        format: args.format,
-        particles: args.particles.into(),
-    };
     let mut bench = Bench {
         args,
         data: &subject,

@@ -10,7 +10,7 @@ mod truth;
 
 use std::path::PathBuf;
 
-use super::Threads;
+use super::Coding;
 use crate::support::notebook::NotebookArgs;
 use rivals::Which;
 
@@ -32,18 +32,8 @@ pub(crate) struct Args {
     /// Take this many data, spread evenly over the set
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
-    /// Data that a step codes side by side, 1 to 4096
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) lanes: u16,
     #[command(flatten)]
-    pub(crate) threads: Threads,
-    /// Version of the file format, 1 or 2
-    #[arg(long, default_value_t = 1, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(crate) format: u8,
-    /// Particles of a datum, 1 to 1024, with --format 2: shorter files, by the importance-weighted bound, in as many
-    /// times the time
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) particles: u16,
+    pub(crate) coding: Coding,
     /// Samples of z for each datum in the bounds
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) samples: u16,
@@ -71,6 +61,6 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) force: bool,
     /// Measure instead synthetic models whose true code length is known in closed form
-    #[arg(long, conflicts_with_all = ["data", "model", "expect", "csv", "report", "limit"])]
+    #[arg(long, conflicts_with_all = ["data", "model", "expect", "csv", "report", "limit", "format", "particles"])]
     pub(crate) truth: bool,
 }

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, notebook: Option<&Notebook>) -> Result<()> {
     let ones = Array2::from_shape_fn((16, 64), |_| (rng.next_u32() >> 8).max(1));
     let mixture = Mixture::new(&[1.0; 16], ones)?;
     let gaussian = LinearGaussian::new(&[1.0, -0.5, 2.0, 0.25])?;
-    let lanes = usize::from(args.lanes);
+    let lanes = usize::from(args.coding.lanes);
     let rows = [
         {
             let data = mixture.draw(&mut rng, COUNT);

@@ -16,6 +16,7 @@ use crate::support::terminal::note;
 use crate::support::{members, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let options = args.coding.options()?;
     files::check_output(&args.inputs, args.output.as_ref())?;
     let protected = Protected::inputs(
         args.inputs
@@ -23,11 +24,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .chain(&args.model.clone().map(PathBuf::from)),
     );
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
-    files::each(&args.inputs, |input| one(args, input, &model, &protected))
+    files::each(&args.inputs, |input| {
+        one(args, input, &model, options, &protected)
+    })
 }
 
 /// Compresses one input.
-fn one(args: &Args, input: &Path, model: &VaeModel, protected: &Protected) -> Result<()> {
+fn one(
+    args: &Args,
+    input: &Path,
+    model: &VaeModel,
+    options: Options,
+    protected: &Protected,
+) -> Result<()> {
     let output = output_path(args, input)?;
     if args.rm {
         files::check_removable(input, &output)?;
@@ -49,12 +58,6 @@ fn one(args: &Args, input: &Path, model: &VaeModel, protected: &Protected) -> Re
     }
     let mut out = Output::create(&output, args.force, protected, origin.as_ref())?;
     let bar = progress::counter(reader.count_hint().map(|n| n as u64), "compressing");
-    let options = Options {
-        lanes: args.lanes.into(),
-        threads: args.threads.get(),
-        format: args.format,
-        particles: args.particles.into(),
-    };
     let report = bbans::compress(model, reader, &mut out, options, &mut |n| {
         bar.set_position(n)
     });
@@ -102,7 +105,7 @@ fn compare(model: &VaeModel, written: &Path, args: &Args) -> Result<()> {
         let mut file = BufReader::new(File::open(written)?);
         members::each(&mut file, |header, file| {
             let writer = DataWriter::new(header.source.clone(), model.dims(), Target::Nowhere)?;
-            decode(model, &header, file, writer, args.threads.get()).map(drop)
+            decode(model, &header, file, writer, args.coding.threads.get()).map(drop)
         })?;
         Ok(())
     };
@@ -114,6 +117,8 @@ fn tell(report: &Report, input: &Path, output: &Path, png: bool, on_disk: u64) {
         count,
         input_bytes,
         file_bytes,
+        blocks,
+        packed_blocks,
         ..
     } = *report;
     let rate = match count {
@@ -125,6 +130,11 @@ fn tell(report: &Report, input: &Path, output: &Path, png: bool, on_disk: u64) {
         input.display(),
         output.display()
     );
+    if packed_blocks > 0 {
+        note!(
+            "{packed_blocks} of {blocks} blocks are packed as they are: the model does not fit their data"
+        );
+    }
     if file_bytes > on_disk {
         note!(
             "warning: {} is larger than its input of {on_disk} bytes: the model does not fit the \

@@ -4,7 +4,7 @@ pub(crate) mod handler;
 
 use std::path::PathBuf;
 
-use super::Threads;
+use super::Coding;
 
 /// Compress a data file: IDX, .amat, .npy (each also .gz), PNG, or a folder of PNG files
 ///
@@ -34,19 +34,8 @@ pub(crate) struct Args {
     /// Overwrite the output, though never an input
     #[arg(short, long)]
     pub(crate) force: bool,
-    /// Data that a step codes side by side, 1 to 4096
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) lanes: u16,
     #[command(flatten)]
-    pub(crate) threads: Threads,
-    /// Version of the file format, 1 or 2. Version 2 is not complete: such files are for trials, and later versions
-    /// of bbans may not read them
-    #[arg(long, default_value_t = 1, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(crate) format: u8,
-    /// Particles of a datum, 1 to 1024, with --format 2: shorter files, by the importance-weighted bound, in as many
-    /// times the time
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) particles: u16,
+    pub(crate) coding: Coding,
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use bbans::nn::description::{Bins, Latent};
+use bbans::nn::description::{BinKind, Latent};
 use bbans::nn::import::{Arch, import};
 use bbans::nn::{ModelFile, Vae};
 use bbans::{FileModel, Fitted, VaeModel};
@@ -28,6 +28,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let arch = Arch::from_json(&arch).with_context(|| args.arch.display().to_string())?;
     let weights = read(&args.weights, MAX_BYTES)?;
     let imported = import(&weights, &arch).with_context(|| args.weights.display().to_string())?;
+    let protected = Protected::inputs([&args.arch, &args.weights].into_iter().chain(&args.data));
+    let mut out = Output::create(&args.output, args.force, &protected, None)?;
     let mut file = imported.file;
     let mut chosen = None;
     if let Some(path) = &args.data {
@@ -37,8 +39,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let bytes = file.to_bytes()?;
     let model = VaeModel::from_bytes(&bytes)?;
-    let protected = Protected::inputs([&args.arch, &args.weights].into_iter().chain(&args.data));
-    let mut out = Output::create(&args.output, args.force, &protected, None)?;
     out.write_all(&bytes)?;
     out.commit()?;
     note!(
@@ -91,8 +91,8 @@ fn bins_note(before: &Latent, fitted: &Fitted) -> String {
         );
     }
     let kind = match after.bins {
-        Bins::EqualMass => "of equal mass",
-        Bins::Masses => "of equal width",
+        BinKind::EqualMass => "of equal mass",
+        BinKind::Masses => "of equal width",
     };
     format!(
         "bins: 2^{} {kind} cost {} over the bound; 2^{} of equal mass would cost {}, with {:.2}% of the posterior \

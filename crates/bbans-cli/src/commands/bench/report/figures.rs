@@ -43,8 +43,10 @@ pub(in super::super) fn to_json(bench: &Bench<'_>) -> Value {
             "blake3": blake3::hash(&bench.data.content).to_hex().as_str(),
         },
         "settings": {
-            "lanes": args.lanes,
-            "threads": args.threads.get().get(),
+            "format": args.coding.format,
+            "lanes": args.coding.lanes,
+            "particles": args.coding.particles,
+            "threads": args.coding.threads.get().get(),
             "samples": args.samples,
             "seed": args.seed,
         },

@@ -118,16 +118,21 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
     let memory = m.peak_memory.map_or(String::new(), |bytes| {
         format!("; peak memory {} MB", bytes.div_ceil(1_000_000))
     });
+    let coding = bench.args.coding;
+    let particles = match coding.particles {
+        1 => String::new(),
+        n => format!("{n} particles, "),
+    };
     writeln!(
         out,
         "speed    encode {:.0}/s, {:.1} MB/s; decode {:.0}/s, {:.1} MB/s ({} threads, {} lanes, \
-         {}){memory}",
+         {particles}{}){memory}",
         r.count as f64 / m.coded.encode_seconds,
         bench.megabytes(m.coded.encode_seconds),
         r.count as f64 / m.coded.decode_seconds,
         bench.megabytes(m.coded.decode_seconds),
-        bench.args.threads.get(),
-        bench.args.lanes,
+        coding.threads.get(),
+        coding.lanes,
         m.simd
     )?;
     if let Some((rival, _)) = bench.best_rival() {
