@@ -328,6 +328,7 @@ fn the_limits_of_the_container_hold_both_ways() {
         let plan = Plan {
             way: Way::plain(2),
             count: 2,
+            points: 0,
             initial_words: 3,
             growth: 64,
         };

@@ -52,7 +52,7 @@ proptest! {
 
     #[test]
     fn widths_cover_all_data(count in 1usize..3000, lanes in 1usize..200, growth: u8) {
-        let plan = block::Plan { way: block::Way::plain(lanes), count, initial_words: 1, growth };
+        let plan = block::Plan { way: block::Way::plain(lanes), count, points: 0, initial_words: 1, growth };
         let widths = plan.widths();
         prop_assert_eq!(widths.iter().sum::<usize>(), count);
         prop_assert!(widths.iter().all(|&w| (1..=lanes).contains(&w)));

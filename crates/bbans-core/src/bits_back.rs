@@ -26,8 +26,8 @@ use crate::message::Message;
 /// The likelihood is a codec and not a table of parameters, so that an autoregressive one fits.
 /// Hierarchies nest: the prior may be a [`BitsBack`] itself.
 pub trait LatentModel {
-    /// Value of one observed dimension.
-    type X: Clone;
+    /// Value of one observed dimension. Its order is the one that sets are restored in.
+    type X: Clone + Ord;
     /// Value of one latent.
     type Z: Clone;
 
@@ -36,6 +36,12 @@ pub trait LatentModel {
 
     /// Number of symbols that the posterior has for one datum.
     fn latents(&self) -> usize;
+
+    /// Numbers of latents that the posterior has one after another, each group given those before it: all at once,
+    /// unless the model says otherwise. A hint for the [`crate::PointCode`], which finds shorter codes by it.
+    fn groups(&self) -> Vec<usize> {
+        vec![self.latents()]
+    }
 
     /// About how many bits the posterior takes from the message for one datum, the same on every machine. A hint for
     /// the number of initial words, where too small a value costs time and too large a value bits, and for how much of

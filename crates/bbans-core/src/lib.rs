@@ -36,6 +36,8 @@ mod error;
 pub mod laws;
 mod message;
 mod monte_carlo;
+mod multiset;
+mod point;
 mod random;
 mod tape;
 
@@ -46,4 +48,6 @@ pub use distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 pub use error::{Error, ErrorKind, Result};
 pub use message::{Message, initial_words};
 pub use monte_carlo::{MAX_PARTICLES, MonteCarlo};
+pub use multiset::Multiset;
+pub use point::{Grid, PointCode};
 pub use random::normal_pair;

@@ -56,6 +56,12 @@ impl Tape {
         self.intervals.unwrap_or_default()
     }
 
+    /// The lengths of the symbols of each lane, if their intervals were kept.
+    pub(crate) fn into_lengths_of_symbols(self) -> Vec<Vec<u64>> {
+        let lengths = |of_lane: Vec<Interval>| of_lane.into_iter().map(length).collect();
+        self.into_intervals().into_iter().map(lengths).collect()
+    }
+
     pub(crate) fn quantile(&mut self) -> Result<u32> {
         let none = || Error::model("a codec pops more symbols than it has latents");
         self.quantiles.pop().ok_or_else(none)

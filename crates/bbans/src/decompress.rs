@@ -3,10 +3,13 @@
 use std::io::Read;
 use std::num::NonZeroUsize;
 
-use bbans_core::{Error, Result, block};
+use bbans_core::block::{Coder, Plan};
+use bbans_core::{Error, Result};
 use bbans_format::DataWriter;
-use bbans_format::container::{Content, Header, Part, Parts, StoredBlock};
-use ndarray::Array2;
+use bbans_format::container::{
+    Check, Content, Datum, Framing, Header, Packed, Part, Parts, StoredBlock,
+};
+use ndarray::{Array2, Axis};
 
 use crate::file_model::{ByteSymbol, FileModel, check_fits};
 use crate::pipeline::ordered;
@@ -44,12 +47,18 @@ pub fn decompress(
             Ok(None)
         }
     };
-    let mut count = 0;
-    let work = |b: StoredBlock| Ok((b.scale, symbols_of(model, b)?));
-    ordered(threads.get(), next, work, |(scale, data)| {
+    let (mut count, mut carried) = (0, None);
+    let decoder = Decoder {
+        model,
+        coder: Coder::new(model, header.way),
+        header,
+    };
+    let work = |b: StoredBlock| Ok((b.scale, decoder.block(b)?));
+    ordered(threads.get(), next, work, |(scale, (data, payload))| {
         let data = data.as_standard_layout();
         writer.write(data.as_slice().unwrap_or_default(), scale)?;
         count += data.nrows() as u64;
+        carried = payload;
         progress(count);
         Ok(())
     })?;
@@ -58,35 +67,91 @@ pub fn decompress(
             "the file ends without a trailer; it was cut short",
         ));
     };
-    writer.finish(trailer.cut, &trailer.digest)?;
+    let digest = writer.finish(trailer.cut)?;
+    let fits = match trailer.check {
+        Check::Digest(expected) => digest == expected,
+        Check::Checksum(checksum) => checksum.or(carried) == Some(header.checksum(&digest)?),
+    };
+    if !fits {
+        return Err(Error::corruption(
+            "the digest of the restored data does not fit; the file is damaged",
+        ));
+    }
     Ok(Restored {
         count,
         blocks: trailer.blocks.len() as u64,
     })
 }
 
-/// The symbols of a block, `[count, dims]`.
-fn symbols_of(model: &impl FileModel, block: StoredBlock) -> Result<Array2<u8>> {
-    match block.content {
-        Content::Message { plan, words } => {
-            ByteSymbol::to_bytes(block::decode(model, plan, words)?)
-        }
-        Content::Packed(packed) => {
-            let shape = (block.count, model.dims());
-            let symbols = packed.symbols(shape.0 * shape.1);
-            if let Some(s) = symbols.iter().find(|&&s| usize::from(s) >= model.levels()) {
-                return Err(Error::corruption(format!(
-                    "a symbol {s} of a model of {} levels",
-                    model.levels()
-                )));
+/// Decodes the blocks of a member.
+struct Decoder<'a, M: FileModel> {
+    model: &'a M,
+    coder: Coder<'a, M>,
+    header: &'a Header,
+}
+
+impl<M: FileModel> Decoder<'_, M> {
+    /// The symbols of a block, `[count, dims]`, and the checksum of a lean file, if its message carries it.
+    fn block(&self, block: StoredBlock) -> Result<(Array2<u8>, Option<u32>)> {
+        match block.content {
+            Content::Message { plan, words } => {
+                let decoded = self.coder.decode(plan, words)?;
+                let lean = self.header.framing == Framing::Lean;
+                if !lean && decoded.payload.is_some_and(|payload| payload != 0) {
+                    return Err(Error::corruption(
+                        "the block does not end with the word that it begins with",
+                    ));
+                }
+                Ok((ByteSymbol::to_bytes(decoded.data)?, decoded.payload))
             }
-            Array2::from_shape_vec(shape, symbols).map_err(Error::corruption)
+            Content::Packed(packed) => Ok((self.packed(&packed, block.count)?, None)),
+            Content::Independent(data) => {
+                let rows = data.iter().map(|datum| self.datum(datum));
+                let rows = rows.collect::<Result<Vec<_>>>()?;
+                let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
+                let all = ndarray::concatenate(Axis(0), &views).map_err(Error::corruption)?;
+                Ok((all, None))
+            }
         }
+    }
+
+    fn packed(&self, packed: &Packed, count: usize) -> Result<Array2<u8>> {
+        let (dims, levels) = (self.model.dims(), self.model.levels());
+        let symbols = packed.symbols(count * dims);
+        if let Some(s) = symbols.iter().find(|&&s| usize::from(s) >= levels) {
+            return Err(Error::corruption(format!(
+                "a symbol {s} of a model of {levels} levels"
+            )));
+        }
+        Array2::from_shape_vec((count, dims), symbols).map_err(Error::corruption)
+    }
+
+    /// A datum that is decodable alone, `[1, dims]`.
+    fn datum(&self, datum: &Datum) -> Result<Array2<u8>> {
+        let words = match datum {
+            Datum::Message(words) => words.clone(),
+            Datum::Packed(packed) => return self.packed(packed, 1),
+        };
+        let plan = Plan {
+            way: self.header.way,
+            count: 1,
+            points: 1,
+            initial_words: 1,
+            growth: 0,
+        };
+        let decoded = self.coder.decode(plan, words)?;
+        let symbols = ByteSymbol::to_bytes(decoded.data)?;
+        if decoded.payload != symbols.as_slice().map(Datum::checksum) {
+            return Err(Error::corruption(
+                "the checksum of a datum does not fit; the file is damaged",
+            ));
+        }
+        Ok(symbols)
     }
 }
 
 fn check_model(model: &impl FileModel, header: &Header) -> Result<()> {
-    if model.fingerprint() != header.fingerprint {
+    if !header.is_of(&model.fingerprint()) {
         let short = |f: &[u8; 32]| {
             f[..6]
                 .iter()

@@ -21,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     let plan = block::Plan {
         way: block::Way::plain(lanes),
         count: lanes,
+        points: 0,
         initial_words: 0,
         growth: 64,
     };

@@ -93,6 +93,7 @@ impl Coding {
             threads: self.threads.get(),
             format: self.format,
             particles: self.particles.into(),
+            ..Options::default()
         })
     }
 }

@@ -81,7 +81,7 @@ impl Models {
         if let Some((_, model)) = self.loaded.iter().find(|(k, _)| *k == key) {
             return Ok(model.clone());
         }
-        let model = match (&self.given, built_in(&header.fingerprint)) {
+        let model = match (&self.given, built_in(header)) {
             (Some(name), _) => load(name)?,
             (None, Some(model)) => load(model.name)?,
             (None, None) => bail!(
@@ -97,15 +97,16 @@ impl Models {
     }
 }
 
-/// The built-in model of a fingerprint.
-pub(crate) fn built_in(fingerprint: &[u8; 32]) -> Option<&'static EmbeddedModel> {
-    MODELS.iter().find(|m| m.fingerprint == *fingerprint)
+/// The built-in model of a file.
+pub(crate) fn built_in(header: &Header) -> Option<&'static EmbeddedModel> {
+    MODELS.iter().find(|m| header.is_of(&m.fingerprint))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use bbans::block::Way;
+    use bbans::container::Framing;
     use bbans::data::Layout;
     use bbans::{FileModel, Source};
 
@@ -113,6 +114,7 @@ mod tests {
     fn a_model_is_loaded_once_and_found_by_its_fingerprint() {
         let header = |fingerprint, name: &str| Header {
             version: 1,
+            framing: Framing::Blocks,
             fingerprint,
             model_name: name.to_owned(),
             way: Way::plain(1),

@@ -10,18 +10,39 @@ use super::{MAGIC, VERSION, put_crc};
 use crate::bytes::{Recorder, put_varint};
 use crate::data::{Layout, Source};
 
+/// Bytes of the fingerprint that a lean file has.
+pub const LEAN_FINGERPRINT: usize = 8;
+
+/// What follows a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Blocks, and a trailer.
+    Blocks,
+    /// Likewise, and every datum can be decoded alone.
+    Independent,
+    /// One block of few data, with one checksum.
+    Lean,
+}
+
+const LEAN: u8 = 1;
+const UNORDERED: u8 = 2;
+const INDEPENDENT: u8 = 4;
+
 /// What a member starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Version of the container, 1 or 2.
     pub version: u8,
-    /// BLAKE3 of the model; see `bbans_nn`.
+    /// What follows; [`Framing::Blocks`] in version 1.
+    pub framing: Framing,
+    /// BLAKE3 of the model; see `bbans_nn`. Of a lean file only the first [`LEAN_FINGERPRINT`] bytes are known, the others
+    /// are 0.
     pub fingerprint: [u8; 32],
     /// The model's name, for messages.
     pub model_name: String,
     /// How every block is coded; plain in version 1.
     pub way: Way,
-    /// Data in every block but the last.
+    /// Data in every block but the last; of a lean file in its only block.
     pub block_len: usize,
     /// What the data came from.
     pub source: Source,
@@ -33,7 +54,12 @@ impl Header {
     /// # Errors
     /// If a field is too large to be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut body = self.fingerprint.to_vec();
+        let lean = self.framing == Framing::Lean;
+        let mut body = Vec::new();
+        if self.version > 1 {
+            body.push(self.flags());
+        }
+        body.extend(self.known_fingerprint());
         let name = self.model_name.as_bytes();
         let len = u8::try_from(name.len());
         body.push(len.map_err(|_| Error::invalid_argument("a model name of over 255 bytes"))?);
@@ -41,21 +67,26 @@ impl Header {
         put_varint(&mut body, self.way.lanes as u64);
         put_varint(&mut body, self.block_len as u64);
         match self.version {
-            1 if self.way == Way::plain(self.way.lanes) => {}
+            1 if self.way == Way::plain(self.way.lanes) && self.framing == Framing::Blocks => {}
             2 => {
                 put_varint(&mut body, self.way.whitened as u64);
                 put_varint(&mut body, self.way.particles as u64);
             }
             version => {
                 return Err(Error::invalid_argument(format!(
-                    "a header of version {version} for {:?}; expected version 2, or version 1 and plain bits-back \
-                     coding",
-                    self.way
+                    "a header of version {version} for {:?} and {:?}; expected version 2, or version 1 and blocks of \
+                     plain bits-back coding",
+                    self.framing, self.way
                 )));
             }
         }
-        limits::check_block(self.block_len, limits::dims(&self.source.shape)?)?;
-        self.source.write(&mut body)?;
+        limits::check_block(
+            self.block_len,
+            limits::dims(&self.source.shape)?,
+            self.way.unordered,
+        )?;
+        self.source
+            .write(lean.then_some(self.block_len), &mut body)?;
         let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
         if u64::from(len) > MAX_HEADER_BYTES {
             return Err(Error::invalid_argument(format!(
@@ -65,10 +96,46 @@ impl Header {
         }
         let mut out = MAGIC.to_vec();
         out.push(self.version);
-        out.extend(len.to_le_bytes());
+        match self.version {
+            1 => out.extend(len.to_le_bytes()),
+            _ => put_varint(&mut out, u64::from(len)),
+        }
         out.extend(body);
-        put_crc(&mut out);
+        if !lean {
+            put_crc(&mut out);
+        }
         Ok(out)
+    }
+
+    fn flags(&self) -> u8 {
+        let framing = match self.framing {
+            Framing::Blocks => 0,
+            Framing::Independent => INDEPENDENT,
+            Framing::Lean => LEAN,
+        };
+        framing | if self.way.unordered { UNORDERED } else { 0 }
+    }
+
+    /// Whether this fingerprint is that of the file, as far as the file knows it.
+    pub fn is_of(&self, fingerprint: &[u8; 32]) -> bool {
+        fingerprint.starts_with(self.known_fingerprint())
+    }
+
+    /// What the file has of the fingerprint.
+    pub fn known_fingerprint(&self) -> &[u8] {
+        match self.framing {
+            Framing::Lean => &self.fingerprint[..LEAN_FINGERPRINT],
+            _ => &self.fingerprint,
+        }
+    }
+
+    /// The checksum of a lean file that restores to bytes of this BLAKE3 digest: of its data and of its header.
+    ///
+    /// # Errors
+    /// As [`Header::to_bytes`].
+    pub fn checksum(&self, digest: &[u8; 32]) -> Result<u32> {
+        let [a, b, c, d, ..] = *digest;
+        Ok(u32::from_le_bytes([a, b, c, d]) ^ crc32fast::hash(&self.to_bytes()?))
     }
 
     /// Reads a header; `None` if the input is at its end.
@@ -98,20 +165,42 @@ impl Header {
                  use a newer bbans"
             )));
         }
-        let len = u64::from(r.u32()?);
+        let len = match version {
+            1 => u64::from(r.u32()?),
+            _ => r.varint(u64::from(u32::MAX), "the length of the header")?,
+        };
         if len > MAX_HEADER_BYTES {
             return Err(Error::corruption(format!(
                 "a header of {len} bytes; the limit is {MAX_HEADER_BYTES}"
             )));
         }
         let body = r.bytes(len)?;
-        r.check_crc("the header")?;
+        // A lean header is part of what its file's checksum is of.
+        if version == 1 || body.first().is_none_or(|flags| flags & LEAN == 0) {
+            r.check_crc("the header")?;
+        }
         Self::parse(version, &body).map(Some)
     }
 
     fn parse(version: u8, mut body: &[u8]) -> Result<Self> {
         let mut r = Recorder::new(&mut body);
-        let fingerprint = r.array()?;
+        let flags = if version > 1 { r.byte()? } else { 0 };
+        let framing = match flags & !UNORDERED {
+            0 => Framing::Blocks,
+            INDEPENDENT => Framing::Independent,
+            LEAN => Framing::Lean,
+            _ => {
+                return Err(Error::compatibility(format!(
+                    "the header has flags {flags:#x} that this program does not know; use a newer bbans"
+                )));
+            }
+        };
+        let mut fingerprint = [0; 32];
+        if framing == Framing::Lean {
+            fingerprint[..LEAN_FINGERPRINT].copy_from_slice(&r.array::<LEAN_FINGERPRINT>()?);
+        } else {
+            fingerprint = r.array()?;
+        }
         let len = r.byte()?;
         let name = r.bytes(u64::from(len))?;
         if !name.iter().all(u8::is_ascii_graphic) {
@@ -123,12 +212,14 @@ impl Header {
         let lanes = r.varint(block::MAX_LANES as u64, "the number of lanes")? as usize;
         let block_len = r.varint(block::MAX_COUNT as u64, "the length of a block")? as usize;
         let mut way = Way::plain(lanes);
+        way.unordered = flags & UNORDERED != 0;
         if version > 1 {
             let most = block::MAX_INITIAL_WORDS as u64;
             way.whitened = r.varint(most, "the number of whitened words")? as usize;
             way.particles = r.varint(MAX_PARTICLES as u64, "the number of particles")? as usize;
         }
-        let source = Source::read(&mut r)?;
+        let lean = framing == Framing::Lean;
+        let source = Source::read(&mut r, lean.then_some(block_len))?;
         if !body.is_empty() || lanes == 0 || block_len == 0 || way.particles == 0 {
             return Err(Error::corruption(
                 "the header holds values that no encoder writes",
@@ -139,10 +230,11 @@ impl Header {
             return Err(Error::corruption("data without a shape in the header"));
         }
         limits::dims(&source.shape)
-            .and_then(|dims| limits::check_block(block_len, dims))
+            .and_then(|dims| limits::check_block(block_len, dims, way.unordered))
             .map_err(Error::corruption)?;
         Ok(Self {
             version,
+            framing,
             fingerprint,
             model_name,
             way,

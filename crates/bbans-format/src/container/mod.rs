@@ -5,17 +5,18 @@
 
 mod header;
 mod limits;
+mod message_bytes;
 mod packed;
 mod parts;
 
-pub use header::Header;
+pub use header::{Framing, Header, LEAN_FINGERPRINT};
 pub(crate) use limits::dims as dims_of;
 pub use limits::{
     MAX_BLOCK_SYMBOLS, MAX_BLOCK_WORDS, MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES,
-    block_len,
+    MAX_SET_SYMBOLS, block_len, set_len,
 };
 pub use packed::Packed;
-pub use parts::{Content, Part, Parts, StoredBlock, Trailer};
+pub use parts::{Check, Content, Datum, Part, Parts, StoredBlock, Trailer};
 
 /// The first bytes of a file; the first is no ASCII and the last two are a line end, so that a
 /// transfer that alters either is noticed.

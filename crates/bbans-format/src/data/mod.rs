@@ -8,6 +8,7 @@ mod amat;
 mod names;
 mod npy;
 mod png_file;
+mod prefix;
 mod reader;
 mod source;
 mod writer;

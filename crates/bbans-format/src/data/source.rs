@@ -5,6 +5,7 @@ use std::io::Read;
 use bbans_core::{Error, Result};
 
 use super::names::Names;
+use super::prefix;
 use crate::bytes::{Recorder, put_varint};
 
 /// Longest prefix that is kept: an .npy header has at most 64 KiB before version 2.
@@ -72,8 +73,17 @@ impl Source {
         }
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
+    /// Appends the bytes of a header; of a lean one, which knows the `count` of data, without a prefix that says no more.
+    pub(crate) fn write(&self, count: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
+        let shape = &self.shape;
+        let known = match &self.layout {
+            Layout::Idx { prefix } => count.is_some_and(|n| *prefix == prefix::idx(n, shape)),
+            Layout::Npy { prefix } => count.is_some_and(|n| *prefix == prefix::npy(n, shape)),
+            _ => false,
+        };
         out.push(match self.layout {
+            Layout::Idx { .. } if known => 5,
+            Layout::Npy { .. } if known => 6,
             Layout::Idx { .. } => 1,
             Layout::Amat { .. } => 2,
             Layout::Npy { .. } => 3,
@@ -82,6 +92,7 @@ impl Source {
         put_varint(out, self.shape.len() as u64);
         self.shape.iter().for_each(|&d| put_varint(out, d as u64));
         match &self.layout {
+            Layout::Idx { .. } | Layout::Npy { .. } if known => {}
             Layout::Idx { prefix } | Layout::Npy { prefix } => {
                 put_varint(out, prefix.len() as u64);
                 out.extend(prefix);
@@ -105,24 +116,42 @@ impl Source {
         Ok(())
     }
 
-    pub(crate) fn read<R: Read>(r: &mut Recorder<'_, R>) -> Result<Self> {
+    /// Reads what [`Source::write`] wrote.
+    pub(crate) fn read<R: Read>(r: &mut Recorder<'_, R>, count: Option<usize>) -> Result<Self> {
         let kind = r.byte()?;
         let rank = r.varint(MAX_RANK, "the number of axes")?;
         let axis = |_| {
             r.varint(MAX_SIZE, "the size of an axis")
                 .map(|d| d as usize)
         };
-        let shape = (0..rank).map(axis).collect::<Result<_>>()?;
+        let shape: Vec<usize> = (0..rank).map(axis).collect::<Result<_>>()?;
         let layout = match kind {
             1 | 3 => {
                 let len = r.varint(MAX_PREFIX, "the length of the data's header")?;
                 let prefix = r.bytes(len)?.to_vec();
+                // One form for each header.
+                let standard = match kind {
+                    1 => prefix::idx,
+                    _ => prefix::npy,
+                };
+                if count.is_some_and(|n| prefix == standard(n, &shape)) {
+                    return Err(Error::corruption("a header that need not be kept"));
+                }
                 if kind == 1 {
                     Layout::Idx { prefix }
                 } else {
                     Layout::Npy { prefix }
                 }
             }
+            5 | 6 => match (kind, count) {
+                (5, Some(n)) => Layout::Idx {
+                    prefix: prefix::idx(n, &shape),
+                },
+                (6, Some(n)) => Layout::Npy {
+                    prefix: prefix::npy(n, &shape),
+                },
+                _ => return Err(unknown("a data format")),
+            },
             2 => {
                 let [separator, flags] = r.array()?;
                 let layout = Layout::Amat {

@@ -10,6 +10,7 @@ use bbans_core::{Codec, Independent, LatentModel, PRECISION, Result, TOTAL_MASS}
 use bbans_nn::simd::Path;
 use bbans_nn::{Posterior, TopDown, Vae};
 use ndarray::Array2;
+use std::ops::Range;
 
 use crate::file_model::FileModel;
 use inferred::Inferred;
@@ -101,6 +102,10 @@ impl LatentModel for VaeModel {
 
     fn latents(&self) -> usize {
         self.vae.latents()
+    }
+
+    fn groups(&self) -> Vec<usize> {
+        self.vae.latent_groups().iter().map(Range::len).collect()
     }
 
     fn posterior_bits(&self) -> f64 {

@@ -16,7 +16,7 @@ use crate::support::terminal::note;
 use crate::support::{members, models, progress};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let options = args.coding.options()?;
+    let options = options(args)?;
     files::check_output(&args.inputs, args.output.as_ref())?;
     let protected = Protected::inputs(
         args.inputs
@@ -26,6 +26,24 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
     files::each(&args.inputs, |input| {
         one(args, input, &model, options, &protected)
+    })
+}
+
+fn options(args: &Args) -> Result<Options> {
+    for (given, name) in [
+        (args.unordered, "unordered"),
+        (args.independent, "independent"),
+    ] {
+        if given && args.coding.format == 1 {
+            bail!(
+                "--{name} with format 1, which has no room for it; add --format 2, or leave --{name} out"
+            );
+        }
+    }
+    Ok(Options {
+        unordered: args.unordered,
+        independent: args.independent,
+        ..args.coding.options()?
     })
 }
 

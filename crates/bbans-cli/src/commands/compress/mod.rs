@@ -36,6 +36,13 @@ pub(crate) struct Args {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) coding: Coding,
+    /// Do not keep the order of the data: they are restored in ascending order, and the bits of the order, log2 n! for n
+    /// data, are saved. With --format 2
+    #[arg(long)]
+    pub(crate) unordered: bool,
+    /// Make every datum decodable alone, in a longer file. With --format 2
+    #[arg(long, conflicts_with_all = ["unordered", "particles"])]
+    pub(crate) independent: bool,
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,

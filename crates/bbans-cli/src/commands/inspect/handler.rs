@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Read, Write};
 
 use anyhow::{Context, Result};
-use bbans::container::{Content, Header, Part, Parts, StoredBlock, Trailer};
+use bbans::container::{Check, Content, Framing, Header, Part, Parts, StoredBlock, Trailer};
 use bbans::data::Layout;
 use serde::Serialize;
 
@@ -67,6 +67,7 @@ fn show(args: &Args, file: &mut Counted<impl Read>) -> Result<()> {
 struct Shown {
     count: usize,
     packed: bool,
+    points: usize,
     initial_words: usize,
     growth: u8,
     scale: u8,
@@ -77,13 +78,17 @@ struct Shown {
 
 impl Shown {
     fn new(block: &StoredBlock) -> Self {
-        let (initial_words, growth, words) = match &block.content {
-            Content::Message { plan, words } => (plan.initial_words, plan.growth, words.len()),
-            Content::Packed(_) => (0, 0, 0),
+        let (points, initial_words, growth, words) = match &block.content {
+            Content::Message { plan, words } => {
+                (plan.points, plan.initial_words, plan.growth, words.len())
+            }
+            Content::Packed(_) => (0, 0, 0, 0),
+            Content::Independent(data) => (data.len(), 0, 0, 0),
         };
         Self {
             count: block.count,
             packed: matches!(block.content, Content::Packed(_)),
+            points,
             initial_words,
             growth,
             scale: block.scale,
@@ -122,14 +127,18 @@ struct Member<'a> {
     model: &'a str,
     model_fingerprint: String,
     model_built_in: Option<&'static str>,
+    framing: &'static str,
+    unordered: bool,
     lanes: usize,
+    whitened_words: usize,
+    particles: usize,
     block_len: usize,
     source: &'static str,
     shape: &'a [usize],
     count: u64,
     #[serde(flatten)]
     sizes: Sizes,
-    digest: String,
+    digest: Option<String>,
     blocks: &'a [Shown],
 }
 
@@ -138,15 +147,26 @@ impl<'a> Member<'a> {
         Self {
             version: header.version,
             model: &header.model_name,
-            model_fingerprint: hex(&header.fingerprint),
-            model_built_in: models::built_in(&header.fingerprint).map(|m| m.name),
+            model_fingerprint: hex(header.known_fingerprint()),
+            model_built_in: models::built_in(header).map(|m| m.name),
+            framing: match header.framing {
+                Framing::Blocks => "blocks",
+                Framing::Independent => "independent data",
+                Framing::Lean => "lean",
+            },
+            unordered: header.way.unordered,
             lanes: header.way.lanes,
+            whitened_words: header.way.whitened,
+            particles: header.way.particles,
             block_len: header.block_len,
             source: header.source.kind(),
             shape: &header.source.shape,
             count: trailer.count,
             sizes,
-            digest: hex(&trailer.digest),
+            digest: match trailer.check {
+                Check::Digest(digest) => Some(hex(&digest)),
+                Check::Checksum(_) => None,
+            },
             blocks,
         }
     }
@@ -187,7 +207,18 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
     }
     writeln!(out, "data            {}", member.count)?;
     writeln!(out, "lanes           {}", member.lanes)?;
-    writeln!(out, "digest          {}", member.digest)?;
+    if member.particles > 1 {
+        writeln!(out, "particles       {}", member.particles)?;
+    }
+    let order = if member.unordered {
+        ", in no order"
+    } else {
+        ""
+    };
+    writeln!(out, "framing         {}{order}", member.framing)?;
+    if let Some(digest) = &member.digest {
+        writeln!(out, "digest          {digest}")?;
+    }
     writeln!(
         out,
         "bytes           {file_bytes} = header {header_bytes} + blocks {block_bytes} + trailer {trailer_bytes}"
@@ -198,8 +229,8 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
     }
     writeln!(
         out,
-        "\n{:>6} {:>8} {:>13} {:>7} {:>10} {:>11}",
-        "block", "data", "initial words", "growth", "bytes", "bits/datum"
+        "\n{:>6} {:>8} {:>8} {:>13} {:>7} {:>10} {:>11}",
+        "block", "data", "points", "initial words", "growth", "bytes", "bits/datum"
     )?;
     for (i, b) in blocks.iter().enumerate().take(SHOWN) {
         let growth = match b.packed {
@@ -208,8 +239,8 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
         };
         writeln!(
             out,
-            "{i:>6} {:>8} {:>13} {:>7} {:>10} {:>11.2}",
-            b.count, b.initial_words, growth, b.stored_bytes, b.bits_per_datum
+            "{i:>6} {:>8} {:>8} {:>13} {:>7} {:>10} {:>11.2}",
+            b.count, b.points, b.initial_words, growth, b.stored_bytes, b.bits_per_datum
         )?;
     }
     if blocks.len() > SHOWN {

@@ -1,17 +1,24 @@
 //! A block: an independently decodable run of data, coded as one message.
 //!
 //! The encoder starts from the block's last datum. Its first steps are narrow and widen as the
-//! message grows, so that the initial words of a block are those of about one datum and not of one
-//! for every lane. The widths depend on the number of data, of lanes and on the growth rate alone.
+//! message grows, so that what a block begins with is of about one datum and not of one for every
+//! lane: initial words, or data in a point code, which needs none. The widths depend on the number
+//! of data, of lanes and on the growth rate alone.
 
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+mod decode;
+mod encode;
+
+use std::sync::OnceLock;
+
+use ndarray::{Array2, ArrayView2};
 
 use crate::bits_back::{BitsBack, LatentModel};
 use crate::codec::Codec;
 use crate::distribution::PRECISION;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::message::{Message, initial_words};
 use crate::monte_carlo::{MAX_PARTICLES, MonteCarlo};
+use crate::point::Grid;
 
 /// Most data in a block.
 pub const MAX_COUNT: usize = 1 << 16;
@@ -19,9 +26,6 @@ pub const MAX_COUNT: usize = 1 << 16;
 pub const MAX_LANES: usize = 1 << 12;
 /// Most initial words.
 pub const MAX_INITIAL_WORDS: usize = 1 << 24;
-
-/// Growth rate, in 256ths, that the encoder tries first.
-const FIRST_GROWTH: u8 = 64;
 
 /// How the data of a block are coded: the same for all blocks of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Way {
     pub whitened: usize,
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; 1 is plain bits-back coding.
     pub particles: usize,
+    /// The data are a multiset: they are decoded in ascending order, and their order is not paid for.
+    pub unordered: bool,
 }
 
 /// What a decoder must know of a block besides the model and the message.
@@ -42,7 +48,9 @@ pub struct Plan {
     pub way: Way,
     /// Number of data, 1 to [`MAX_COUNT`].
     pub count: usize,
-    /// Number of initial words, up to [`MAX_INITIAL_WORDS`].
+    /// Of these the data that the encoder begins with, in a [`crate::PointCode`]. All their steps have the width 1.
+    pub points: usize,
+    /// Number of initial words, up to [`MAX_INITIAL_WORDS`]; 1, a word of the caller's, where there are points.
     pub initial_words: usize,
     /// After `n` data, a step has at most `n * growth / 256` lanes.
     pub growth: u8,
@@ -75,29 +83,52 @@ impl Plan {
         widths
     }
 
+    /// Number of first steps of width 1.
+    fn narrow(&self) -> usize {
+        let widths = self.widths();
+        widths.iter().take_while(|&&width| width == 1).count()
+    }
+
     fn validate(&self) -> Result<()> {
         let Self {
-            way:
-                Way {
-                    lanes,
-                    whitened,
-                    particles,
-                },
+            way,
             count,
+            points,
             initial_words,
             ..
         } = *self;
-        if (1..=MAX_COUNT).contains(&count)
-            && (1..=MAX_LANES).contains(&lanes)
-            && initial_words.max(whitened) <= MAX_INITIAL_WORDS
-            && (1..=MAX_PARTICLES).contains(&particles)
+        let Way {
+            lanes,
+            whitened,
+            particles,
+            ..
+        } = way;
+        if !(1..=MAX_COUNT).contains(&count)
+            || !(1..=MAX_LANES).contains(&lanes)
+            || initial_words.max(whitened) > MAX_INITIAL_WORDS
+            || !(1..=MAX_PARTICLES).contains(&particles)
         {
-            return Ok(());
+            return Err(Error::invalid_argument(format!(
+                "a block of {count} data, {lanes} lanes, {particles} particles, {initial_words} initial and {whitened} \
+                 whitened words; the limits are {MAX_COUNT}, {MAX_LANES}, {MAX_PARTICLES}, and {MAX_INITIAL_WORDS} words"
+            )));
         }
-        Err(Error::invalid_argument(format!(
-            "a block of {count} data, {lanes} lanes, {particles} particles, {initial_words} initial and {whitened} \
-             whitened words; the limits are {MAX_COUNT}, {MAX_LANES}, {MAX_PARTICLES}, and {MAX_INITIAL_WORDS} words"
-        )))
+        let narrow = self.narrow();
+        if points > narrow || points > 0 && initial_words != 1 {
+            return Err(Error::invalid_argument(format!(
+                "a block that begins with {points} points and {initial_words} initial words; expected 1 word, and no \
+                 more points than its {narrow} first steps of width 1"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The words that the message begins with.
+    fn first_words(&self, payload: u32) -> Vec<u32> {
+        match self.points {
+            0 => initial_words(self.initial_words),
+            _ => vec![payload],
+        }
     }
 }
 
@@ -108,6 +139,7 @@ impl Way {
             lanes,
             whitened: 0,
             particles: 1,
+            unordered: false,
         }
     }
 
@@ -176,10 +208,38 @@ impl Way {
     }
 }
 
+/// Codes blocks of one model in one way.
+#[derive(Debug)]
+pub struct Coder<'a, M> {
+    model: &'a M,
+    way: Way,
+    /// Found when the first block begins with points.
+    grid: OnceLock<Grid>,
+}
+
+impl<'a, M: LatentModel> Coder<'a, M> {
+    /// A coder of this model and way.
+    pub fn new(model: &'a M, way: Way) -> Self {
+        Self {
+            model,
+            way,
+            grid: OnceLock::new(),
+        }
+    }
+
+    fn grid(&self) -> Result<&Grid> {
+        if let Some(grid) = self.grid.get() {
+            return Ok(grid);
+        }
+        let grid = Grid::new(self.model)?;
+        Ok(self.grid.get_or_init(|| grid))
+    }
+}
+
 /// Codes `data`, `[count, dims]`, as one block, by plain bits-back coding.
 ///
 /// # Errors
-/// As [`encode_by`].
+/// As [`Coder::encode`].
 pub fn encode<M: LatentModel>(
     model: &M,
     data: ArrayView2<'_, M::X>,
@@ -188,113 +248,28 @@ pub fn encode<M: LatentModel>(
     encode_by(model, data, Way::plain(lanes))
 }
 
-/// Codes `data`, `[count, dims]`, as one block.
-///
-/// Data that give few bits can drain the message; then the block is started again with a slower
-/// growth or more initial words, until it goes through.
+/// Codes `data`, `[count, dims]`, as one block that begins with initial words.
 ///
 /// # Errors
-/// If there are no data or too many, or the model cannot code them.
+/// As [`Coder::encode`].
 pub fn encode_by<M: LatentModel>(model: &M, data: ArrayView2<'_, M::X>, way: Way) -> Result<Block> {
-    let words = way.words_of_step(model) + 1;
-    let mut plan = Plan {
-        way,
-        count: data.nrows(),
-        initial_words: words.min(MAX_INITIAL_WORDS),
-        growth: FIRST_GROWTH,
-    };
-    plan.validate()?;
-    loop {
-        let drained_after = match attempt(model, data, plan)? {
-            Attempt::Done(block) => return Ok(block),
-            Attempt::Drained { after } => after,
-        };
-        if drained_after > 0 && plan.growth > 0 {
-            plan.growth /= 2;
-        } else if plan.initial_words < MAX_INITIAL_WORDS {
-            plan.initial_words =
-                (plan.initial_words + plan.initial_words / 2 + 4).min(MAX_INITIAL_WORDS);
-        } else {
-            return Err(Error::model(format!(
-                "one datum takes more than {MAX_INITIAL_WORDS} words from the message"
-            )));
-        }
-    }
-}
-
-enum Attempt {
-    Done(Block),
-    /// The tail had too few words after this many data.
-    Drained {
-        after: usize,
-    },
-}
-
-fn attempt<M: LatentModel>(model: &M, data: ArrayView2<'_, M::X>, plan: Plan) -> Result<Attempt> {
-    let mut message = Message::with_initial_words(plan.initial_words);
-    let initial_bits = message.bits();
-    let mut end = plan.count;
-    for (step, lanes) in plan.widths().into_iter().enumerate() {
-        plan.way.whiten(&mut message, step, lanes);
-        let x = data
-            .slice_axis(Axis(0), Slice::from(end - lanes..end))
-            .to_owned();
-        let pushed = message
-            .grow(lanes)
-            .and_then(|()| plan.way.push(model, &mut message, &x));
-        match pushed {
-            Ok(()) => end -= lanes,
-            Err(e) if e.kind() == ErrorKind::InsufficientData => {
-                return Ok(Attempt::Drained {
-                    after: plan.count - end,
-                });
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    // A new head is 2^32 + word: 33 bits for a word of 32, which the flush pays back.
-    let net_bits = message.bits() - initial_bits;
-    Ok(Attempt::Done(Block {
-        plan,
-        words: message.into_words()?,
-        net_bits,
-    }))
+    Coder::new(model, way).encode(data)
 }
 
 /// Decodes a block: data of shape `[count, dims]`.
 ///
 /// # Errors
-/// [`ErrorKind::Corruption`] if the words are not a block of this plan and model.
+/// As [`Coder::decode`].
 pub fn decode<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Result<Array2<M::X>> {
-    plan.validate()?;
-    decode_steps(model, plan, words).map_err(|e| match e.kind() {
-        ErrorKind::InsufficientData | ErrorKind::InvalidArgument => {
-            Error::corruption("the block does not decode").because(e)
-        }
-        _ => e,
-    })
+    let decoded = Coder::new(model, plan.way).decode(plan, words)?;
+    Ok(decoded.data)
 }
 
-fn decode_steps<M: LatentModel>(model: &M, plan: Plan, words: Vec<u32>) -> Result<Array2<M::X>> {
-    let widths = plan.widths();
-    let heads = widths.iter().copied().max().unwrap_or(1);
-    let mut message = Message::from_words(words, heads)?;
-    // No promise of a damaged file is believed: it must first decode.
-    let expected = plan.count.saturating_mul(model.dims());
-    let mut data = Vec::with_capacity(expected.min(1 << 22));
-    for (i, &lanes) in widths.iter().enumerate().rev() {
-        let x = plan.way.pop(model, &mut message, lanes)?;
-        match x.as_slice() {
-            Some(rows) => data.extend_from_slice(rows),
-            None => data.extend(x.iter().cloned()),
-        }
-        message.shrink(widths[..i].iter().copied().max().unwrap_or(0))?;
-        plan.way.whiten(&mut message, i, lanes);
-    }
-    if message.tail() != initial_words(plan.initial_words) {
-        return Err(Error::corruption(
-            "the block does not end with its initial words",
-        ));
-    }
-    Array2::from_shape_vec((plan.count, model.dims()), data).map_err(Error::invalid_argument)
+/// What a block decodes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded<X> {
+    /// `[count, dims]`.
+    pub data: Array2<X>,
+    /// The word that the encoder was given to begin with, where the block begins with points.
+    pub payload: Option<u32>,
 }

@@ -1,0 +1,258 @@
+//! From data to a block.
+
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+use super::{Block, Coder, MAX_INITIAL_WORDS, Plan};
+use crate::bits_back::LatentModel;
+use crate::codec::Codec;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Message, initial_words};
+use crate::multiset::{Urn, distinct};
+use crate::point::PointCode;
+
+/// Growth rate, in 256ths, that the encoder tries first.
+const FIRST_GROWTH: u8 = 64;
+
+/// Growth rate of few data: heads of lanes cost more than time does.
+const GROWTH_OF_FEW: u8 = 4;
+
+/// So many data are few: there every bit is looked for.
+const FEW: usize = 512;
+
+/// By so many data it is decided how a block begins.
+const TRIAL: usize = 16;
+
+/// Candidates of a datum's points that are tried, where data are few.
+const EFFORT: usize = 1 << 12;
+
+impl<M: LatentModel> Coder<'_, M> {
+    /// Codes `data`, `[count, dims]`, as one block that begins with initial words.
+    ///
+    /// Data that give few bits can drain the message; then the block is started again with a slower
+    /// growth or more initial words, until it goes through.
+    ///
+    /// # Errors
+    /// If there are no data or too many, or the model cannot code them.
+    pub fn encode(&self, data: ArrayView2<'_, M::X>) -> Result<Block> {
+        let words = self.way.words_of_step(self.model) + 1;
+        let mut plan = Plan {
+            way: self.way,
+            count: data.nrows(),
+            points: 0,
+            initial_words: words.min(MAX_INITIAL_WORDS),
+            growth: FIRST_GROWTH,
+        };
+        plan.validate()?;
+        loop {
+            let drained_after = match self.attempt(data, plan, Start::InitialWords)? {
+                Attempt::Done(block) => return Ok(block),
+                Attempt::Drained { after, .. } => after,
+            };
+            if drained_after > 0 && plan.growth > 0 {
+                plan.growth /= 2;
+            } else if plan.initial_words < MAX_INITIAL_WORDS {
+                plan.initial_words =
+                    (plan.initial_words + plan.initial_words / 2 + 4).min(MAX_INITIAL_WORDS);
+            } else {
+                return Err(Error::model(format!(
+                    "one datum takes more than {MAX_INITIAL_WORDS} words from the message"
+                )));
+            }
+        }
+    }
+
+    /// Codes `data`, `[count, dims]`, as one block that begins in the shorter way: with initial words, or with points and
+    /// the word `payload`, which the decoder gives back. Where data are many, some of them decide.
+    ///
+    /// # Errors
+    /// As [`Coder::encode`].
+    pub fn encode_shorter(&self, data: ArrayView2<'_, M::X>, payload: u32) -> Result<Block> {
+        let some = data
+            .nrows()
+            .saturating_sub(if data.nrows() <= FEW { FEW } else { TRIAL });
+        let some = data.slice_axis(Axis(0), Slice::from(some..));
+        let with_words = self.encode(some)?;
+        let with_points = match self.encode_with_points(some, payload) {
+            // Of one datum's bits the model may make nothing.
+            Err(e) if e.kind() == ErrorKind::InvalidArgument => None,
+            found => found?,
+        };
+        let with_points = with_points.filter(|block| block.words.len() < with_words.words.len());
+        match with_points {
+            Some(block) if some.nrows() == data.nrows() => Ok(block),
+            None if some.nrows() == data.nrows() => Ok(with_words),
+            Some(_) => match self.encode_with_points(data, payload)? {
+                Some(block) => Ok(block),
+                None => self.encode(data),
+            },
+            None => self.encode(data),
+        }
+    }
+
+    /// `None` if the message drains whatever the number of points.
+    fn encode_with_points(
+        &self,
+        data: ArrayView2<'_, M::X>,
+        payload: u32,
+    ) -> Result<Option<Block>> {
+        let few = data.nrows() <= FEW;
+        let mut plan = Plan {
+            way: self.way,
+            count: data.nrows(),
+            points: 0,
+            initial_words: 1,
+            growth: if few { GROWTH_OF_FEW } else { FIRST_GROWTH },
+        };
+        plan.validate()?;
+        let mut enough = 32.0 * self.way.words_of_step(self.model) as f64;
+        let effort = if few { EFFORT } else { 1 };
+        loop {
+            let start = Start::Points {
+                payload,
+                enough,
+                effort,
+            };
+            match self.attempt(data, plan, start)? {
+                Attempt::Done(block) => return Ok(Some(block)),
+                // What an order takes, the data do not give.
+                Attempt::Drained { after, points } if after == points && points < plan.narrow() => {
+                    return Ok(None);
+                }
+                Attempt::Drained { after, points } => {
+                    if plan.growth > 0 && (after > 2 * points || points >= plan.narrow()) {
+                        plan.growth /= 2;
+                    } else {
+                        enough *= 1.5;
+                    }
+                }
+            }
+        }
+    }
+
+    fn attempt(&self, data: ArrayView2<'_, M::X>, plan: Plan, start: Start) -> Result<Attempt> {
+        let mut plan = plan;
+        let (tail, enough, effort) = match start {
+            Start::InitialWords => (initial_words(plan.initial_words), 0.0, 0),
+            Start::Points {
+                payload,
+                enough,
+                effort,
+            } => (vec![payload], enough, effort),
+        };
+        let mut message = Message::new(tail);
+        let initial_bits = message.bits();
+        let mut pointing = matches!(start, Start::Points { .. });
+        let mut order = Order::new(data, self.way.unordered);
+        let mut done = 0;
+        for (step, lanes) in plan.widths().into_iter().enumerate() {
+            self.way.whiten(&mut message, step, lanes);
+            pointing &= lanes == 1 && (step == 0 || message.bits() < 33.0 + enough);
+            let pushed = message.grow(lanes).and_then(|()| {
+                let x = order.next(&mut message, lanes, pointing && step == 0)?;
+                if !pointing {
+                    return self.way.push(self.model, &mut message, &x);
+                }
+                let (model, grid) = (self.model, self.grid()?);
+                PointCode {
+                    model,
+                    grid,
+                    effort,
+                }
+                .push(&mut message, &x)
+            });
+            match pushed {
+                Ok(()) => done += lanes,
+                Err(e) if e.kind() == ErrorKind::InsufficientData => {
+                    return Ok(Attempt::Drained {
+                        after: done,
+                        points: plan.points,
+                    });
+                }
+                Err(e) => return Err(e),
+            }
+            plan.points += usize::from(pointing);
+        }
+        // A new head is 2^32 + word: 33 bits for a word of 32, which the flush pays back.
+        let net_bits = message.bits() - initial_bits;
+        Ok(Attempt::Done(Block {
+            plan,
+            words: message.into_words()?,
+            net_bits,
+        }))
+    }
+}
+
+/// What a message begins with.
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    InitialWords,
+    /// Points, until the message has `enough` bits for a step.
+    Points {
+        payload: u32,
+        enough: f64,
+        effort: usize,
+    },
+}
+
+enum Attempt {
+    Done(Block),
+    /// The tail had too few words after this many data, of which some were points.
+    Drained {
+        after: usize,
+        points: usize,
+    },
+}
+
+/// The order in which data are taken.
+enum Order<'a, X> {
+    /// From the last to the first.
+    Last {
+        data: ArrayView2<'a, X>,
+        left: usize,
+    },
+    /// As the message says. A distinct datum has its places.
+    Popped {
+        data: ArrayView2<'a, X>,
+        places: Vec<Vec<usize>>,
+        urn: Urn,
+    },
+}
+
+impl<'a, X: Clone + Ord> Order<'a, X> {
+    fn new(data: ArrayView2<'a, X>, unordered: bool) -> Self {
+        let left = data.nrows();
+        if !unordered {
+            return Self::Last { data, left };
+        }
+        let row = |i: usize| data.row(i).into_iter();
+        let places = distinct(left, |a, b| row(a).cmp(row(b)));
+        let counts: Vec<u32> = places.iter().map(|of_one| of_one.len() as u32).collect();
+        Self::Popped {
+            data,
+            places,
+            urn: Urn::new(&counts),
+        }
+    }
+
+    /// The next data, `[lanes, dims]`. The very `first` of a message that holds nothing yet is not popped.
+    fn next(&mut self, message: &mut Message, lanes: usize, first: bool) -> Result<Array2<X>> {
+        match self {
+            Self::Last { data, left } => {
+                let end = *left;
+                *left -= lanes;
+                Ok(data.slice_axis(Axis(0), Slice::from(*left..end)).to_owned())
+            }
+            Self::Popped { data, places, urn } => {
+                let mut rows = Vec::with_capacity(lanes);
+                for lane in 0..lanes {
+                    let symbol = match first {
+                        true => urn.first(),
+                        false => urn.pop(message, lane)?,
+                    };
+                    rows.extend(places[symbol].pop());
+                }
+                Ok(data.select(Axis(0), &rows))
+            }
+        }
+    }
+}
