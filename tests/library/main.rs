@@ -14,6 +14,7 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 mod symbols;
+mod version_2;
 
 use std::num::NonZeroUsize;
 
@@ -24,7 +25,7 @@ use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Compresses a data file in memory.
+/// Compresses a data file in memory, to version 1 of the container.
 pub(crate) fn compress(
     model: &impl FileModel,
     content: &[u8],
@@ -36,6 +37,7 @@ pub(crate) fn compress(
     let options = Options {
         lanes,
         threads: NonZeroUsize::new(threads).unwrap(),
+        format: 1,
         ..Options::default()
     };
     let report = bbans::compress(model, reader, &mut file, options, &mut |_| {})?;
