@@ -202,6 +202,9 @@ pub fn compress(
 /// Data that take no more bytes than this as they are go to a lean file, where they are in one block.
 const LEAN_BYTES: usize = 1 << 18;
 
+/// By so many data it is decided how blocks begin, at least.
+const DECIDING: usize = 64;
+
 /// A file under way.
 struct Work<'a, M: FileModel> {
     model: &'a M,
@@ -215,7 +218,7 @@ impl<M: FileModel> Work<'_, M> {
     /// Writes blocks and a trailer.
     fn blocks(
         self,
-        mut ahead: impl Iterator<Item = Rows>,
+        ahead: impl Iterator<Item = Rows>,
         mut reader: DataReader,
         out: &mut dyn Write,
         options: Options,
@@ -235,6 +238,18 @@ impl<M: FileModel> Work<'_, M> {
             ..Report::default()
         };
         let mut table = Vec::new();
+        let mut ahead = ahead.peekable();
+        if header.version > 1
+            && let Some(rows) = ahead.peek()
+        {
+            // By the first block, whichever thread has it.
+            let last = rows.count.min(DECIDING);
+            let bytes = rows.bytes[rows.bytes.len() - last * model.dims()..].to_vec();
+            let Symbols { bytes, .. } = symbols_of(model, Rows { count: last, bytes }, header)?;
+            let data = Array2::from_shape_vec((last, model.dims()), bytes);
+            let data = ByteSymbol::of_bytes(data.map_err(Error::invalid_argument)?);
+            coder.decide(data.view());
+        }
         let next = || {
             let rows = match ahead.next() {
                 Some(rows) => rows,
@@ -383,25 +398,41 @@ fn encode<M: FileModel>(
         scale,
     } = symbols;
     let bits = Packed::bits_of(model.levels());
-    let packed = (header.version > 1).then(|| Packed::new(&bytes, bits));
-    let sorted = (header.way.unordered && checksum.is_none()).then(|| bytes.clone());
     let data = Array2::from_shape_vec((count, model.dims()), bytes);
     let data = ByteSymbol::of_bytes(data.map_err(Error::invalid_argument)?);
     let data = ArrayView2::from(&data);
+    let sorted = match header.way.unordered && checksum.is_none() {
+        true => ByteSymbol::to_bytes(data.to_owned())?
+            .into_raw_vec_and_offset()
+            .0
+            .into(),
+        false => None,
+    };
     if header.framing == Framing::Independent {
         return independent(coder, header, data, scale, bits);
     }
-    let coded = match packed {
-        None => coder.encode(data),
-        Some(_) => coder.encode_shorter(data, checksum.unwrap_or(0)),
+    let coded = match header.version {
+        1 => coder.encode(data),
+        _ => coder.encode_shorter(data, checksum.unwrap_or(0)),
     };
     let coded = coded.and_then(|block| {
         let bytes = StoredBlock::to_bytes(header, &block, scale, model.dims())?;
         Ok(Written::coded(&block, bytes, scale, sorted.clone()))
     });
-    let Some(packed) = packed else { return coded };
+    match coded {
+        coded if header.version == 1 => return coded,
+        Ok(coded) if coded.content_bytes < Packed::len_of(data.len(), bits) as u64 => {
+            return Ok(coded);
+        }
+        // A model that gives the data no probability to speak of.
+        Ok(_) => {}
+        Err(e) if e.kind() == ErrorKind::Model => {}
+        Err(e) => return Err(e),
+    }
+    let symbols = ByteSymbol::to_bytes(data.to_owned())?;
+    let packed = Packed::new(symbols.as_slice().unwrap_or_default(), bits);
     let content_bytes = packed.bytes().len() as u64;
-    let packed = Written {
+    Ok(Written {
         bytes: StoredBlock::packed_to_bytes(header, &packed, count, scale),
         count,
         scale,
@@ -411,14 +442,7 @@ fn encode<M: FileModel>(
         content_bytes,
         initial_bits: 0,
         net_bits: 8.0 * content_bytes as f64,
-    };
-    match coded {
-        Ok(coded) if coded.bytes.len() < packed.bytes.len() => Ok(coded),
-        // A model that gives the data no probability to speak of.
-        Ok(_) => Ok(packed),
-        Err(e) if e.kind() == ErrorKind::Model => Ok(packed),
-        Err(e) => Err(e),
-    }
+    })
 }
 
 impl Written {

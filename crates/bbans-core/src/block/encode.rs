@@ -62,30 +62,39 @@ impl<M: LatentModel> Coder<'_, M> {
     }
 
     /// Codes `data`, `[count, dims]`, as one block that begins in the shorter way: with initial words, or with points and
-    /// the word `payload`, which the decoder gives back. Where data are many, some of them decide.
+    /// the word `payload`, which the decoder gives back. Blocks of many data begin in the way that is the shorter one for
+    /// a few of them, or as [`Coder::decide`] found.
     ///
     /// # Errors
     /// As [`Coder::encode`].
     pub fn encode_shorter(&self, data: ArrayView2<'_, M::X>, payload: u32) -> Result<Block> {
-        let some = data
-            .nrows()
-            .saturating_sub(if data.nrows() <= FEW { FEW } else { TRIAL });
-        let some = data.slice_axis(Axis(0), Slice::from(some..));
-        let with_words = self.encode(some)?;
-        let with_points = match self.encode_with_points(some, payload) {
-            // Of one datum's bits the model may make nothing.
-            Err(e) if e.kind() == ErrorKind::InvalidArgument => None,
-            found => found?,
-        };
-        let with_points = with_points.filter(|block| block.words.len() < with_words.words.len());
-        match with_points {
-            Some(block) if some.nrows() == data.nrows() => Ok(block),
-            None if some.nrows() == data.nrows() => Ok(with_words),
-            Some(_) => match self.encode_with_points(data, payload)? {
-                Some(block) => Ok(block),
-                None => self.encode(data),
-            },
-            None => self.encode(data),
+        if data.nrows() <= FEW {
+            let with_words = self.encode(data)?;
+            let with_points = self.encode_with_points(data, payload, EFFORT);
+            let shorter = |block: &Block| block.words.len() < with_words.words.len();
+            // Points ask more of a model than bits-back does: it may have none for these data.
+            let with_points = with_points.ok().flatten().filter(shorter);
+            return Ok(with_points.unwrap_or(with_words));
+        }
+        let decided = self.points.get().copied();
+        if decided.unwrap_or_else(|| self.points_are_shorter(data))
+            && let Some(block) = self.encode_with_points(data, payload, 1)?
+        {
+            return Ok(block);
+        }
+        self.encode(data)
+    }
+
+    /// Decides by the last few of these data, `[count, dims]`, how all blocks of many data begin.
+    pub fn decide(&self, data: ArrayView2<'_, M::X>) {
+        self.points.get_or_init(|| self.points_are_shorter(data));
+    }
+
+    fn points_are_shorter(&self, data: ArrayView2<'_, M::X>) -> bool {
+        let some = data.slice_axis(Axis(0), Slice::from(data.nrows().saturating_sub(TRIAL)..));
+        match (self.encode_with_points(some, 0, 1), self.encode(some)) {
+            (Ok(Some(points)), Ok(words)) => points.words.len() < words.words.len(),
+            (points, words) => matches!(points, Ok(Some(_))) && words.is_err(),
         }
     }
 
@@ -94,6 +103,7 @@ impl<M: LatentModel> Coder<'_, M> {
         &self,
         data: ArrayView2<'_, M::X>,
         payload: u32,
+        effort: usize,
     ) -> Result<Option<Block>> {
         let few = data.nrows() <= FEW;
         let mut plan = Plan {
@@ -105,7 +115,6 @@ impl<M: LatentModel> Coder<'_, M> {
         };
         plan.validate()?;
         let mut enough = 32.0 * self.way.words_of_step(self.model) as f64;
-        let effort = if few { EFFORT } else { 1 };
         loop {
             let start = Start::Points {
                 payload,

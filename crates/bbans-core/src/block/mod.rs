@@ -215,6 +215,8 @@ pub struct Coder<'a, M> {
     way: Way,
     /// Found when the first block begins with points.
     grid: OnceLock<Grid>,
+    /// Whether blocks of many data begin with points, once some data have decided it.
+    points: OnceLock<bool>,
 }
 
 impl<'a, M: LatentModel> Coder<'a, M> {
@@ -224,6 +226,7 @@ impl<'a, M: LatentModel> Coder<'a, M> {
             model,
             way,
             grid: OnceLock::new(),
+            points: OnceLock::new(),
         }
     }
 
