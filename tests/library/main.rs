@@ -3,6 +3,7 @@
 mod arithmetic;
 mod damage;
 mod golden;
+mod golden_2;
 mod goldens;
 mod graphs;
 mod grey;

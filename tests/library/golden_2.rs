@@ -1,0 +1,164 @@
+//! Files of version 2 of the container, and what they must restore.
+
+use std::fs;
+use std::num::NonZeroUsize;
+
+use bbans::block::{Coder, Way};
+use bbans::container::{Check, Framing, Header, StoredBlock, Trailer};
+use bbans::{DataReader, FileModel, Options, VaeModel};
+
+use crate::support::{TINY_SHAPE, amat, golden, grey_data, idx, npy, tiny_data, tiny_model};
+
+/// Name of the file, its model, the data file, and how it is coded.
+struct Case {
+    name: &'static str,
+    model: VaeModel,
+    content: Vec<u8>,
+    options: Options,
+}
+
+fn cases() -> Vec<Case> {
+    let plain = Options {
+        format: 2,
+        lanes: 16,
+        threads: NonZeroUsize::MIN,
+        ..Options::default()
+    };
+    let particles = Options {
+        particles: 3,
+        ..plain
+    };
+    let set = Options {
+        unordered: true,
+        ..plain
+    };
+    let independent = Options {
+        independent: true,
+        ..plain
+    };
+    let set_of_particles = Options {
+        particles: 3,
+        ..set
+    };
+    let own = |model: &VaeModel, count| bbans::sample(model, count, 1, 0).unwrap();
+    let case = |name, folder: &str, options, content: &dyn Fn(&VaeModel) -> Vec<u8>| {
+        let path = golden().join(folder).with_extension("safetensors");
+        let model = VaeModel::from_bytes(&fs::read(path).unwrap()).unwrap();
+        let content = content(&model);
+        Case {
+            name,
+            model,
+            content,
+            options,
+        }
+    };
+    let idx_of = |count: usize| move |model: &VaeModel| idx(&own(model, count), &TINY_SHAPE, 1);
+    let npy_of = |model: &VaeModel| npy(&own(model, 60), &TINY_SHAPE);
+    let amat_of = |model: &VaeModel| amat(&own(model, 20), ",", "\r\n")[..20 * 61 - 2].to_vec();
+    let even = |_: &VaeModel| idx(&tiny_data(30, 2), &TINY_SHAPE, 255);
+    let equal = |model: &VaeModel| idx(&grey_data(40, model.levels().min(3), 1), &TINY_SHAPE, 1);
+    let none = |_: &VaeModel| idx(&ndarray::Array2::zeros((0, 30)), &TINY_SHAPE, 1);
+    vec![
+        case("one", "tiny", plain, &idx_of(1)),
+        case("lean", "tiny", plain, &npy_of),
+        case("lean-amat", "tiny", plain, &amat_of),
+        case("packed", "tiny", plain, &even),
+        case("none", "tiny", plain, &none),
+        case("particles", "tiny", particles, &idx_of(40)),
+        case("set", "tiny", set, &idx_of(60)),
+        case("set-particles", "grey/logistic", set_of_particles, &equal),
+        case("independent", "tiny", independent, &idx_of(5)),
+        case("independent-packed", "tiny", independent, &even),
+        case("groups", "grey/hierarchy", plain, &idx_of(30)),
+        case("groups-set", "graphs/ladder", set, &idx_of(20)),
+        case("causal", "graphs/causal", plain, &idx_of(9)),
+        case("masses", "graphs/far", particles, &idx_of(12)),
+    ]
+}
+
+fn written(case: &Case) -> Vec<u8> {
+    bbans::compress_bytes(&case.model, &case.content, case.options).unwrap()
+}
+
+/// Two blocks and a trailer, as files of many data have them: one begins with points, one with initial words.
+fn blocks() -> (Vec<u8>, Vec<u8>) {
+    let model = tiny_model();
+    let data = bbans::sample(&model, 70, 1, 0).unwrap();
+    let content = idx(&data, &TINY_SHAPE, 1);
+    let mut reader = DataReader::open(std::io::Cursor::new(content.clone()), "").unwrap();
+    let way = Way::whitened(&model, 16, 1);
+    let header = Header {
+        version: 2,
+        framing: Framing::Blocks,
+        fingerprint: model.fingerprint(),
+        model_name: model.name().into(),
+        way,
+        block_len: 40,
+        source: reader.source().clone(),
+    };
+    let coder = Coder::new(&model, way);
+    let [first, second] =
+        [0..40, 40..70].map(|rows| data.slice_axis(ndarray::Axis(0), ndarray::Slice::from(rows)));
+    let blocks = [
+        coder.encode_shorter(first, 0).unwrap(),
+        coder.encode(second).unwrap(),
+    ];
+    assert!(blocks[0].plan.points > 0);
+    let mut file = header.to_bytes().unwrap();
+    let mut table = Vec::new();
+    for block in &blocks {
+        let bytes = StoredBlock::to_bytes(&header, block, 1, 30).unwrap();
+        table.push((block.plan.count as u64, bytes.len() as u64));
+        file.extend(bytes);
+    }
+    while reader.read(100).unwrap().count > 0 {}
+    let end = reader.finish();
+    let trailer = Trailer {
+        count: 70,
+        blocks: table,
+        cut: end.cut,
+        check: Check::Digest(end.digest),
+    };
+    file.extend(trailer.to_bytes().unwrap());
+    (content, file)
+}
+
+fn path(name: &str) -> std::path::PathBuf {
+    golden().join(format!("v2/{name}.bbans"))
+}
+
+#[test]
+fn files_of_version_2_decode_and_are_still_written_so() {
+    for case in cases() {
+        let file = fs::read(path(case.name)).unwrap();
+        let found = bbans::decompress_bytes(&case.model, &file, case.options).unwrap();
+        if case.options.unordered {
+            let rows = |content: &[u8]| {
+                let start = content.len() % 30;
+                let mut rows: Vec<Vec<u8>> =
+                    content[start..].chunks(30).map(<[u8]>::to_vec).collect();
+                rows.sort();
+                rows
+            };
+            assert_eq!(rows(&found), rows(&case.content), "{}", case.name);
+        } else {
+            assert_eq!(found, case.content, "{}", case.name);
+        }
+        assert!(written(&case) == file, "{}: other bytes", case.name);
+    }
+    let (content, file) = blocks();
+    assert_eq!(fs::read(path("blocks")).unwrap(), file);
+    let found = bbans::decompress_bytes(&tiny_model(), &file, Options::default()).unwrap();
+    assert_eq!(found, content);
+}
+
+#[test]
+#[ignore = "writes into the source tree"]
+fn write_missing_golden_files() {
+    let files = cases().into_iter().map(|case| (case.name, written(&case)));
+    for (name, bytes) in files.chain([("blocks", blocks().1)]) {
+        if !path(name).exists() {
+            fs::write(path(name), bytes).unwrap();
+        }
+    }
+}
