@@ -70,7 +70,7 @@ impl<M: LatentModel> Coder<'_, M> {
     pub fn encode_shorter(&self, data: ArrayView2<'_, M::X>, payload: u32) -> Result<Block> {
         if data.nrows() <= FEW {
             let with_words = self.encode(data)?;
-            let with_points = self.encode_with_points(data, payload, EFFORT);
+            let with_points = self.encode_with_points(data, payload);
             let shorter = |block: &Block| block.words.len() < with_words.words.len();
             // Points ask more of a model than bits-back does: it may have none for these data.
             let with_points = with_points.ok().flatten().filter(shorter);
@@ -78,7 +78,7 @@ impl<M: LatentModel> Coder<'_, M> {
         }
         let decided = self.points.get().copied();
         if decided.unwrap_or_else(|| self.points_are_shorter(data))
-            && let Some(block) = self.encode_with_points(data, payload, 1)?
+            && let Some(block) = self.encode_with_points(data, payload)?
         {
             return Ok(block);
         }
@@ -92,14 +92,26 @@ impl<M: LatentModel> Coder<'_, M> {
 
     fn points_are_shorter(&self, data: ArrayView2<'_, M::X>) -> bool {
         let some = data.slice_axis(Axis(0), Slice::from(data.nrows().saturating_sub(TRIAL)..));
-        match (self.encode_with_points(some, 0, 1), self.encode(some)) {
+        match (self.with_points(some, 0, 1), self.encode(some)) {
             (Ok(Some(points)), Ok(words)) => points.words.len() < words.words.len(),
             (points, words) => matches!(points, Ok(Some(_))) && words.is_err(),
         }
     }
 
-    /// `None` if the message drains whatever the number of points.
-    fn encode_with_points(
+    /// Codes `data`, `[count, dims]`, as one block that begins with points and the word `payload`; `None` if the message
+    /// drains whatever their number. Blocks of few data are searched for better points.
+    ///
+    /// # Errors
+    /// As [`Coder::encode`].
+    pub fn encode_with_points(
+        &self,
+        data: ArrayView2<'_, M::X>,
+        payload: u32,
+    ) -> Result<Option<Block>> {
+        self.with_points(data, payload, if data.nrows() <= FEW { EFFORT } else { 1 })
+    }
+
+    fn with_points(
         &self,
         data: ArrayView2<'_, M::X>,
         payload: u32,
