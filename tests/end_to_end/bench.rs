@@ -43,8 +43,16 @@ fn figures_add_up() {
         + figure("initial_bits") / 8.0
         + figure("head_bytes");
     assert!((parts - figure("file_bytes")).abs() < 1e-6);
-    let expected = figure("negative_elbo_bits_per_dim") * 9000.0 / 8.0 + figure("precision_bytes");
+    // The causes of what the file has over the bound are its sum.
+    let causes = ["point", "bins", "masses", "unclean", "draw"];
+    let over: f64 = causes
+        .map(|cause| figure(&format!("{cause}_bytes")))
+        .iter()
+        .sum();
+    let expected = figure("negative_elbo_bits_per_dim") * 9000.0 / 8.0 + over;
     assert!((expected - figure("net_bits_per_dim") * 9000.0 / 8.0).abs() < 1e-6);
+    let error = figure("draw_standard_error_bytes");
+    assert!(figure("draw_bytes").abs() < 5.0 * error && error < 20.0);
     assert!(figure("importance_weighted_bits_per_dim") < figure("negative_elbo_bits_per_dim"));
     assert!((figure("gross_bits_per_dim") - 8.0 * figure("file_bytes") / 9000.0).abs() < 1e-9);
     assert!(figure("net_bits_per_dim") < figure("gross_bits_per_dim"));

@@ -340,6 +340,7 @@ fn the_limits_of_the_container_hold_both_ways() {
             plan,
             words: vec![9; words],
             net_bits: 0.0,
+            point_bits: 0.0,
         };
         assert_eq!(
             StoredBlock::to_bytes(&header, &block, 1, 5).is_ok(),

@@ -51,3 +51,4 @@ pub use monte_carlo::{MAX_PARTICLES, MonteCarlo};
 pub use multiset::Multiset;
 pub use point::{Grid, PointCode};
 pub use random::normal_pair;
+pub use tape::information;

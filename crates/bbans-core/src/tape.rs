@@ -2,8 +2,10 @@
 
 use ndarray::Array2;
 
+use crate::codec::Codec;
 use crate::distribution::{Interval, PRECISION};
 use crate::error::{Error, Result};
+use crate::message::Message;
 
 /// Fractional bits of a length in fixed point.
 pub(crate) const FRACTION: u32 = 20;
@@ -80,6 +82,17 @@ impl Tape {
             self.take(first + i, interval);
         }
     }
+}
+
+/// What a push of these symbols would add to each of `lanes` lanes of a message, in bits, to some millionths.
+///
+/// # Errors
+/// As a push of the codec.
+pub fn information<C: Codec>(codec: &C, symbols: &C::Symbol, lanes: usize) -> Result<Vec<f64>> {
+    let mut tape = Message::measuring(Tape::of_lengths(lanes));
+    codec.push(&mut tape, symbols)?;
+    let bits = |&length: &u64| length as f64 / f64::from(1 << FRACTION);
+    Ok(tape.into_tape().lengths().iter().map(bits).collect())
 }
 
 /// Information content of a symbol: `24 - log2(mass)`, in units of `2^-20` bits.

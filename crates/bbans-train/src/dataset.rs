@@ -1,7 +1,7 @@
 //! Training data: bits or bytes, one datum after another.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::error::{Error, Result};
 use crate::noise::below;
@@ -115,6 +115,13 @@ impl Dataset {
                 usize::from(greatest) + 1
             }
         }
+    }
+
+    /// At most `most` data spread over the set, `[count, dims]`, as symbols; grey ones are binarized, by a fixed seed.
+    pub fn spread(&self, most: usize) -> Vec<u8> {
+        let count = most.min(self.count());
+        let rows: Vec<usize> = (0..count).map(|i| i * self.count() / count).collect();
+        self.batch(&rows, &mut ChaCha8Rng::seed_from_u64(0))
     }
 
     /// The data numbered `rows`, grey ones binarized, `[rows, dims]`.

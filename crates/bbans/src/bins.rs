@@ -8,7 +8,8 @@ use bbans_nn::description::{BinKind, Networks};
 use bbans_nn::{ModelFile, Posterior, Tensor, Vae};
 use ndarray::{ArrayView2, Axis};
 
-use crate::elbo::{binned_bits, elbo};
+use crate::binned::binned;
+use crate::elbo::elbo;
 use crate::vae_model::VaeModel;
 
 /// Where the posteriors of some data lie, in units of the prior.
@@ -34,7 +35,9 @@ pub struct Fitted {
     pub cost: f64,
 }
 
-/// Bins may cost this part of the bound.
+/// Bins that a model has are kept if they cost no more than this part of the bound.
+const KEPT_COST: f64 = 1e-3;
+/// Others may cost this part.
 const MOST_COST: f64 = 5e-4;
 /// Draws of the latents of a datum. Bins are compared on the same ones.
 const DRAWS: u64 = 4;
@@ -50,10 +53,23 @@ fn continuous(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
 }
 
 /// The same with the bins that these latents fall into.
-fn binned(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
+fn with_bins_of(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
     (0..DRAWS)
-        .map(|seed| Ok(binned_bits(model, data, 1, seed, 0)?.iter().sum::<f64>()))
+        .map(|seed| {
+            let of_data = binned(model, data, seed, 0)?;
+            Ok(of_data.iter().map(|b| b.bits).sum::<f64>())
+        })
         .sum()
+}
+
+/// Where the posteriors of `data`, symbols of the model, `[count, dims]`, lie, and what the bins of the model cost over the
+/// bound of these data, as a part of it.
+///
+/// # Errors
+/// As [`fit_bins`].
+pub fn judge_bins(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<(Spread, f64)> {
+    let cost = with_bins_of(model, data)? / continuous(model, data)? - 1.0;
+    Ok((spread(model, data)?, cost))
 }
 
 /// Where the posteriors of `data`, symbols of the model, `[count, dims]`, lie. Groups of latents are taken at the
@@ -102,13 +118,13 @@ pub fn fit_bins(file: &ModelFile, data: ArrayView2<'_, u8>) -> Result<Fitted> {
     let before = spread(&model, data)?;
     let bound = continuous(&model, data)?;
     let cost = |file: &ModelFile| -> Result<f64> {
-        Ok(binned(&VaeModel::new(Vae::new(file)?)?, data)? / bound - 1.0)
+        Ok(with_bins_of(&VaeModel::new(Vae::new(file)?)?, data)? / bound - 1.0)
     };
     let cost_before = cost(file)?;
     let mut best = (cost_before, file.clone());
     for bin_precision in 8..=16 {
         for bins in [BinKind::EqualMass, BinKind::Masses] {
-            if best.0 <= MOST_COST {
+            if best.0 <= MOST_COST || cost_before <= KEPT_COST {
                 break;
             }
             let other = with_bins(file, bins, bin_precision, before.reach)?;
@@ -172,7 +188,7 @@ mod tests {
             .each_ref()
             .map(|m| continuous(m, data.view()).unwrap());
         assert_eq!(of_draws[0], of_draws[1]);
-        let with_bins = binned(&models[1], data.view()).unwrap();
+        let with_bins = with_bins_of(&models[1], data.view()).unwrap();
         assert!(
             (with_bins / of_draws[0] - 1.0).abs() < 3e-3,
             "{with_bins} {}",

@@ -106,6 +106,10 @@ pub struct Report {
     pub initial_bits: u64,
     /// Growth of the messages over their initial bits.
     pub net_bits: f64,
+    /// Data in a point code, with which messages begin that have no initial words.
+    pub points: u64,
+    /// Of the net bits those of points.
+    pub point_bits: f64,
 }
 
 impl Report {
@@ -343,6 +347,8 @@ impl Report {
         self.frame_bytes += bytes - block.content_bytes;
         self.initial_bits += block.initial_bits;
         self.net_bits += block.net_bits;
+        self.points += block.points;
+        self.point_bits += block.point_bits;
     }
 }
 
@@ -359,6 +365,8 @@ struct Written {
     content_bytes: u64,
     initial_bits: u64,
     net_bits: f64,
+    points: u64,
+    point_bits: f64,
 }
 
 /// Data of a block as symbols of the model.
@@ -442,6 +450,8 @@ fn encode<M: FileModel>(
         content_bytes,
         initial_bits: 0,
         net_bits: 8.0 * content_bytes as f64,
+        points: 0,
+        point_bits: 0.0,
     })
 }
 
@@ -458,6 +468,8 @@ impl Written {
             sorted,
             initial_bits: 32 * block.plan.initial_words as u64,
             net_bits: block.net_bits,
+            points: block.plan.points as u64,
+            point_bits: block.point_bits,
         }
     }
 }
@@ -501,6 +513,8 @@ fn independent<M: LatentModel<X: ByteSymbol>>(
         sorted: None,
         initial_bits: 0,
         net_bits,
+        points: 0,
+        point_bits: 0.0,
     })
 }
 

@@ -1,7 +1,6 @@
 //! The evidence lower bound: what a file should cost.
 
-use bbans_core::distributions::normal_cdf;
-use bbans_core::{Distribution, Error, PRECISION, Result, TOTAL_MASS, normal_pair};
+use bbans_core::{Error, Result, normal_pair};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -53,14 +52,14 @@ pub fn elbo(
 }
 
 /// The draws of a datum.
-fn noise(seed: u64, datum: u64) -> impl FnMut() -> f64 {
+pub(crate) fn noise(seed: u64, datum: u64) -> impl FnMut() -> f64 {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(datum);
     move || normal_pair(&mut rng)[0]
 }
 
 /// Checks what a bound is asked of.
-fn check(model: &VaeModel, data: ArrayView2<'_, u8>, samples: usize) -> Result<()> {
+pub(crate) fn check(model: &VaeModel, data: ArrayView2<'_, u8>, samples: usize) -> Result<()> {
     if samples == 0 {
         return Err(Error::invalid_argument(
             "a bound of 0 samples of z; expected at least 1",
@@ -126,57 +125,8 @@ pub fn elbo_with<N: FnMut() -> f64>(
     Ok(bounds)
 }
 
-/// What the bound becomes where latents are bins with integer masses, as the codec has them, in bits of each datum:
-/// mean over the same draws of `-log2 p(x|z) - log2 P(bin) + log2 Q(bin)`, where `z` is the centre of the bin that a
-/// draw falls into. With one sample, what it has over [`Elbo::importance_bits`] of the same draws is what the bins cost.
-///
-/// # Errors
-/// As [`elbo`].
-pub fn binned_bits(
-    model: &VaeModel,
-    data: ArrayView2<'_, u8>,
-    samples: usize,
-    seed: u64,
-    first: u64,
-) -> Result<Vec<f64>> {
-    check(model, data, samples)?;
-    let vae = model.vae();
-    let mut all = Vec::with_capacity(data.nrows());
-    for rows in data.axis_chunks_iter(Axis(0), (LANES / samples).max(1)) {
-        let columns = rows.nrows() * samples;
-        let mut draws: Vec<_> = (0..rows.nrows())
-            .map(|i| noise(seed, first + (all.len() + i) as u64))
-            .collect();
-        let mut bits = vec![0.0; columns];
-        let mut z = Array2::zeros((columns, vae.latents()));
-        let mut latents = vae.infer(rows)?.repeated(samples)?.top_down()?;
-        for group in vae.latent_groups() {
-            let posterior = model.posterior_distributions(&latents)?.0;
-            let mut z = z.slice_axis_mut(Axis(1), Slice::from(group));
-            for (i, mut z) in z.rows_mut().into_iter().enumerate() {
-                for (z, q) in z.iter_mut().zip(posterior.column(i)) {
-                    let quantile = normal_cdf(draws[i / samples]() as f32).min(TOTAL_MASS - 1);
-                    let (bin, interval) = q.locate(quantile);
-                    let mass = f64::from(model.prior_mass(bin).unwrap_or(1));
-                    bits[i] += f64::from(PRECISION) - mass.log2() - interval.bits();
-                    *z = bin;
-                }
-            }
-            latents.set(vae.latents_of_bins(z.view())?.view())?;
-        }
-        let observed = vae.decode(vae.latents_of_bins(z.view())?.view())?;
-        let nats = observed.nats(|column, dim| rows[(column / samples, dim)])?;
-        for (bits, nats) in bits.iter_mut().zip(nats) {
-            *bits += nats / std::f64::consts::LN_2;
-        }
-        let mean = |bits: &[f64]| bits.iter().sum::<f64>() / samples as f64;
-        all.extend(bits.chunks_exact(samples).map(mean));
-    }
-    Ok(all)
-}
-
 /// Samples that the networks are evaluated on at a time, about.
-const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 
 /// The bound of one datum, from the KL, `-log p(x|z)` and `log q(z|x) - log p(z)` of each sample.
 fn bound(kl_nats: &[f64], nats: &[f64], log_ratios: &[f64]) -> Elbo {

@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod binned;
 mod bins;
 mod compress;
 mod decompress;
@@ -33,9 +34,9 @@ pub use bbans_core::block;
 pub use bbans_core::distributions;
 pub use bbans_core::laws;
 pub use bbans_core::{
-    BitsBack, Causal, Codec, Columns, Conditional, Distribution, Error, ErrorKind, InOrder,
-    Independent, Interval, LatentModel, MAX_PARTICLES, Message, MonteCarlo, Record, Repeat, Result,
-    Walk, initial_words, normal_pair,
+    BitsBack, Causal, Codec, Columns, Conditional, Distribution, Error, ErrorKind, Grid, InOrder,
+    Independent, Interval, LatentModel, MAX_PARTICLES, Message, MonteCarlo, Multiset, PointCode,
+    Record, Repeat, Result, Walk, information, initial_words, normal_pair,
 };
 pub use bbans_format::container;
 pub use bbans_format::data;
@@ -44,10 +45,11 @@ pub use bbans_nn as nn;
 /// The arrays that symbols and parameters are in.
 pub use ndarray;
 
-pub use bins::{Fitted, Spread, fit_bins, spread};
+pub use binned::{Binned, binned, fresh_bits};
+pub use bins::{Fitted, Spread, fit_bins, judge_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress};
-pub use elbo::{Elbo, binned_bits, elbo, elbo_with};
+pub use elbo::{Elbo, elbo, elbo_with};
 pub use file_model::{ByteSymbol, FileModel, check_fits};
 pub use memory::{compress_bytes, decompress_bytes};
 pub use sample::sample;

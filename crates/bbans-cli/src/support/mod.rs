@@ -1,5 +1,6 @@
 //! What several subcommands use.
 
+pub(crate) mod bins;
 pub(crate) mod chain;
 pub(crate) mod data;
 pub(crate) mod files;

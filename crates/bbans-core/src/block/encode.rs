@@ -164,7 +164,7 @@ impl<M: LatentModel> Coder<'_, M> {
         let initial_bits = message.bits();
         let mut pointing = matches!(start, Start::Points { .. });
         let mut order = Order::new(data, self.way.unordered);
-        let mut done = 0;
+        let (mut done, mut point_bits) = (0, 0.0);
         for (step, lanes) in plan.widths().into_iter().enumerate() {
             self.way.whiten(&mut message, step, lanes);
             pointing &= lanes == 1 && (step == 0 || message.bits() < 33.0 + enough);
@@ -191,7 +191,10 @@ impl<M: LatentModel> Coder<'_, M> {
                 }
                 Err(e) => return Err(e),
             }
-            plan.points += usize::from(pointing);
+            if pointing {
+                plan.points += 1;
+                point_bits = message.bits() - initial_bits;
+            }
         }
         // A new head is 2^32 + word: 33 bits for a word of 32, which the flush pays back.
         let net_bits = message.bits() - initial_bits;
@@ -199,6 +202,7 @@ impl<M: LatentModel> Coder<'_, M> {
             plan,
             words: message.into_words()?,
             net_bits,
+            point_bits,
         }))
     }
 }

@@ -65,6 +65,8 @@ pub struct Block {
     pub words: Vec<u32>,
     /// Growth of the message over its initial words, before its heads were flushed.
     pub net_bits: f64,
+    /// Of these bits those of points.
+    pub point_bits: f64,
 }
 
 impl Plan {
@@ -171,7 +173,11 @@ impl Way {
         }
     }
 
-    fn push<M: LatentModel>(
+    /// Pushes data, `[lanes, dims]`, as a step does.
+    ///
+    /// # Errors
+    /// As [`BitsBack`] and [`MonteCarlo`].
+    pub fn push<M: LatentModel>(
         &self,
         model: &M,
         message: &mut Message,

@@ -5,15 +5,18 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use bbans::block::Way;
 use bbans::{FileModel, VaeModel};
 use indicatif::ProgressBar;
+use ndarray::ArrayView2;
 use serde_json::json;
 
 use super::expect::Expectations;
-use super::measure::{bound, code, per_datum};
+use super::measure::{bound, causes, code, per_datum};
 use super::report::{Bench, ModelFigures, csv, figures, folder, table};
 use super::subject::Subject;
 use super::{Args, rivals, truth};
+use crate::support::bins;
 use crate::support::files::{Output, OutputFolder, Protected};
 use crate::support::terminal::stdout;
 use crate::support::{machine, models, progress};
@@ -61,7 +64,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         machine::reset_peak_memory();
         let coded = code(model, &subject.content, options).with_context(|| name.clone())?;
         let peak_memory = machine::peak_memory();
-        let bound = bound(model, data, args.samples.into(), args.seed, options.threads)?;
+        let particles = args.coding.particles;
+        let samples = args.samples();
+        let bound = bound(model, data, samples.into(), args.seed, options.threads)?;
+        let way = Way {
+            particles: particles.into(),
+            ..Way::plain(options.lanes)
+        };
+        let causes = causes(model, data, way, args.seed, options.threads)?;
+        let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+        bins::warn(model, view);
         let per_datum = match args.report {
             Some(_) => per_datum(model, data, options.threads)?,
             None => Vec::new(),
@@ -74,6 +86,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             coded,
             peak_memory,
             bound,
+            samples,
+            particles,
+            causes,
             per_datum,
         });
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use bbans::block::Way;
 use bbans::{DataReader, Elbo, Options, Report, VaeModel};
 use ndarray::ArrayView2;
 
@@ -82,6 +83,42 @@ pub(super) fn bound(
         kl_bits_per_dim: mean(|b| b.kl_bits),
         importance_bits_per_dim: mean(|b| b.importance_bits),
         standard_error: variance.sqrt() / values,
+    })
+}
+
+/// What all data take, in bits, by which an overhead is told apart.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Causes {
+    /// What bins cost, at a draw of the latents.
+    pub(super) bins_bits: f64,
+    /// What integer masses of the likelihood cost besides, at the same draw.
+    pub(super) masses_bits: f64,
+    /// Data on messages of fresh random words.
+    pub(super) fresh_bits: f64,
+}
+
+pub(super) fn causes(
+    model: &VaeModel,
+    data: &DataSet,
+    way: Way,
+    seed: u64,
+    threads: NonZeroUsize,
+) -> Result<Causes> {
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    let of_datum = on_threads(view, threads, |first, rows| {
+        let exact = bbans::elbo(model, rows, 1, seed, first as u64)?;
+        let binned = bbans::binned(model, rows, seed, first as u64)?;
+        let pairs = exact.iter().zip(&binned);
+        let costs = pairs.map(|(exact, b)| [b.bits - exact.importance_bits, b.coded_bits - b.bits]);
+        Ok(costs.collect())
+    })?;
+    let fresh = on_threads(view, threads, |first, rows| {
+        Ok(bbans::fresh_bits(model, rows, way, seed, first as u64)?)
+    })?;
+    Ok(Causes {
+        bins_bits: of_datum.iter().map(|costs| costs[0]).sum(),
+        masses_bits: of_datum.iter().map(|costs| costs[1]).sum(),
+        fresh_bits: fresh.iter().sum(),
     })
 }
 

@@ -34,9 +34,9 @@ pub(crate) struct Args {
     pub(crate) limit: Option<u32>,
     #[command(flatten)]
     pub(crate) coding: Coding,
-    /// Samples of z for each datum in the bounds
-    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    pub(crate) samples: u16,
+    /// Samples of z for each datum in the bounds: 16, or as many as particles
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) samples: Option<u16>,
     /// Seed of the samples
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -63,4 +63,14 @@ pub(crate) struct Args {
     /// Measure instead synthetic models whose true code length is known in closed form
     #[arg(long, conflicts_with_all = ["data", "model", "expect", "csv", "report", "limit", "format", "particles"])]
     pub(crate) truth: bool,
+}
+
+impl Args {
+    pub(crate) fn samples(&self) -> u16 {
+        let usual = match self.coding.particles {
+            1 => 16,
+            particles => particles,
+        };
+        self.samples.unwrap_or(usual)
+    }
 }

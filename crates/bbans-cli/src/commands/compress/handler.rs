@@ -10,6 +10,7 @@ use bbans::{DataWriter, LatentModel, Options, Report, VaeModel};
 
 use super::Args;
 use crate::commands::decompress::handler::decode;
+use crate::support::bins;
 use crate::support::files::{self, Output, Protected};
 use crate::support::rows::is_png_folder;
 use crate::support::terminal::note;
@@ -75,6 +76,9 @@ fn one(
         );
     }
     let mut out = Output::create(&output, args.force, protected, origin.as_ref())?;
+    if !args.quiet {
+        bins::warn_of_file(model, input);
+    }
     let bar = progress::counter(reader.count_hint().map(|n| n as u64), "compressing");
     let report = bbans::compress(model, reader, &mut out, options, &mut |n| {
         bar.set_position(n)

@@ -5,15 +5,13 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use bbans::nn::description::{BinKind, Latent};
+use bbans::nn::ModelFile;
 use bbans::nn::import::{Arch, import};
-use bbans::nn::{ModelFile, Vae};
-use bbans::{FileModel, Fitted, VaeModel};
-use ndarray::ArrayView2;
+use bbans::{FileModel, VaeModel};
 
 use super::Args;
-use crate::support::files::{self, Output, Protected};
-use crate::support::rows::DataSet;
+use crate::support::bins;
+use crate::support::files::{Output, Protected};
 use crate::support::terminal::note;
 
 /// The largest weights that are read.
@@ -22,19 +20,38 @@ const MAX_BYTES: u64 = 1 << 32;
 const MAX_ARCH_BYTES: u64 = 1 << 20;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let arch = String::from_utf8(read(&args.arch, MAX_ARCH_BYTES)?)
-        .ok()
-        .with_context(|| format!("{}: not UTF-8 text", args.arch.display()))?;
-    let arch = Arch::from_json(&arch).with_context(|| args.arch.display().to_string())?;
     let weights = read(&args.weights, MAX_BYTES)?;
-    let imported = import(&weights, &arch).with_context(|| args.weights.display().to_string())?;
-    let protected = Protected::inputs([&args.arch, &args.weights].into_iter().chain(&args.data));
+    let (mut file, unused) = match &args.arch {
+        Some(path) => {
+            let arch = String::from_utf8(read(path, MAX_ARCH_BYTES)?).ok();
+            let arch = arch.with_context(|| format!("{}: not UTF-8 text", path.display()))?;
+            let arch = Arch::from_json(&arch).with_context(|| path.display().to_string())?;
+            let imported = import(&weights, &arch);
+            let imported = imported.with_context(|| args.weights.display().to_string())?;
+            (imported.file, imported.unused)
+        }
+        None => {
+            let file = ModelFile::from_bytes(&weights).with_context(|| {
+                format!(
+                    "{}: not a model file of bbans; weights need --arch ARCH.json",
+                    args.weights.display()
+                )
+            })?;
+            (file, Vec::new())
+        }
+    };
+    if args.arch.is_none() && args.data.is_none() {
+        bail!(
+            "{}: a model file already; --data chooses its bins anew",
+            args.weights.display()
+        );
+    }
+    let protected = Protected::inputs(args.arch.iter().chain([&args.weights]).chain(&args.data));
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
-    let mut file = imported.file;
     let mut chosen = None;
     if let Some(path) = &args.data {
-        let fitted = fit(&file, path).with_context(|| path.display().to_string())?;
-        chosen = Some(bins_note(&file.description.latent, &fitted));
+        let fitted = bins::fit(&file, path)?;
+        chosen = Some(bins::told(&file.description.latent, &fitted));
         file = fitted.file;
     }
     let bytes = file.to_bytes()?;
@@ -53,56 +70,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(chosen) = chosen {
         note!("{chosen}");
     }
-    if !imported.unused.is_empty() {
-        note!("unused tensors: {}", imported.unused.join(", "));
+    if !unused.is_empty() {
+        note!("unused tensors: {}", unused.join(", "));
     }
     Ok(())
-}
-
-/// Data that bins are chosen by, at most.
-const FIT_DATA: usize = 500;
-
-/// The model with bins for the data at `path`.
-fn fit(file: &ModelFile, path: &Path) -> Result<Fitted> {
-    let model = VaeModel::new(Vae::new(file)?)?;
-    let (reader, _) = files::open_data(path)?;
-    bbans::check_fits(&model, reader.source())?;
-    let mut data = DataSet::read(reader)?.spread(FIT_DATA);
-    bbans::symbols(&model, &mut data.bytes)?;
-    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
-    Ok(bbans::fit_bins(file, view)?)
-}
-
-/// What was chosen, in a line.
-fn bins_note(before: &Latent, fitted: &Fitted) -> String {
-    let Fitted {
-        file,
-        before: spread,
-        cost_before,
-        cost,
-    } = fitted;
-    let after = &file.description.latent;
-    let percent = |part: f64| format!("{:+.2}%", 100.0 * part);
-    if after == before {
-        return format!(
-            "bins: 2^{} of equal mass cost {} over the bound; kept",
-            before.bin_precision,
-            percent(*cost_before)
-        );
-    }
-    let kind = match after.bins {
-        BinKind::EqualMass => "of equal mass",
-        BinKind::Masses => "of equal width",
-    };
-    format!(
-        "bins: 2^{} {kind} cost {} over the bound; 2^{} of equal mass would cost {}, with {:.2}% of the posterior \
-         means beyond the outermost",
-        after.bin_precision,
-        percent(*cost),
-        before.bin_precision,
-        percent(*cost_before),
-        100.0 * spread.outside
-    )
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {

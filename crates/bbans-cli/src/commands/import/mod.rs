@@ -11,12 +11,13 @@ use std::path::PathBuf;
 /// is stored is the model; nothing of the original is needed again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Weights: a safetensors file, as safetensors.torch.save_file(model.state_dict(), ..) writes
+    /// Weights: a safetensors file, as safetensors.torch.save_file(model.state_dict(), ..) writes; or a model file,
+    /// whose bins are chosen anew by --data
     #[arg(value_name = "WEIGHTS")]
     pub(crate) weights: PathBuf,
-    /// The layers and the names of their tensors
+    /// The layers and the names of their tensors; a model file has them
     #[arg(long, value_name = "ARCH.json")]
-    pub(crate) arch: PathBuf,
+    pub(crate) arch: Option<PathBuf>,
     /// Data like those to be compressed, by which the bins of the latents are chosen: IDX, .amat, .npy (each also
     /// .gz), PNG or a folder of PNG files
     #[arg(long, value_name = "PATH")]

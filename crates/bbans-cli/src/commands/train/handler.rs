@@ -11,9 +11,11 @@ use bbans::nn::ModelFile;
 use bbans::{FileModel, VaeModel};
 use bbans_train::{Arch, Dataset, Facts, Preset, Progress, Trainer, Values, in_layers};
 use indicatif::ProgressBar;
+use ndarray::ArrayView2;
 use serde_json::json;
 
 use super::Args;
+use crate::support::bins;
 use crate::support::files::{self, Output, Protected, check_free};
 use crate::support::models;
 use crate::support::rows::DataSet;
@@ -51,6 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let from = args.from.as_deref().map(read_model).transpose()?;
     let (data, source, arch) = data_and_arch(path, args, from.as_ref())?;
     let dims = data.dims();
+    let some = data.spread(bins::FIT_DATA);
     let digest = blake3::hash(data.bytes()).to_hex().to_string();
     let mut checkpoint = output.clone().into_os_string();
     checkpoint.push(".checkpoint");
@@ -90,7 +93,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     });
     bar.finish_and_clear();
     let outcome = outcome?;
-    let bytes = outcome.model.to_bytes()?;
+    let some = ArrayView2::from_shape((some.len() / dims, dims), &some)?;
+    let fitted = bbans::fit_bins(&outcome.model, some)?;
+    if fitted.file.description.latent != outcome.model.description.latent {
+        note!("{}", bins::told(&outcome.model.description.latent, &fitted));
+    }
+    let bytes = fitted.file.to_bytes()?;
     let model = VaeModel::from_bytes(&bytes).context("the trained model cannot be used")?;
     out.write_all(&bytes)?;
     out.commit()?;

@@ -6,7 +6,7 @@ pub(super) mod folder;
 pub(super) mod table;
 
 use super::Args;
-use super::measure::{Bound, Coded};
+use super::measure::{Bound, Causes, Coded};
 use super::rivals::{Contender, Outcome};
 use super::subject::Subject;
 
@@ -27,18 +27,32 @@ pub(super) struct ModelFigures {
     pub(super) coded: Coded,
     pub(super) peak_memory: Option<u64>,
     pub(super) bound: Bound,
+    /// Samples of the bound.
+    pub(super) samples: u16,
+    pub(super) particles: u16,
+    pub(super) causes: Causes,
     /// Net bits of each datum, for the plots.
     pub(super) per_datum: Vec<f64>,
 }
 
-/// Bytes of a file beyond the model's net bits.
+/// Bytes of a file beyond the bound, by cause. Their sum and the bound is the file.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Overhead {
-    pub(super) net_bytes: f64,
-    pub(super) header_bytes: u64,
-    pub(super) initial_bytes: u64,
-    pub(super) head_bytes: f64,
-    /// Net bits above the bound: what integer masses and bins cost, and the draw of the latents.
-    pub(super) precision_bytes: f64,
+    pub(super) headers: f64,
+    pub(super) initial_words: f64,
+    /// What data in a point code take beyond the bound, which the first word of their message is part of.
+    pub(super) points: f64,
+    pub(super) heads: f64,
+    /// Latents in bins instead of anywhere.
+    pub(super) bins: f64,
+    /// Integer masses of the likelihood instead of probabilities.
+    pub(super) masses: f64,
+    /// Bits that data leave on the message and that are not uniform when they are popped again.
+    pub(super) unclean: f64,
+    /// Latents that were drawn cheaper or dearer than on average.
+    pub(super) draw: f64,
+    /// Of the draw, and of the bits that are not clean: by how much a draw of all latents varies.
+    pub(super) standard_error: f64,
 }
 
 impl Bench<'_> {
@@ -76,20 +90,41 @@ impl Bench<'_> {
 }
 
 impl ModelFigures {
+    /// The bound that the file is held against, in bits per dimension.
+    pub(super) fn bound(&self) -> f64 {
+        match self.particles {
+            1 => self.bound.bits_per_dim,
+            _ => self.bound.importance_bits_per_dim,
+        }
+    }
+
+    /// Bytes of a figure in bits per dimension.
+    fn bytes(&self, bits_per_dim: f64) -> f64 {
+        let report = &self.coded.report;
+        bits_per_dim * report.count as f64 * report.dims as f64 / 8.0
+    }
+
     pub(super) fn overhead(&self) -> Overhead {
         let report = &self.coded.report;
-        let net_bytes = report.net_bits / 8.0;
-        let initial_bytes = report.initial_bits / 8;
-        let values = report.count as f64 * report.dims as f64;
+        let (net, bound) = (report.net_bits / 8.0, self.bytes(self.bound()));
+        let part = |count: u64| count as f64 / report.count.max(1) as f64;
+        let headers = report.frame_bytes as f64;
+        let initial_words = report.initial_bits as f64 / 8.0;
+        let points = report.point_bits / 8.0 - bound * part(report.points);
+        let others = net - report.point_bits / 8.0;
+        let unclean = others - self.causes.fresh_bits / 8.0 * (1.0 - part(report.points));
+        let (bins, masses) = (self.causes.bins_bits / 8.0, self.causes.masses_bits / 8.0);
+        let samples = f64::from(self.samples);
         Overhead {
-            net_bytes,
-            header_bytes: report.frame_bytes,
-            initial_bytes,
-            head_bytes: report.file_bytes as f64
-                - report.frame_bytes as f64
-                - initial_bytes as f64
-                - net_bytes,
-            precision_bytes: net_bytes - self.bound.bits_per_dim * values / 8.0,
+            headers,
+            initial_words,
+            points,
+            heads: report.file_bytes as f64 - headers - initial_words - net,
+            bins,
+            masses,
+            unclean,
+            draw: net - bound - points - bins - masses - unclean,
+            standard_error: self.bytes(self.bound.standard_error) * (samples + 1.0).sqrt(),
         }
     }
 }

@@ -61,7 +61,7 @@ pub(in super::super) fn print(out: &mut impl Write, bench: &Bench<'_>) -> Result
 fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()> {
     let r = &m.coded.report;
     let overhead = m.overhead();
-    let over = |bits: f64| 100.0 * (bits / m.bound.bits_per_dim - 1.0);
+    let over = |bits: f64| 100.0 * (bits / m.bound() - 1.0);
     let bytes = |bits: f64| (bits * bench.values() / 8.0).round() as u64;
     let (gross, net) = (r.gross_bits_per_dim(), r.net_bits_per_dim());
     writeln!(out, "\nmodel    {}, {} bytes", m.name, m.model_bytes)?;
@@ -84,7 +84,7 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
         bytes(net),
         over(net)
     )?;
-    let samples = bench.args.samples;
+    let samples = m.samples;
     let error = if m.bound.standard_error.is_nan() {
         "one sample: no standard error".to_owned()
     } else {
@@ -105,15 +105,22 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
         bytes(weighted),
         over(weighted)
     )?;
+    let sum = r.file_bytes as f64 - bytes(m.bound()) as f64;
     writeln!(
         out,
-        "overhead {:+.0} bytes = headers and checksums {}, initial bits {}, heads {:.0}, precision \
-         and draws {:+.0}",
-        r.file_bytes as f64 - overhead.net_bytes + overhead.precision_bytes,
-        overhead.header_bytes,
-        overhead.initial_bytes,
-        overhead.head_bytes,
-        overhead.precision_bytes
+        "overhead {sum:+.0} bytes = headers and checksums {:.0}, initial words {:.0}, points {:+.0}, heads {:.0}, bins \
+         {:+.0},",
+        overhead.headers, overhead.initial_words, overhead.points, overhead.heads, overhead.bins
+    )?;
+    let packed = match r.packed_blocks {
+        0 => String::new(),
+        packed => format!("; {packed} of {} blocks are packed", r.blocks),
+    };
+    writeln!(
+        out,
+        "         integer masses {:+.0}, bits that are not clean {:+.0}, the draw {:+.0} (these two with a standard error \
+         of {:.0}){packed}",
+        overhead.masses, overhead.unclean, overhead.draw, overhead.standard_error
     )?;
     let memory = m.peak_memory.map_or(String::new(), |bytes| {
         format!("; peak memory {} MB", bytes.div_ceil(1_000_000))

@@ -1,0 +1,112 @@
+//! Bins of the latents: chosen by data, and what is said of those that do not fit.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use bbans::nn::description::{BinKind, Latent};
+use bbans::nn::{ModelFile, Vae};
+use bbans::{Fitted, VaeModel};
+use ndarray::ArrayView2;
+
+use super::files;
+use super::rows::DataSet;
+use super::terminal::note;
+
+/// Data that bins are chosen by, at most.
+pub(crate) const FIT_DATA: usize = 500;
+/// Data that bins are judged by, at most.
+const JUDGED: usize = 64;
+/// Bins that cost more than this part of the bound are warned of.
+const WARN_COST: f64 = 0.002;
+/// Likewise of means beyond the outermost bins.
+const WARN_OUTSIDE: f64 = 0.005;
+
+/// The model with bins for the data at `path`.
+///
+/// # Errors
+/// If the data cannot be read, or are not the model's.
+pub(crate) fn fit(file: &ModelFile, path: &Path) -> Result<Fitted> {
+    let fit = || {
+        let model = VaeModel::new(Vae::new(file)?)?;
+        let (reader, _) = files::open_data(path)?;
+        bbans::check_fits(&model, reader.source())?;
+        let mut data = DataSet::read(reader)?.spread(FIT_DATA);
+        bbans::symbols(&model, &mut data.bytes)?;
+        let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+        Ok(bbans::fit_bins(file, view)?)
+    };
+    let fitted: Result<Fitted> = fit();
+    fitted.with_context(|| path.display().to_string())
+}
+
+/// What was chosen, in a line.
+pub(crate) fn told(before: &Latent, fitted: &Fitted) -> String {
+    let Fitted {
+        file,
+        before: spread,
+        cost_before,
+        cost,
+    } = fitted;
+    let after = &file.description.latent;
+    let (was, is) = (kind(before), kind(after));
+    if after == before {
+        return format!("bins: {was} cost {} over the bound; kept", percent(*cost));
+    }
+    format!(
+        "bins: {is} cost {} over the bound; {was} would cost {}, with {:.2}% of the posterior means beyond the outermost",
+        percent(*cost),
+        percent(*cost_before),
+        100.0 * spread.outside
+    )
+}
+
+fn kind(latent: &Latent) -> String {
+    let kind = match latent.bins {
+        BinKind::EqualMass => "of equal mass",
+        BinKind::Masses => "of equal width",
+    };
+    format!("2^{} {kind}", latent.bin_precision)
+}
+
+fn percent(part: f64) -> String {
+    format!("{:+.2}%", 100.0 * part)
+}
+
+/// Warns if the bins of a model do not fit the posteriors of symbols, `[count, dims]`.
+pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u8>) {
+    let some = data.slice_axis(
+        ndarray::Axis(0),
+        ndarray::Slice::from(..data.nrows().min(JUDGED)),
+    );
+    // What is wrong with the model or the data is told by those who need them.
+    let Ok((spread, cost)) = bbans::judge_bins(model, some) else {
+        return;
+    };
+    if cost > WARN_COST && spread.outside > WARN_OUTSIDE {
+        note!(
+            "warning: {:.0}% of the posterior means lie beyond the outermost bin: {} over the bound; `bbans import MODEL \
+             --data DATA -o NEW` chooses bins that fit",
+            100.0 * spread.outside,
+            percent(cost)
+        );
+    }
+}
+
+/// The same for the first data of a file, which is opened for that; not of a pipe.
+pub(crate) fn warn_of_file(model: &VaeModel, path: &Path) {
+    if files::is_dash(path) {
+        return;
+    }
+    let first = files::open_data(path)
+        .ok()
+        .and_then(|(mut reader, _)| reader.read(JUDGED).ok());
+    if let Some(mut rows) = first
+        && bbans::symbols(model, &mut rows.bytes).is_ok()
+        && let Ok(data) = ArrayView2::from_shape(
+            (rows.count, rows.bytes.len() / rows.count.max(1)),
+            &rows.bytes,
+        )
+    {
+        warn(model, data);
+    }
+}
