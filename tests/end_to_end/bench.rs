@@ -29,7 +29,7 @@ fn figures_add_up() {
     let folder = Folder::new();
     folder.write("x", idx(&tiny_data(500, 1), &TINY_SHAPE, 1));
     let json = folder
-        .ok("bench --data x -m tiny.safetensors --json --lanes 8 --limit 300 --rivals built-in")
+        .ok("bench --data x -m tiny.safetensors --json --format 1 --lanes 8 --limit 300 --rivals built-in")
         .stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let data = &json["data"];
@@ -52,7 +52,10 @@ fn figures_add_up() {
     let expected = figure("negative_elbo_bits_per_dim") * 9000.0 / 8.0 + over;
     assert!((expected - figure("net_bits_per_dim") * 9000.0 / 8.0).abs() < 1e-6);
     let error = figure("draw_standard_error_bytes");
-    assert!(figure("draw_bytes").abs() < 5.0 * error && error < 20.0);
+    assert!(
+        figure("draw_bytes").abs() < 5.0 * error && error < 50.0,
+        "{error}"
+    );
     assert!(figure("importance_weighted_bits_per_dim") < figure("negative_elbo_bits_per_dim"));
     assert!((figure("gross_bits_per_dim") - 8.0 * figure("file_bytes") / 9000.0).abs() < 1e-9);
     assert!(figure("net_bits_per_dim") < figure("gross_bits_per_dim"));
@@ -147,7 +150,8 @@ fn the_coder_meets_the_truth() {
 fn expectations_are_kept_in_the_notebook_before_the_run_and_judged_after() {
     let folder = Folder::new();
     folder.write("x", idx(&tiny_data(200, 1), &TINY_SHAPE, 1));
-    let bench = "bench --data x -m tiny.safetensors --rivals none --notebook n.jsonl --expect";
+    let bench =
+        "bench --data x -m tiny.safetensors --rivals none --format 1 --notebook n.jsonl --expect";
     folder.write(
         "good.toml",
         "[[expect]]\nfigure = 'net_bits_per_dim'\nwithin = 0.05\nof = 'negative_elbo_bits_per_dim'\n",

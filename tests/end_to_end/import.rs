@@ -74,6 +74,42 @@ fn bins_are_chosen_by_data() {
     }
 }
 
+/// Bins of a model file are chosen anew; those that do not fit are warned of.
+#[test]
+fn a_model_whose_bins_do_not_fit_is_mended() {
+    let folder = Folder::new();
+    // Means far beyond the bins: they are the first half of what the encoder gives.
+    let mut file = tiny_model_file("far", 7);
+    for name in ["encoder.2.weight", "encoder.2.bias"] {
+        let values = &mut file.tensors.get_mut(name).unwrap().values;
+        let half = values.len() / 2;
+        values[..half].iter_mut().for_each(|v| *v *= 12.0);
+    }
+    folder.write("far.safetensors", file.to_bytes().unwrap());
+    folder.write("x", idx(&crate::support::tiny_data(300, 1), &TINY_SHAPE, 1));
+    let told = folder.ok("compress x -m far.safetensors --format 1").stderr;
+    assert!(told.contains("beyond the outermost bin"), "{told}");
+    let told = folder
+        .ok("import far.safetensors --data x -o near.safetensors")
+        .stderr;
+    assert!(
+        told.contains("of equal width") || told.contains("of equal mass would cost"),
+        "{told}"
+    );
+    let told = folder
+        .ok("compress x -o y -m near.safetensors --format 1")
+        .stderr;
+    assert!(!told.contains("beyond the outermost bin"), "{told}");
+    folder.ok("decompress y -o z -m near.safetensors");
+    assert_eq!(folder.read("x"), folder.read("z"));
+    folder.fails(
+        "import far.safetensors -o other.safetensors",
+        &["model file already", "--data"],
+    );
+    folder.write("weights", "x");
+    folder.fails("import weights --data x -o other.safetensors", &["--arch"]);
+}
+
 #[test]
 fn what_cannot_be_imported_leaves_nothing() {
     let folder = Folder::new();

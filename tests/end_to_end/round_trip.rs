@@ -34,7 +34,7 @@ fn version_2_comes_back_with_particles_and_packed() {
     // Even bits, which the model would make larger.
     let content = idx(&tiny_data(123, 1), &TINY_SHAPE, 255);
     folder.write("a", &content);
-    for (options, version) in [("", 1), ("--format 2", 2), ("--format 2 --particles 3", 2)] {
+    for (options, version) in [("--format 1", 1), ("", 2), ("--particles 3", 2)] {
         let told = folder
             .ok(&format!("compress a -f -m tiny.safetensors {options}"))
             .stderr;
@@ -49,13 +49,81 @@ fn version_2_comes_back_with_particles_and_packed() {
         assert_eq!(folder.read("b"), content);
         folder.ok("inspect a.bbans");
     }
+    for option in ["--particles 3", "--unordered", "--independent"] {
+        folder.fails(
+            &format!("compress a -o c -m tiny.safetensors --format 1 {option}"),
+            &[option, "format 1"],
+        );
+    }
     folder.fails(
-        "compress a -o c -m tiny.safetensors --particles 3",
-        &["--particles 3", "--format 2"],
+        "bench --data a -m tiny.safetensors --format 1 --particles 3",
+        &["--particles 3", "format 1"],
+    );
+}
+
+/// The data of a set come back in ascending order, and in fewer bytes.
+#[test]
+fn a_set_comes_back_in_ascending_order() {
+    let folder = Folder::new();
+    let data = crate::support::tiny_data(200, 1);
+    folder.write("a", idx(&data, &TINY_SHAPE, 1));
+    folder.ok("compress a -o list -m tiny.safetensors --format 1");
+    folder.ok("compress a -o set -m tiny.safetensors --unordered");
+    folder.ok("decompress set -o b -m tiny.safetensors");
+    assert!(folder.read("set").len() < folder.read("list").len());
+    let rows = |name: &str| {
+        let content = folder.read(name);
+        let start = content.len() - 200 * 30;
+        content[start..]
+            .chunks(30)
+            .map(<[u8]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let mut expected = rows("a");
+    expected.sort();
+    assert_eq!(rows("b"), expected);
+    assert!(
+        folder
+            .ok("inspect set")
+            .stdout
+            .windows(8)
+            .any(|w| w == b"no order")
+    );
+}
+
+/// One datum of a file, as a file of its own.
+#[test]
+fn a_datum_is_restored_alone() {
+    let folder = Folder::new();
+    let data = crate::support::tiny_data(20, 1);
+    folder.write("a", idx(&data, &TINY_SHAPE, 255));
+    folder.write("a.amat", crate::support::amat(&data, " ", "\n"));
+    folder.write("a.npy", crate::support::npy(&data, &TINY_SHAPE));
+    folder.ok("compress a a.amat a.npy -m tiny.safetensors --independent");
+    let one = data.row(7).to_owned().insert_axis(ndarray::Axis(0));
+    folder.ok("decompress a.bbans --datum 7 -o one -m tiny.safetensors");
+    assert_eq!(folder.read("one"), idx(&one, &TINY_SHAPE, 255));
+    let text = folder.ok("decompress a.amat.bbans --datum 7 -c -m tiny.safetensors");
+    assert_eq!(text.stdout, crate::support::amat(&one, " ", "\n"));
+    folder.ok("decompress a.npy.bbans --datum 7 -o one.npy -m tiny.safetensors");
+    assert!(folder.read("one.npy").ends_with(one.as_slice().unwrap()));
+    folder.fails(
+        "decompress a.bbans --datum 20 -o two -m tiny.safetensors",
+        &["datum 20", "20"],
+    );
+    folder.fails("decompress a.bbans --datum 7 -m tiny.safetensors", &["-o"]);
+    folder.fails(
+        "decompress --datum 7 -c -m tiny.safetensors",
+        &["standard input"],
+    );
+    folder.ok("compress a -o b -m tiny.safetensors");
+    folder.fails(
+        "decompress b --datum 7 -c -m tiny.safetensors",
+        &["--independent"],
     );
     folder.fails(
-        "bench --data a -m tiny.safetensors --particles 3",
-        &["--particles 3", "--format 2"],
+        "compress a -f -m tiny.safetensors --independent --unordered",
+        &["cannot be used"],
     );
 }
 

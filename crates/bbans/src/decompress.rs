@@ -1,14 +1,15 @@
 //! bbans file to data file.
 
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 
 use bbans_core::block::{Coder, Plan};
 use bbans_core::{Error, Result};
 use bbans_format::DataWriter;
 use bbans_format::container::{
-    Check, Content, Datum, Framing, Header, Packed, Part, Parts, StoredBlock,
+    Check, Content, Datum, Framing, Header, Packed, Part, Parts, StoredBlock, Trailer,
 };
+use bbans_format::data::Target;
 use ndarray::{Array2, Axis};
 
 use crate::file_model::{ByteSymbol, FileModel, check_fits};
@@ -81,6 +82,71 @@ pub fn decompress(
         count,
         blocks: trailer.blocks.len() as u64,
     })
+}
+
+/// Decompresses datum `index`, the first being 0, of a file whose data are decodable alone to `target`, as a file of one
+/// datum. Of the file no more than its header, its end and one block are read.
+///
+/// # Errors
+/// As [`decompress`]; [`bbans_core::ErrorKind::InvalidArgument`] if the file has no such datum, or its data are not
+/// decodable alone.
+pub fn decompress_datum(
+    model: &impl FileModel,
+    file: &mut (impl Read + Seek),
+    index: u64,
+    target: Target,
+) -> Result<()> {
+    file.rewind()?;
+    let header = Header::read(file)?.ok_or_else(|| Error::corruption("an empty file"))?;
+    check_model(model, &header)?;
+    if header.framing != Framing::Independent {
+        return Err(Error::invalid_argument(
+            "the data of this file are not decodable alone; expected one that `bbans compress --independent` wrote",
+        ));
+    }
+    let start = file.stream_position()?;
+    let (trailer, end) = Trailer::at_end(file)?;
+    let blocks = trailer.blocks.iter().map(|block| block.1);
+    if blocks.fold(start, u64::saturating_add) != end {
+        return Err(Error::invalid_argument(
+            "several files after one another, or a damaged table; expected one file",
+        ));
+    }
+    if index >= trailer.count {
+        return Err(Error::invalid_argument(format!(
+            "there is no datum {index}; the file has {}, from 0 on",
+            trailer.count
+        )));
+    }
+    let (mut first, mut at) = (0, start);
+    for &(count, bytes) in &trailer.blocks {
+        if index < first + count {
+            break;
+        }
+        (first, at) = (first + count, at + bytes);
+    }
+    file.seek(SeekFrom::Start(at))?;
+    let none = || Error::corruption("the trailer's table does not fit the blocks");
+    let Part::Block(StoredBlock {
+        content: Content::Independent(data),
+        scale,
+        ..
+    }) = Parts::new(file, &header)?.read()?
+    else {
+        return Err(none());
+    };
+    let datum = data.get((index - first) as usize).ok_or_else(none)?;
+    let coder = Coder::new(model, header.way);
+    let decoder = Decoder {
+        model,
+        coder,
+        header: &header,
+    };
+    let symbols = decoder.datum(datum)?;
+    let source = header.source.of_one(index as usize)?;
+    let mut writer = DataWriter::new(source, model.dims(), target)?;
+    writer.write(symbols.as_slice().unwrap_or_default(), scale)?;
+    writer.finish(0).map(drop)
 }
 
 /// Decodes the blocks of a member.

@@ -48,7 +48,7 @@ pub use ndarray;
 pub use binned::{Binned, binned, fresh_bits};
 pub use bins::{Fitted, Spread, fit_bins, judge_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
-pub use decompress::{Restored, decompress};
+pub use decompress::{Restored, decompress, decompress_datum};
 pub use elbo::{Elbo, elbo, elbo_with};
 pub use file_model::{ByteSymbol, FileModel, check_fits};
 pub use memory::{compress_bytes, decompress_bytes};

@@ -68,12 +68,10 @@ pub(crate) struct Coding {
     pub(crate) lanes: u16,
     #[command(flatten)]
     pub(crate) threads: Threads,
-    /// Version of the file format, 1 or 2. Version 2 is not complete: such files are for trials, and later versions
-    /// of bbans may not read them
-    #[arg(long, default_value_t = 1, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
+    /// Version of the file format, 1 or 2; 1 for programs that read no other, with none of what version 2 saves
+    #[arg(long, default_value_t = 2, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) format: u8,
-    /// Particles of a datum, 1 to 1024, with --format 2: shorter files, by the importance-weighted bound, in as many
-    /// times the time
+    /// Particles of a datum, 1 to 1024: shorter files, by the importance-weighted bound, in as many times the time
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) particles: u16,
 }
@@ -84,7 +82,7 @@ impl Coding {
     pub(crate) fn options(self) -> Result<Options> {
         if self.particles > 1 && self.format == 1 {
             bail!(
-                "--particles {} with format 1, which has no room for particles; add --format 2, or leave --particles out",
+                "--particles {} with format 1, which has no room for particles; leave one of the two options out",
                 self.particles
             );
         }

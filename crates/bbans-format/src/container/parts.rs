@@ -1,6 +1,6 @@
 //! What follows the header of a member: blocks, then the trailer.
 
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 
 use bbans_core::block::{self, Block, Plan, Way};
 use bbans_core::{Error, Result};
@@ -222,6 +222,45 @@ impl Trailer {
     }
 }
 
+impl Trailer {
+    /// The trailer that a file ends with, and where it begins. It is found from the end, without what is before it.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Corruption`] if the file ends with none.
+    pub fn at_end(file: &mut (impl Read + Seek)) -> Result<(Self, u64)> {
+        let none = || Error::corruption("the file does not end with a trailer");
+        let end = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(end.checked_sub(8).ok_or_else(none)?))?;
+        let len = u64::from(Recorder::new(file).u32()?);
+        let start = end.checked_sub(len).ok_or_else(none)?;
+        file.seek(SeekFrom::Start(start))?;
+        let mut r = Recorder::new(file);
+        if r.byte()? != TAG_TRAILER {
+            return Err(none());
+        }
+        Ok((read_trailer(r)?, start))
+    }
+
+    /// Checks the table against the blocks that were found.
+    fn check_blocks(&self, found: &[(u64, u64)]) -> Result<()> {
+        let count: u64 = found.iter().map(|block| block.0).sum();
+        if self.blocks.len() != found.len() || self.count != count {
+            return Err(Error::corruption(format!(
+                "the trailer promises {} data in {} blocks, found {count} in {}",
+                self.count,
+                self.blocks.len(),
+                found.len()
+            )));
+        }
+        if self.blocks != found {
+            return Err(Error::corruption(
+                "the trailer's table does not fit the blocks; the file is damaged",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Reads what follows a header.
 pub struct Parts<'a, R> {
     input: &'a mut R,
@@ -306,7 +345,11 @@ impl<'a, R: Read> Parts<'a, R> {
                 self.blocks.push((count as u64, block.stored_bytes));
                 Ok(Part::Block(block))
             }
-            TAG_TRAILER if !lean => read_trailer(r, &self.blocks).map(Part::Trailer),
+            TAG_TRAILER if !lean => {
+                let trailer = read_trailer(r)?;
+                trailer.check_blocks(&self.blocks)?;
+                Ok(Part::Trailer(trailer))
+            }
             tag => Err(Error::corruption(format!(
                 "found a part of unknown kind {tag}; the file is damaged"
             ))),
@@ -454,26 +497,14 @@ fn read_lean_end<R: Read>(
     })
 }
 
-/// Reads the trailer of these blocks.
-fn read_trailer<R: Read>(mut r: Recorder<'_, R>, found: &[(u64, u64)]) -> Result<Trailer> {
+/// Reads a trailer.
+fn read_trailer<R: Read>(mut r: Recorder<'_, R>) -> Result<Trailer> {
     let count = r.varint(u64::MAX, "the number of data")?;
     let len = r.varint(u64::from(u32::MAX), "the number of blocks")?;
-    let found_count: u64 = found.iter().map(|block| block.0).sum();
-    if len != found.len() as u64 || count != found_count {
-        return Err(Error::corruption(format!(
-            "the trailer promises {count} data in {len} blocks, found {found_count} in {}",
-            found.len()
-        )));
-    }
-    let mut same = true;
-    for block in found {
+    let mut blocks = Vec::new();
+    for _ in 0..len {
         let count = r.varint(block::MAX_COUNT as u64, "a block's number of data")?;
-        same &= (count, r.varint(u64::MAX, "a block's length")?) == *block;
-    }
-    if !same {
-        return Err(Error::corruption(
-            "the trailer's table does not fit the blocks; the file is damaged",
-        ));
+        blocks.push((count, r.varint(u64::MAX, "a block's length")?));
     }
     let cut = r.byte()?;
     let digest = r.array()?;
@@ -484,7 +515,7 @@ fn read_trailer<R: Read>(mut r: Recorder<'_, R>, found: &[(u64, u64)]) -> Result
     }
     Ok(Trailer {
         count,
-        blocks: found.to_vec(),
+        blocks,
         cut,
         check: Check::Digest(digest),
     })

@@ -63,6 +63,31 @@ impl Source {
         self.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
     }
 
+    /// The source of datum `index` alone, as a file of its own.
+    ///
+    /// # Errors
+    /// If there is no name for it.
+    pub fn of_one(&self, index: usize) -> Result<Self> {
+        let layout = match &self.layout {
+            Layout::Idx { .. } => Layout::Idx {
+                prefix: prefix::idx(1, &self.shape),
+            },
+            Layout::Npy { .. } => Layout::Npy {
+                prefix: prefix::npy(1, &self.shape),
+            },
+            Layout::Amat { .. } => self.layout.clone(),
+            Layout::Png { depth, names, .. } => Layout::Png {
+                depth: *depth,
+                single: true,
+                names: Names::new([names.get(index).unwrap_or_default()])?,
+            },
+        };
+        Ok(Self {
+            shape: self.shape.clone(),
+            layout,
+        })
+    }
+
     /// The layout's name.
     pub fn kind(&self) -> &'static str {
         match self.layout {

@@ -95,6 +95,8 @@ pub(super) struct Causes {
     pub(super) masses_bits: f64,
     /// Data on messages of fresh random words.
     pub(super) fresh_bits: f64,
+    /// Standard error of the difference of two draws of all latents.
+    pub(super) draw_bits: f64,
 }
 
 pub(super) fn causes(
@@ -107,18 +109,34 @@ pub(super) fn causes(
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
     let of_datum = on_threads(view, threads, |first, rows| {
         let exact = bbans::elbo(model, rows, 1, seed, first as u64)?;
+        let again = bbans::elbo(model, rows, 1, seed.wrapping_add(1), first as u64)?;
         let binned = bbans::binned(model, rows, seed, first as u64)?;
-        let pairs = exact.iter().zip(&binned);
-        let costs = pairs.map(|(exact, b)| [b.bits - exact.importance_bits, b.coded_bits - b.bits]);
+        let costs = exact.iter().zip(&again).zip(&binned);
+        let costs = costs.map(|((exact, again), b)| {
+            let exact = exact.importance_bits;
+            let difference = exact - again.importance_bits;
+            [
+                b.bits - exact,
+                b.coded_bits - b.bits,
+                difference * difference,
+            ]
+        });
         Ok(costs.collect())
     })?;
+    let sum = |i: usize| {
+        of_datum
+            .iter()
+            .map(|costs: &[f64; 3]| costs[i])
+            .sum::<f64>()
+    };
     let fresh = on_threads(view, threads, |first, rows| {
         Ok(bbans::fresh_bits(model, rows, way, seed, first as u64)?)
     })?;
     Ok(Causes {
-        bins_bits: of_datum.iter().map(|costs| costs[0]).sum(),
-        masses_bits: of_datum.iter().map(|costs| costs[1]).sum(),
+        bins_bits: sum(0),
+        masses_bits: sum(1),
         fresh_bits: fresh.iter().sum(),
+        draw_bits: sum(2).sqrt(),
     })
 }
 

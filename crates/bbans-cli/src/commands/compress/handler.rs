@@ -37,7 +37,7 @@ fn options(args: &Args) -> Result<Options> {
     ] {
         if given && args.coding.format == 1 {
             bail!(
-                "--{name} with format 1, which has no room for it; add --format 2, or leave --{name} out"
+                "--{name} with format 1, which has no room for it; leave one of the two options out"
             );
         }
     }

@@ -37,10 +37,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) coding: Coding,
     /// Do not keep the order of the data: they are restored in ascending order, and the bits of the order, log2 n! for n
-    /// data, are saved. With --format 2
+    /// data, are saved
     #[arg(long)]
     pub(crate) unordered: bool,
-    /// Make every datum decodable alone, in a longer file. With --format 2
+    /// Make every datum decodable alone (`bbans decompress --datum N`), in a longer file
     #[arg(long, conflicts_with_all = ["unordered", "particles"])]
     pub(crate) independent: bool,
     /// Print nothing but errors

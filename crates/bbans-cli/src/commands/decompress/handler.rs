@@ -1,5 +1,6 @@
 //! The work of `bbans decompress`.
 
+use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,9 @@ fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) ->
     if args.rm {
         files::check_removable(input, &output)?;
     }
+    if let Some(datum) = args.datum {
+        return one_datum(args, input, datum, models, protected);
+    }
     let (file, origin) = files::open(input)?;
     let mut restored = Restored {
         args,
@@ -54,6 +58,37 @@ fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) ->
         Some(origin) if args.rm => files::remove(&origin, committed.durable()?),
         _ => Ok(()),
     }
+}
+
+/// Restores one datum of an input.
+fn one_datum(
+    args: &Args,
+    input: &Path,
+    datum: u64,
+    models: &mut Models,
+    protected: &Protected,
+) -> Result<()> {
+    if files::is_dash(input) {
+        bail!(
+            "--datum reads here and there in a file, which standard input does not let it; name the file"
+        );
+    }
+    if args.output.is_none() && !args.stdout {
+        bail!(
+            "--datum {datum} is not the whole file; name an output with -o, or standard output with -c"
+        );
+    }
+    let output = output_path(args, input)?;
+    let mut file = BufReader::new(File::open(input)?);
+    let header = Header::read(&mut file)?.context("the file is empty")?;
+    let model = models.of_file(&header)?;
+    let out = Output::create(&output, args.force, protected, None)?;
+    let out = Shared(Arc::new(Mutex::new(out)));
+    let target = Target::Stream(Box::new(out.clone()));
+    bbans::decompress_datum(&*model, &mut file, datum, target)?;
+    let out = Arc::into_inner(out.0).context("the output is still in use")?;
+    let out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
+    out.commit().map(drop)
 }
 
 fn output_path(args: &Args, input: &Path) -> Result<PathBuf> {

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Model file, where the model is not built in
     #[arg(short, long, value_name = "NAME|FILE")]
     pub(crate) model: Option<String>,
+    /// Restore datum N alone, the first being 0, of a file that `compress --independent` wrote; with -o or -c
+    #[arg(long, value_name = "N", conflicts_with = "rm")]
+    pub(crate) datum: Option<u64>,
     /// Keep the input (the default)
     #[arg(short, long, conflicts_with = "rm")]
     pub(crate) keep: bool,

@@ -51,7 +51,7 @@ pub(super) struct Overhead {
     pub(super) unclean: f64,
     /// Latents that were drawn cheaper or dearer than on average.
     pub(super) draw: f64,
-    /// Of the draw, and of the bits that are not clean: by how much a draw of all latents varies.
+    /// Of each of these two: by how much two draws of all latents differ.
     pub(super) standard_error: f64,
 }
 
@@ -114,7 +114,6 @@ impl ModelFigures {
         let others = net - report.point_bits / 8.0;
         let unclean = others - self.causes.fresh_bits / 8.0 * (1.0 - part(report.points));
         let (bins, masses) = (self.causes.bins_bits / 8.0, self.causes.masses_bits / 8.0);
-        let samples = f64::from(self.samples);
         Overhead {
             headers,
             initial_words,
@@ -124,7 +123,7 @@ impl ModelFigures {
             masses,
             unclean,
             draw: net - bound - points - bins - masses - unclean,
-            standard_error: self.bytes(self.bound.standard_error) * (samples + 1.0).sqrt(),
+            standard_error: self.causes.draw_bits / 8.0,
         }
     }
 }

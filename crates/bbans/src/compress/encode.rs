@@ -1,0 +1,177 @@
+//! A block of data as it is written.
+
+use bbans_core::block::{Block, Coder};
+use bbans_core::{Error, ErrorKind, LatentModel, Result};
+use bbans_format::Rows;
+use bbans_format::container::{Datum, Framing, Header, Packed, StoredBlock};
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::symbols::symbols;
+use crate::file_model::{ByteSymbol, FileModel};
+
+/// A block as it is written, and what it consists of.
+pub(super) struct Written {
+    pub(super) bytes: Vec<u8>,
+    pub(super) count: usize,
+    pub(super) scale: u8,
+    pub(super) packed: bool,
+    /// Whether the checksum of a lean file is the word that the message begins with.
+    pub(super) carries_checksum: bool,
+    /// The symbols, where they are in another order than they were.
+    pub(super) sorted: Option<Vec<u8>>,
+    pub(super) content_bytes: u64,
+    pub(super) initial_bits: u64,
+    pub(super) net_bits: f64,
+    pub(super) points: u64,
+    pub(super) point_bits: f64,
+}
+
+/// Data of a block as symbols of the model.
+pub(super) struct Symbols {
+    pub(super) count: usize,
+    /// Row-major `[count, dims]`.
+    pub(super) bytes: Vec<u8>,
+    pub(super) scale: u8,
+}
+
+/// The symbols of rows of bytes; those of a set in ascending order.
+pub(super) fn symbols_of(model: &impl FileModel, rows: Rows, header: &Header) -> Result<Symbols> {
+    let Rows { count, mut bytes } = rows;
+    let scale = symbols(model, &mut bytes)?;
+    if header.way.unordered {
+        let mut rows: Vec<&[u8]> = bytes.chunks_exact(model.dims().max(1)).collect();
+        rows.sort_unstable();
+        bytes = rows.concat();
+    }
+    Ok(Symbols {
+        count,
+        bytes,
+        scale,
+    })
+}
+
+/// A block of these data; with the `checksum` of the file if it is lean.
+pub(super) fn encode<M: FileModel>(
+    model: &M,
+    coder: &Coder<'_, M>,
+    header: &Header,
+    symbols: Symbols,
+    checksum: Option<u32>,
+) -> Result<Written> {
+    let Symbols {
+        count,
+        bytes,
+        scale,
+    } = symbols;
+    let bits = Packed::bits_of(model.levels());
+    let data = Array2::from_shape_vec((count, model.dims()), bytes);
+    let data = ByteSymbol::of_bytes(data.map_err(Error::invalid_argument)?);
+    let data = ArrayView2::from(&data);
+    let sorted = match header.way.unordered && checksum.is_none() {
+        true => ByteSymbol::to_bytes(data.to_owned())?
+            .into_raw_vec_and_offset()
+            .0
+            .into(),
+        false => None,
+    };
+    if header.framing == Framing::Independent {
+        return independent(coder, header, data, scale, bits);
+    }
+    let coded = match header.version {
+        1 => coder.encode(data),
+        _ => coder.encode_shorter(data, checksum.unwrap_or(0)),
+    };
+    let coded = coded.and_then(|block| {
+        let bytes = StoredBlock::to_bytes(header, &block, scale, model.dims())?;
+        Ok(Written::coded(&block, bytes, scale, sorted.clone()))
+    });
+    match coded {
+        coded if header.version == 1 => return coded,
+        Ok(coded) if coded.content_bytes < Packed::len_of(data.len(), bits) as u64 => {
+            return Ok(coded);
+        }
+        // A model that gives the data no probability to speak of.
+        Ok(_) => {}
+        Err(e) if e.kind() == ErrorKind::Model => {}
+        Err(e) => return Err(e),
+    }
+    let symbols = ByteSymbol::to_bytes(data.to_owned())?;
+    let packed = Packed::new(symbols.as_slice().unwrap_or_default(), bits);
+    let content_bytes = packed.bytes().len() as u64;
+    Ok(Written {
+        bytes: StoredBlock::packed_to_bytes(header, &packed, count, scale),
+        count,
+        scale,
+        packed: true,
+        carries_checksum: false,
+        sorted,
+        content_bytes,
+        initial_bits: 0,
+        net_bits: 8.0 * content_bytes as f64,
+        points: 0,
+        point_bits: 0.0,
+    })
+}
+
+impl Written {
+    fn coded(block: &Block, bytes: Vec<u8>, scale: u8, sorted: Option<Vec<u8>>) -> Self {
+        // From version 2 on without the zeros that the last word ends with.
+        Self {
+            content_bytes: 4 * block.words.len() as u64,
+            bytes,
+            count: block.plan.count,
+            scale,
+            packed: false,
+            carries_checksum: block.plan.points > 0,
+            sorted,
+            initial_bits: 32 * block.plan.initial_words as u64,
+            net_bits: block.net_bits,
+            points: block.plan.points as u64,
+            point_bits: block.point_bits,
+        }
+    }
+}
+
+/// A block of data each of which is a message of its own.
+fn independent<M: LatentModel<X: ByteSymbol>>(
+    coder: &Coder<'_, M>,
+    header: &Header,
+    data: ArrayView2<'_, M::X>,
+    scale: u8,
+    bits: u32,
+) -> Result<Written> {
+    let mut net_bits = 0.0;
+    let mut all = Vec::with_capacity(data.nrows());
+    for datum in data.axis_chunks_iter(Axis(0), 1) {
+        let symbols = ByteSymbol::to_bytes(datum.to_owned())?;
+        let symbols = symbols.as_slice().unwrap_or_default();
+        let packed = Packed::new(symbols, bits);
+        let coded = coder.encode_shorter(datum, Datum::checksum(symbols));
+        all.push(match coded {
+            Ok(block) if block.plan.points > 0 && 4 * block.words.len() <= packed.bytes().len() => {
+                net_bits += block.net_bits;
+                Datum::Message(block.words)
+            }
+            Err(e) if e.kind() != ErrorKind::Model => return Err(e),
+            _ => {
+                net_bits += 8.0 * packed.bytes().len() as f64;
+                Datum::Packed(packed)
+            }
+        });
+    }
+    let packed = all.iter().all(|datum| matches!(datum, Datum::Packed(_)));
+    let bytes = StoredBlock::independent_to_bytes(header, &all, scale, bits);
+    Ok(Written {
+        content_bytes: (net_bits / 8.0) as u64,
+        bytes,
+        count: data.nrows(),
+        scale,
+        packed,
+        carries_checksum: false,
+        sorted: None,
+        initial_bits: 0,
+        net_bits,
+        points: 0,
+        point_bits: 0.0,
+    })
+}

@@ -1,0 +1,235 @@
+//! Data file to bbans file.
+
+mod encode;
+mod options;
+mod report;
+mod symbols;
+
+use std::io::Write;
+
+use bbans_core::block::{Coder, Way};
+use bbans_core::{Error, Result};
+use bbans_format::container::{self, Check, Framing, Header, Packed, Trailer};
+use bbans_format::data::{End, Layout, Target};
+use bbans_format::{DataReader, DataWriter, Rows};
+use ndarray::Array2;
+
+use self::encode::{Symbols, encode, symbols_of};
+pub use self::options::Options;
+pub use self::report::Report;
+pub use self::symbols::{binary_symbols, symbols};
+use crate::file_model::{ByteSymbol, FileModel, check_fits};
+use crate::pipeline::ordered;
+
+/// Compresses the data of `reader` to `out`. `progress` is told the number of data after each block.
+///
+/// # Errors
+/// If the data are not the model's, cannot be read, or `out` cannot be written.
+pub fn compress(
+    model: &impl FileModel,
+    mut reader: DataReader,
+    out: &mut dyn Write,
+    options: Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
+    options.check()?;
+    check_fits(model, reader.source())?;
+    if options.unordered && matches!(reader.source().layout, Layout::Png { .. }) {
+        return Err(Error::invalid_argument(
+            "PNG files have names, which their order belongs to; leave --unordered out, or give the pixels as .npy",
+        ));
+    }
+    let dims = model.dims();
+    let (block_len, mut way) = match options.unordered {
+        true => (
+            container::set_len(dims),
+            Way::whitened(model, options.lanes, options.particles),
+        ),
+        false if options.format == 1 => (container::block_len(dims), Way::plain(options.lanes)),
+        false => (
+            container::block_len(dims),
+            Way::whitened(model, options.lanes, options.particles),
+        ),
+    };
+    way.unordered = options.unordered;
+    let mut header = Header {
+        version: options.format,
+        framing: match options.independent {
+            true => Framing::Independent,
+            false => Framing::Blocks,
+        },
+        fingerprint: model.fingerprint(),
+        model_name: model.name().to_owned(),
+        way,
+        block_len,
+        source: reader.source().clone(),
+    };
+    // Whether there is a second block tells whether the file is a lean one.
+    let ahead = [reader.read(block_len)?, reader.read(block_len)?];
+    let bits = Packed::bits_of(model.levels());
+    let few = Packed::len_of(ahead[0].count.saturating_mul(dims), bits) <= LEAN_BYTES;
+    if options.format > 1
+        && ahead[0].count > 0
+        && ahead[1].count == 0
+        && few
+        && !options.independent
+    {
+        header.framing = Framing::Lean;
+        header.block_len = ahead[0].count;
+    }
+    let work = Work {
+        model,
+        coder: Coder::new(model, way),
+        header: &header,
+        canonical: match options.unordered {
+            true => Some(DataWriter::new(
+                header.source.clone(),
+                dims,
+                Target::Nowhere,
+            )?),
+            false => None,
+        },
+    };
+    if header.framing == Framing::Lean {
+        let [rows, _] = ahead;
+        let report = work.lean(rows, &reader.finish(), out)?;
+        progress(report.count);
+        return Ok(report);
+    }
+    let ahead = ahead.into_iter().filter(|rows| rows.count > 0);
+    work.blocks(ahead, reader, out, options, progress)
+}
+
+/// Data that take no more bytes than this as they are go to a lean file, where they are in one block.
+const LEAN_BYTES: usize = 1 << 18;
+
+/// By so many data it is decided how blocks begin, at least.
+const DECIDING: usize = 64;
+
+/// A file under way.
+struct Work<'a, M: FileModel> {
+    model: &'a M,
+    coder: Coder<'a, M>,
+    header: &'a Header,
+    /// Digests the data in the order that they are restored in, where it is another.
+    canonical: Option<DataWriter>,
+}
+
+impl<M: FileModel> Work<'_, M> {
+    /// Writes blocks and a trailer.
+    fn blocks(
+        self,
+        ahead: impl Iterator<Item = Rows>,
+        mut reader: DataReader,
+        out: &mut dyn Write,
+        options: Options,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Report> {
+        let Self {
+            model,
+            coder,
+            header,
+            mut canonical,
+        } = self;
+        let start = header.to_bytes()?;
+        out.write_all(&start)?;
+        let mut report = Report {
+            dims: model.dims(),
+            file_bytes: start.len() as u64,
+            ..Report::default()
+        };
+        let mut table = Vec::new();
+        let mut ahead = ahead.peekable();
+        if header.version > 1
+            && let Some(rows) = ahead.peek()
+        {
+            // By the first block, whichever thread has it.
+            let last = rows.count.min(DECIDING);
+            let bytes = rows.bytes[rows.bytes.len() - last * model.dims()..].to_vec();
+            let Symbols { bytes, .. } = symbols_of(model, Rows { count: last, bytes }, header)?;
+            let data = Array2::from_shape_vec((last, model.dims()), bytes);
+            let data = ByteSymbol::of_bytes(data.map_err(Error::invalid_argument)?);
+            coder.decide(data.view());
+        }
+        let next = || {
+            let rows = match ahead.next() {
+                Some(rows) => rows,
+                None => reader.read(header.block_len)?,
+            };
+            Ok((rows.count > 0).then_some(rows))
+        };
+        let work = |rows: Rows| {
+            encode(
+                model,
+                &coder,
+                header,
+                symbols_of(model, rows, header)?,
+                None,
+            )
+        };
+        ordered(options.threads.get(), next, work, |block| {
+            out.write_all(&block.bytes)?;
+            if let (Some(canonical), Some(data)) = (&mut canonical, &block.sorted) {
+                canonical.write(data, block.scale)?;
+            }
+            table.push((block.count as u64, block.bytes.len() as u64));
+            report.add(&block);
+            progress(report.count);
+            Ok(())
+        })?;
+        let end = reader.finish();
+        let trailer = Trailer {
+            count: report.count,
+            blocks: table,
+            cut: end.cut,
+            check: Check::Digest(match canonical {
+                Some(canonical) => canonical.finish(end.cut)?,
+                None => end.digest,
+            }),
+        };
+        let trailer = trailer.to_bytes()?;
+        out.write_all(&trailer)?;
+        report.input_bytes = end.bytes;
+        report.file_bytes += trailer.len() as u64;
+        report.frame_bytes += (start.len() + trailer.len()) as u64;
+        Ok(report)
+    }
+
+    /// Writes the one block of a lean file.
+    fn lean(self, rows: Rows, end: &End, out: &mut dyn Write) -> Result<Report> {
+        let Self {
+            model,
+            coder,
+            header,
+            canonical,
+        } = self;
+        let symbols = symbols_of(model, rows, header)?;
+        let digest = match canonical {
+            Some(mut canonical) => {
+                canonical.write(&symbols.bytes, symbols.scale)?;
+                canonical.finish(end.cut)?
+            }
+            None => end.digest,
+        };
+        let checksum = header.checksum(&digest)?;
+        let block = encode(model, &coder, header, symbols, Some(checksum))?;
+        let start = header.to_bytes()?;
+        let mut rest = vec![end.cut];
+        if !block.carries_checksum {
+            rest.extend(checksum.to_le_bytes());
+        }
+        for bytes in [&start, &block.bytes, &rest] {
+            out.write_all(bytes)?;
+        }
+        let frame = (start.len() + rest.len()) as u64;
+        let mut report = Report {
+            dims: model.dims(),
+            input_bytes: end.bytes,
+            file_bytes: frame,
+            frame_bytes: frame,
+            ..Report::default()
+        };
+        report.add(&block);
+        Ok(report)
+    }
+}
