@@ -121,10 +121,6 @@ fn a_datum_is_restored_alone() {
         "decompress b --datum 7 -c -m tiny.safetensors",
         &["--independent"],
     );
-    folder.fails(
-        "compress a -f -m tiny.safetensors --independent --unordered",
-        &["cannot be used"],
-    );
 }
 
 #[test]

@@ -188,6 +188,45 @@ fn far() -> Value {
     model
 }
 
+/// A model of thermometers: a latent between 4 and 7, beyond the bins of a standard prior, tells how many of 30 bits
+/// are 1, the first ones.
+pub fn thermometer_model_file() -> ModelFile {
+    let dense = |id: &str, from: &str, outputs: usize| {
+        let node = json!({"id": id, "op": "dense", "inputs": [from], "outputs": outputs});
+        json!({"inputs": [from], "nodes": [node], "outputs": [id]})
+    };
+    let mut posterior = dense("mean", "height", 1);
+    let nodes = posterior["nodes"].as_array_mut().unwrap();
+    nodes.push(json!({"id": "log_sigma", "op": "dense", "inputs": ["height"], "outputs": 1}));
+    posterior["outputs"] = json!(["mean", "log_sigma"]);
+    let mut file = with_random_weights(json!({
+        "version": 6,
+        "name": "thermometer",
+        "data_shape": [6, 5],
+        "likelihood": "bernoulli",
+        "latent": {"dim": 1, "bin_precision": 10, "log_sigma": [-4.0, 1.0]},
+        "encode": dense("height", "x", 1),
+        "groups": [{"latents": "z", "shape": [1], "posterior": posterior}],
+        "decode": dense("logits", "z", 30)
+    }));
+    let mut set = |name: &str, value: &dyn Fn(usize) -> f32| {
+        let values = &mut file.tensors.get_mut(name).unwrap().values;
+        values
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, v)| *v = value(i));
+    };
+    set("height.weight", &|_| 0.1);
+    set("height.bias", &|_| 4.0);
+    set("mean.weight", &|_| 1.0);
+    set("mean.bias", &|_| 0.0);
+    set("log_sigma.weight", &|_| 0.0);
+    set("log_sigma.bias", &|_| -4.0);
+    set("logits.weight", &|_| 60.0);
+    set("logits.bias", &|i| -60.0 * (4.05 + 0.1 * i as f32));
+    file
+}
+
 /// Models of every part of versions 6 and 7.
 pub fn graph_model_files() -> Vec<ModelFile> {
     let levels = 9;
