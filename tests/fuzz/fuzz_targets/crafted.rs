@@ -29,6 +29,8 @@ impl Number {
 #[derive(Debug, Arbitrary)]
 struct Crafted<'a> {
     model: u8,
+    /// Version 1 without.
+    newer: Option<Newer>,
     name: &'a [u8],
     lanes: Number,
     block_len: Number,
@@ -37,6 +39,15 @@ struct Crafted<'a> {
     layout: Layout<'a>,
     blocks: Vec<Block<'a>>,
     trailer: Trailer<'a>,
+}
+
+/// What version 2 has.
+#[derive(Debug, Arbitrary)]
+struct Newer {
+    flags: u8,
+    whitened: Number,
+    particles: Number,
+    points: Number,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -89,12 +100,19 @@ fn put(out: &mut Vec<u8>, mut n: u64) {
 impl Crafted<'_> {
     fn to_bytes(&self) -> Vec<u8> {
         let model = &MODELS[usize::from(self.model) % MODELS.len()];
-        let mut body = vec![0; 32];
+        let newer = self.newer.as_ref();
+        let lean = newer.is_some_and(|newer| newer.flags & 1 != 0);
+        let mut body: Vec<u8> = newer.iter().map(|newer| newer.flags % 8).collect();
+        body.resize(body.len() + if lean { 8 } else { 32 }, 0);
         let name = &self.name[..self.name.len().min(255)];
         body.push(name.len() as u8);
         body.extend(name);
         put(&mut body, self.lanes.value());
         put(&mut body, self.block_len.value());
+        if let Some(newer) = newer {
+            put(&mut body, newer.whitened.value());
+            put(&mut body, newer.particles.value());
+        }
         body.push(match self.layout {
             Layout::Prefix { kind, .. } => 1 + 2 * (kind & 1),
             Layout::Amat { .. } => 2,
@@ -134,19 +152,40 @@ impl Crafted<'_> {
             }
             Layout::Other(_, bytes) => body.extend(*bytes),
         }
-        let mut out = b"\x89bbans\r\n\x01".to_vec();
-        out.extend((body.len() as u32).to_le_bytes());
+        let mut out = b"\x89bbans\r\n".to_vec();
+        match newer {
+            None => {
+                out.push(1);
+                out.extend((body.len() as u32).to_le_bytes());
+            }
+            Some(_) => {
+                out.push(2);
+                put(&mut out, body.len() as u64);
+            }
+        }
         out.extend(body);
         // Checksums are not checked under `cfg(fuzzing)`.
-        out.extend([0; 4]);
+        let checksum: &[u8] = if lean { &[] } else { &[0; 4] };
+        out.extend(checksum);
         for block in &self.blocks {
             out.push(block.tag.unwrap_or(1));
-            put(&mut out, block.count.value());
-            put(&mut out, block.initial_words.value());
+            if !lean {
+                put(&mut out, block.count.value());
+            }
+            let unit = match newer {
+                None => 4,
+                Some(newer) => {
+                    put(&mut out, newer.points.value());
+                    1
+                }
+            };
+            if newer.is_none_or(|newer| newer.points.value() == 0) {
+                put(&mut out, block.initial_words.value());
+            }
             out.extend([block.growth, block.scale]);
-            put(&mut out, of(&block.len, block.words.len() / 4));
+            put(&mut out, of(&block.len, block.words.len() / unit));
             out.extend(block.words);
-            out.extend([0; 4]);
+            out.extend(checksum);
         }
         out.push(0);
         put(&mut out, self.trailer.count.value());

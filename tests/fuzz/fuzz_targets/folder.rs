@@ -12,7 +12,9 @@ use libfuzzer_sys::fuzz_target;
 /// The next file of the input.
 fn file<'a>(input: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     let name = input.split_off(..1 + usize::from(*input.first()?))?;
-    let [low, high] = input.split_off(..2)? else { return None };
+    let [low, high] = input.split_off(..2)? else {
+        return None;
+    };
     let content = input.split_off(..usize::from(u16::from_le_bytes([*low, *high])))?;
     Some((&name[1..], content))
 }
@@ -21,8 +23,12 @@ fuzz_target!(|input: &[u8]| {
     let mut input = input;
     let from = tempfile::tempdir().unwrap();
     for _ in 0..6 {
-        let Some((name, content)) = file(&mut input) else { break };
-        let Ok(name) = str::from_utf8(name) else { continue };
+        let Some((name, content)) = file(&mut input) else {
+            break;
+        };
+        let Ok(name) = str::from_utf8(name) else {
+            continue;
+        };
         // Many names that a folder takes are refused by the reader; the file system refuses others.
         if !name.contains('/') && name != "." && name != ".." {
             let _ = fs::write(from.path().join(name), content);

@@ -7,9 +7,13 @@ use bbans::{LatentModel, VaeModel, block};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    let Some(end) = input.iter().position(|&b| b == 0) else { return };
+    let Some(end) = input.iter().position(|&b| b == 0) else {
+        return;
+    };
     let (text, weights) = (&input[..end], &input[end + 1..]);
-    let Ok(text) = str::from_utf8(text) else { return };
+    let Ok(text) = str::from_utf8(text) else {
+        return;
+    };
     let Ok(arch) = Arch::from_json(text) else {
         return;
     };
