@@ -12,6 +12,7 @@ use crate::support::{TINY_SHAPE, amat, golden, grey_data, idx, npy, tiny_data};
 /// Name of the file, its model, the data file, and how it is coded.
 struct Case {
     name: &'static str,
+    of: &'static str,
     model: VaeModel,
     content: Vec<u8>,
     options: Options,
@@ -46,11 +47,12 @@ fn cases() -> Vec<Case> {
         ..set
     };
     let own = |model: &VaeModel, count| bbans::sample(model, count, 1, 0).unwrap();
-    let case = |name, of: &str, options, content: &dyn Fn(&VaeModel) -> Vec<u8>| {
+    let case = |name, of, options, content: &dyn Fn(&VaeModel) -> Vec<u8>| {
         let model = model(of);
         let content = content(&model);
         Case {
             name,
+            of,
             model,
             content,
             options,
@@ -94,6 +96,7 @@ fn written(case: &Case) -> Vec<u8> {
 /// Two blocks and a trailer, as files of many data have them: one begins with points, one with initial words.
 struct Blocks {
     name: &'static str,
+    of: &'static str,
     model: VaeModel,
     content: Vec<u8>,
     file: Vec<u8>,
@@ -101,14 +104,15 @@ struct Blocks {
 
 fn all_blocks() -> [Blocks; 3] {
     [
-        blocks("blocks", model("tiny"), 1),
+        blocks("blocks", "tiny", 1),
         // Which a file would have packed.
-        blocks("blocks-masses", model("graphs/far"), 3),
-        blocks("blocks-groups", model("graphs/ladder"), 1),
+        blocks("blocks-masses", "graphs/far", 3),
+        blocks("blocks-groups", "graphs/ladder", 1),
     ]
 }
 
-fn blocks(name: &'static str, model: VaeModel, particles: usize) -> Blocks {
+fn blocks(name: &'static str, of: &'static str, particles: usize) -> Blocks {
+    let model = model(of);
     let data = bbans::sample(&model, 70, 1, 0).unwrap();
     let content = idx(&data, &TINY_SHAPE, 1);
     let mut reader = DataReader::open(std::io::Cursor::new(content.clone()), "").unwrap();
@@ -148,6 +152,7 @@ fn blocks(name: &'static str, model: VaeModel, particles: usize) -> Blocks {
     file.extend(trailer.to_bytes().unwrap());
     Blocks {
         name,
+        of,
         model,
         content,
         file,
@@ -182,6 +187,14 @@ fn files_of_version_2_decode_and_are_still_written_so() {
         let found = bbans::decompress_bytes(&blocks.model, &blocks.file, Options::default());
         assert_eq!(found.unwrap(), blocks.content);
     }
+}
+
+/// Model files and the files that were written with them.
+pub(crate) fn pairs() -> Vec<[std::path::PathBuf; 2]> {
+    let names = cases().into_iter().map(|case| (case.of, case.name));
+    let names = names.chain(all_blocks().map(|blocks| (blocks.of, blocks.name)));
+    let pair = |(of, name)| [golden().join(of).with_extension("safetensors"), path(name)];
+    names.map(pair).collect()
 }
 
 #[test]

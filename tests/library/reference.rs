@@ -23,6 +23,11 @@ fn the_reference_decoder_restores_the_golden_files() {
     let others = others.map(|entry| entry.unwrap().path());
     let others = others.filter(|path| path.extension().is_some_and(|e| e == "bbans"));
     pairs.extend(others.map(|path| (path.with_extension("safetensors"), path)));
+    pairs.extend(
+        crate::golden_2::pairs()
+            .into_iter()
+            .map(|[model, file]| (model, file)),
+    );
     let mut files = 0;
     for (model_path, path) in pairs {
         let model = VaeModel::from_bytes(&std::fs::read(&model_path).unwrap()).unwrap();
@@ -41,7 +46,7 @@ fn the_reference_decoder_restores_the_golden_files() {
         assert!(output.stdout == expected, "{}", path.display());
         files += 1;
     }
-    assert!(files >= 10);
+    assert!(files >= 30);
 }
 
 /// The operations of the reference decoder have PyTorch's values.

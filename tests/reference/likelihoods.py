@@ -11,16 +11,28 @@ import collections
 from arithmetic import clamp, exp, f32, f32s, mass, normal_cdf, sigmoid
 
 
+class Intervals:
+    """What finds the symbol of a quantile, its start and its mass; and the mass of a symbol."""
+
+    def __init__(self, starts, symbols):
+        self.starts, self.symbols = starts, symbols
+
+    def __call__(self, q):
+        k = bisect.bisect_right(self.starts, q) - 1
+        return self.symbols[k], self.starts[k], self.starts[k + 1] - self.starts[k]
+
+    def mass(self, symbol):
+        k = self.symbols.index(symbol)
+        return self.starts[k + 1] - self.starts[k]
+
+
 def of_mass(m):
     """1 comes first."""
-    return lambda q: (1, 0, m) if q < m else (0, m, (1 << 24) - m)
+    return Intervals([0, m, 1 << 24], [1, 0])
 
 
 def of_starts(s, lowest=0):
-    def locate(q):
-        k = bisect.bisect_right(s, q) - 1
-        return k + lowest, s[k], s[k + 1] - s[k]
-    return locate
+    return Intervals(s, range(lowest, lowest + len(s) - 1))
 
 
 def starts(c):

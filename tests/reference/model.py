@@ -107,21 +107,30 @@ class Model:
     def clamp(self, log_sigma):
         return [clamp(v, self.low, self.high) for v in log_sigma]
 
+    def prior_of(self, group, values):
+        """Mean and log_sigma of a group's prior, or None for the standard one."""
+        if "prior" not in group:
+            return None
+        mean, log_sigma, *_ = self.give(group["prior"], values)
+        return mean, self.clamp(log_sigma)
+
+    def take(self, group, values, bins, prior):
+        """Adds a group's latents, of these bins, to the values."""
+        z = [self.centres[b] for b in bins]
+        if prior:
+            mean, log_sigma = prior
+            z = f32s([m + p for m, p in zip(mean, f32s([exp(s) * e for s, e in zip(log_sigma, z)]))])
+            need(all(map(math.isfinite, z)), f"infinite latents {group['latents']}")
+        values[group["latents"]] = group["shape"], z
+        if "update" in group:
+            self.give(group["update"], values)
+
     def from_the_top(self, bins):
         """The model's values, given the bins of all latents; and of each group the prior's mean and log_sigma."""
         values, priors, bins = dict(self.start), [], iter(bins)
         for group in self.description["groups"]:
-            z = [self.centres[b] for b in itertools.islice(bins, math.prod(group["shape"]))]
-            priors.append(None)
-            if "prior" in group:
-                mean, log_sigma, *_ = self.give(group["prior"], values)
-                log_sigma = self.clamp(log_sigma)
-                priors[-1] = mean, log_sigma
-                z = f32s([m + p for m, p in zip(mean, f32s([exp(s) * e for s, e in zip(log_sigma, z)]))])
-                need(all(map(math.isfinite, z)), f"infinite latents {group['latents']}")
-            values[group["latents"]] = group["shape"], z
-            if "update" in group:
-                self.give(group["update"], values)
+            priors.append(self.prior_of(group, values))
+            self.take(group, values, itertools.islice(bins, math.prod(group["shape"])), priors[-1])
         return values, priors
 
     def likelihood(self, values):
@@ -131,19 +140,28 @@ class Model:
         (name, options), = [(kind, {})] if isinstance(kind, str) else kind.items()
         return LIKELIHOODS[name](options, self, y)
 
+    def encoded(self, x):
+        """What `encode` gives of a datum, by name."""
+        encode, data = self.description["encode"], (self.description["data_shape"], [float(v) for v in x])
+        return zip(encode["outputs"], self.run(encode, [data]))
+
+    def posterior_of(self, group, values, prior):
+        """Means and inverse standard deviations of a group, in units of its prior."""
+        of_group = group["posterior"]
+        (_, mean), (_, log_sigma) = self.run(of_group, [values[name] for name in of_group["inputs"]])
+        if prior:
+            less = f32s([q - p for q, p in zip(mean, prior[0])])
+            mean = f32s([v * exp(-s) for v, s in zip(less, prior[1])])
+            need(all(map(math.isfinite, mean)), f"an infinite mean of latents {group['latents']}")
+            log_sigma = f32s([q - p for q, p in zip(log_sigma, prior[1])])
+        return mean, [exp(-v) for v in self.clamp(log_sigma)]
+
     def posterior(self, x, values, priors):
         """Means and inverse standard deviations of all latents, in units of their priors."""
-        encode, values, means, rates = self.description["encode"], dict(values), [], []
-        data = self.description["data_shape"], [float(v) for v in x]
-        values.update(zip(encode["outputs"], self.run(encode, [data])))
+        values, means, rates = dict(values), [], []
+        values.update(self.encoded(x))
         for group, prior in zip(self.description["groups"], priors):
-            of_group = group["posterior"]
-            (_, mean), (_, log_sigma) = self.run(of_group, [values[name] for name in of_group["inputs"]])
-            if prior:
-                less = f32s([q - p for q, p in zip(mean, prior[0])])
-                mean = f32s([v * exp(-s) for v, s in zip(less, prior[1])])
-                need(all(map(math.isfinite, mean)), f"an infinite mean of latents {group['latents']}")
-                log_sigma = f32s([q - p for q, p in zip(log_sigma, prior[1])])
-            means += mean
-            rates += [exp(-v) for v in self.clamp(log_sigma)]
+            of_group = self.posterior_of(group, values, prior)
+            means += of_group[0]
+            rates += of_group[1]
         return means, rates
