@@ -62,7 +62,7 @@ fn compressed_files_that_are_damaged_foreign_or_of_the_future() {
     let folder = Folder::new();
     let content = idx(&tiny_data(40, 1), &TINY_SHAPE, 1);
     let file = folder
-        .run_with("compress -m tiny.safetensors", &content)
+        .run_with("compress -m tiny.safetensors --format 1", &content)
         .stdout;
     let put = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
         let mut changed = file.clone();
@@ -152,7 +152,7 @@ fn models_that_are_none() {
         .values
         .fill(f32::MAX);
     folder.write("huge.safetensors", file.to_bytes().unwrap());
-    folder.fails("compress x -m huge.safetensors", &["infinite"]);
+    folder.fails("compress x -m huge.safetensors --format 1", &["infinite"]);
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn blocks_hold_what_their_data_need() {
 fn many_members_take_one_model() {
     let folder = Folder::new();
     folder.write("empty.amat", "");
-    folder.ok("compress empty.amat -q");
+    folder.ok("compress empty.amat -q --format 1");
     let member = folder.read("empty.amat.bbans");
     folder.write("many.bbans", member.repeat(200));
     let tested = folder.ok("test many.bbans");
