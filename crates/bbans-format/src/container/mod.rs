@@ -3,11 +3,14 @@
 //! It is written and read as a stream, block by block; the trailer's table makes it seekable where
 //! the file is. Files may be concatenated: each is a member of its own.
 
+mod content;
 mod header;
 mod limits;
 mod message_bytes;
 mod packed;
 mod parts;
+mod stored;
+mod trailer;
 
 pub use header::{Framing, Header, LEAN_FINGERPRINT};
 pub(crate) use limits::dims as dims_of;
@@ -16,7 +19,9 @@ pub use limits::{
     MAX_SET_SYMBOLS, block_len, set_len,
 };
 pub use packed::Packed;
-pub use parts::{Check, Content, Datum, Part, Parts, StoredBlock, Trailer};
+pub use parts::{Part, Parts};
+pub use stored::{Content, Datum, StoredBlock};
+pub use trailer::{Check, Trailer};
 
 /// The first bytes of a file; the first is no ASCII and the last two are a line end, so that a
 /// transfer that alters either is noticed.

@@ -1,0 +1,134 @@
+//! What a block holds, as it is read.
+
+use std::io::Read;
+
+use bbans_core::block::{self, Plan, Way};
+use bbans_core::{Error, Result};
+
+use super::{Content, Datum, Packed, limits, message_bytes};
+use crate::bytes::Recorder;
+
+pub(super) const NO_ENCODER: &str = "a block holds values that no encoder writes";
+
+/// A block's content before its checksum was seen.
+pub(super) enum Raw {
+    Words(Plan, Vec<u32>),
+    Message(Plan, Vec<u8>),
+    Packed(u32, Vec<u8>),
+    /// Bytes, and whether they are a message.
+    Independent(u32, Vec<(Vec<u8>, bool)>),
+}
+
+impl Raw {
+    /// The content of a block of `count` data, whose checksum fits.
+    pub(super) fn checked(self, count: usize, dims: usize) -> Result<Content> {
+        // Within the limits that the header keeps to.
+        let symbols = count.saturating_mul(dims);
+        Ok(match self {
+            // A head alone is two words.
+            Self::Words(_, words) if words.len() < 2 => {
+                return Err(Error::corruption(NO_ENCODER));
+            }
+            Self::Words(plan, words) => Content::Message { plan, words },
+            Self::Message(plan, bytes) => {
+                let words = message_bytes::to_words(&bytes)?;
+                Content::Message { plan, words }
+            }
+            Self::Packed(bits, bytes) => Content::Packed(Packed::from_bytes(bytes, symbols, bits)?),
+            Self::Independent(bits, data) => {
+                let datum = |(bytes, message): (Vec<u8>, bool)| {
+                    Ok(match message {
+                        true => Datum::Message(message_bytes::to_words(&bytes)?),
+                        false => Datum::Packed(Packed::from_bytes(bytes, dims, bits)?),
+                    })
+                };
+                let data = data.into_iter().map(datum).collect::<Result<_>>()?;
+                Content::Independent(data)
+            }
+        })
+    }
+}
+
+/// Reads the scale and the content of a block of version 1.
+pub(super) fn read_words<R: Read>(
+    r: &mut Recorder<'_, R>,
+    way: Way,
+    count: usize,
+    dims: usize,
+) -> Result<(u8, Raw)> {
+    let most = block::MAX_INITIAL_WORDS as u64;
+    let initial_words = r.varint(most, "a block's number of initial words")? as usize;
+    let [growth, scale] = r.array()?;
+    let plan = Plan {
+        way,
+        count,
+        points: 0,
+        initial_words,
+        growth,
+    };
+    let len = r.varint(limits::max_words(&plan, dims), "a block's length")?;
+    Ok((scale, Raw::Words(plan, r.words(len)?)))
+}
+
+/// Reads the scale and the content of a block of `count` data that are coded.
+pub(super) fn read_message<R: Read>(
+    r: &mut Recorder<'_, R>,
+    way: Way,
+    count: usize,
+    dims: usize,
+) -> Result<(u8, Raw)> {
+    let points = r.varint(count as u64, "a block's number of points")? as usize;
+    let most = block::MAX_INITIAL_WORDS as u64;
+    let initial_words = match points {
+        0 => r.varint(most, "a block's number of initial words")? as usize,
+        _ => 1,
+    };
+    let [growth, scale] = r.array()?;
+    let plan = Plan {
+        way,
+        count,
+        points,
+        initial_words,
+        growth,
+    };
+    let len = r.varint(limits::max_bytes(count, dims), "a block's length")?;
+    Ok((scale, Raw::Message(plan, r.bytes(len)?)))
+}
+
+/// Reads the scale and the content of a block of `count` data as they are.
+pub(super) fn read_packed<R: Read>(
+    r: &mut Recorder<'_, R>,
+    count: usize,
+    dims: usize,
+) -> Result<(u8, Raw)> {
+    let [scale, bits] = r.array()?;
+    let bits = check_bits(bits)?;
+    let bytes = r.bytes(Packed::len_of(count.saturating_mul(dims), bits) as u64)?;
+    Ok((scale, Raw::Packed(bits, bytes)))
+}
+
+/// Reads the scale and the content of a block of `count` data each decodable alone.
+pub(super) fn read_independent<R: Read>(
+    r: &mut Recorder<'_, R>,
+    count: usize,
+    dims: usize,
+) -> Result<(u8, Raw)> {
+    let [scale, bits] = r.array()?;
+    let bits = check_bits(bits)?;
+    let most = limits::max_bytes(1, dims);
+    let len = |_| r.varint(most, "a datum's length");
+    let lens = (0..count).map(len).collect::<Result<Vec<_>>>()?;
+    let packed = Packed::len_of(dims, bits) as u64;
+    let datum = |&len: &u64| Ok((r.bytes(if len == 0 { packed } else { len })?, len > 0));
+    let data = lens.iter().map(datum).collect::<Result<_>>()?;
+    Ok((scale, Raw::Independent(bits, data)))
+}
+
+fn check_bits(bits: u8) -> Result<u32> {
+    match bits {
+        1..=8 => Ok(u32::from(bits)),
+        _ => Err(Error::corruption(format!(
+            "symbols of {bits} bits; expected 1 to 8"
+        ))),
+    }
+}
