@@ -1,13 +1,13 @@
 //! Files of version 2 of the container, and what they must restore.
 
 use std::fs;
-use std::num::NonZeroUsize;
 
 use bbans::block::{Coder, Way};
 use bbans::container::{Check, Framing, Header, StoredBlock, Trailer};
 use bbans::{DataReader, FileModel, Options, VaeModel};
 
 use crate::support::{TINY_SHAPE, amat, golden, grey_data, idx, npy, tiny_data};
+use crate::ways;
 
 /// Name of the file, its model, the data file, and how it is coded.
 struct Case {
@@ -24,28 +24,7 @@ fn model(name: &str) -> VaeModel {
 }
 
 fn cases() -> Vec<Case> {
-    let plain = Options {
-        format: 2,
-        lanes: 16,
-        threads: NonZeroUsize::MIN,
-        ..Options::default()
-    };
-    let particles = Options {
-        particles: 3,
-        ..plain
-    };
-    let set = Options {
-        unordered: true,
-        ..plain
-    };
-    let independent = Options {
-        independent: true,
-        ..plain
-    };
-    let set_of_particles = Options {
-        particles: 3,
-        ..set
-    };
+    let [plain, particles, set, set_of_particles, independent] = ways();
     let own = |model: &VaeModel, count| bbans::sample(model, count, 1, 0).unwrap();
     let case = |name, of, options, content: &dyn Fn(&VaeModel) -> Vec<u8>| {
         let model = model(of);

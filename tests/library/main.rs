@@ -26,6 +26,29 @@ use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+/// How files of version 2 are coded here: plainly, with particles, as sets of both, and independent.
+pub(crate) fn ways() -> [Options; 5] {
+    let plain = Options {
+        format: 2,
+        lanes: 16,
+        threads: NonZeroUsize::MIN,
+        ..Options::default()
+    };
+    let particles = Options {
+        particles: 3,
+        ..plain
+    };
+    let set = |options| Options {
+        unordered: true,
+        ..options
+    };
+    let independent = Options {
+        independent: true,
+        ..plain
+    };
+    [plain, particles, set(plain), set(particles), independent]
+}
+
 /// Compresses a data file in memory, to version 1 of the container.
 pub(crate) fn compress(
     model: &impl FileModel,

@@ -2,43 +2,18 @@
 
 use bbans::{FileModel, Options, VaeModel};
 use ndarray::Array2;
-use std::num::NonZeroUsize;
 
 use crate::support::{
     TINY_SHAPE, amat, grey_data, grey_model_files, hierarchy_model_file, idx, npy, npy_with,
     tiny_data, tiny_model,
 };
+use crate::ways;
 
 fn models() -> Vec<VaeModel> {
     let of = |file: &bbans::nn::ModelFile| VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
     let mut models = vec![tiny_model(), of(&hierarchy_model_file())];
     models.extend(grey_model_files().iter().map(of));
     models
-}
-
-fn options() -> Vec<Options> {
-    let plain = Options {
-        format: 2,
-        lanes: 16,
-        threads: NonZeroUsize::MIN,
-        ..Options::default()
-    };
-    let particles = 3;
-    let set = Options {
-        unordered: true,
-        ..plain
-    };
-    let independent = Options {
-        independent: true,
-        ..plain
-    };
-    vec![
-        plain,
-        Options { particles, ..plain },
-        set,
-        Options { particles, ..set },
-        independent,
-    ]
 }
 
 fn ascending(data: &Array2<u8>) -> Array2<u8> {
@@ -69,7 +44,7 @@ fn every_way_restores_any_count_of_data() {
     for model in models() {
         for count in [0, 1, 2, 9, 100, 530] {
             let data = data_of(&model, count);
-            for options in options() {
+            for options in ways() {
                 let content = idx(&data, &TINY_SHAPE, 1);
                 let file = bbans::compress_bytes(&model, &content, options).unwrap();
                 let found = bbans::decompress_bytes(&model, &file, options).unwrap();
@@ -100,7 +75,7 @@ fn every_layout_is_restored() {
         amat(&data, ",", "\r\n")[..7 * 61 - 2].to_vec(),
         vec![],
     ] {
-        for options in options() {
+        for options in ways() {
             let file = bbans::compress_bytes(&model, &content, options).unwrap();
             let twice = [file.clone(), file].concat();
             let found = bbans::decompress_bytes(&model, &twice, options).unwrap();
@@ -110,7 +85,7 @@ fn every_layout_is_restored() {
             }
         }
     }
-    assert!(bbans::compress_bytes(&model, &wrong, options()[0]).is_err());
+    assert!(bbans::compress_bytes(&model, &wrong, ways()[0]).is_err());
 }
 
 /// One checksum is enough: whatever bit is turned over in a small file, it is noticed, or does no harm, such as in a
@@ -120,7 +95,7 @@ fn every_turned_bit_of_a_file_is_noticed() {
     let model = tiny_model();
     let own = bbans::sample(&model, 12, 1, 0).unwrap();
     for data in [own, tiny_data(3, 1)] {
-        for options in options() {
+        for options in ways() {
             let content = idx(&data, &TINY_SHAPE, 1);
             let file = bbans::compress_bytes(&model, &content, options).unwrap();
             let expected = bbans::decompress_bytes(&model, &file, options).unwrap();
@@ -201,7 +176,7 @@ fn a_file_of_one_datum_is_short() {
 fn what_version_1_has_no_room_for_is_refused() {
     let model = tiny_model();
     let content = idx(&tiny_data(3, 1), &TINY_SHAPE, 1);
-    for options in &options()[1..] {
+    for options in &ways()[1..] {
         let options = Options {
             format: 1,
             ..*options
@@ -211,7 +186,7 @@ fn what_version_1_has_no_room_for_is_refused() {
     }
     let both = Options {
         particles: 3,
-        ..options()[4]
+        ..ways()[4]
     };
     assert!(bbans::compress_bytes(&model, &content, both).is_err());
 }

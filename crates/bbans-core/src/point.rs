@@ -101,23 +101,15 @@ impl Grid {
         let z = model.posterior(&x)?.pop(&mut of_posterior)?;
         let mut of_prior = Message::measuring(Tape::of_intervals(SAMPLES));
         model.prior(SAMPLES)?.push(&mut of_prior, &z)?;
-        let information = |tape: Message, sign: i64, sums: &mut [i64], backwards: bool| {
-            for of_lane in tape.into_tape().into_lengths_of_symbols() {
-                for (k, length) in of_lane.into_iter().enumerate() {
-                    let k = if backwards {
-                        latents.checked_sub(k + 1)
-                    } else {
-                        Some(k)
-                    };
-                    if let Some(sum) = k.and_then(|k| sums.get_mut(k)) {
-                        *sum += sign * length as i64;
-                    }
-                }
-            }
-        };
+        let of_prior = of_prior.into_tape().into_lengths_of_symbols();
+        let of_posterior = of_posterior.into_tape().into_lengths_of_symbols();
         let mut sums = vec![0; latents];
-        information(of_prior, 1, &mut sums, true);
-        information(of_posterior, -1, &mut sums, false);
+        for (p, q) in of_prior.iter().zip(&of_posterior) {
+            // What is pushed comes backwards.
+            for ((sum, &p), &q) in sums.iter_mut().zip(p.iter().rev()).zip(q) {
+                *sum += p as i64 - q as i64;
+            }
+        }
         // Half bits of the mean, rounded.
         let unit = (SAMPLES as i64) << FRACTION;
         let width = |sum: &i64| ((4 * sum + unit).div_euclid(2 * unit)).clamp(0, MAX_WIDTH) as u8;
@@ -196,7 +188,7 @@ impl<M: LatentModel> PointCode<'_, M> {
             let mut tape = Message::measuring(Tape::of_lengths(1).with_quantiles(&quantiles));
             let medians = posterior.pop(&mut tape)?;
             let of_prior = middles(&prior, &medians)?;
-            for (k, &middle) in of_prior.iter().enumerate().skip(known) {
+            for (k, &middle) in of_prior.iter().enumerate().take(latents).skip(known) {
                 cells[(0, k)] = self.grid.of(k).masses.locate(middle).0;
             }
             known += group;

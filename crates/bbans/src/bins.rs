@@ -62,14 +62,12 @@ fn with_bins_of(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
         .sum()
 }
 
-/// Where the posteriors of `data`, symbols of the model, `[count, dims]`, lie, and what the bins of the model cost over the
-/// bound of these data, as a part of it.
+/// What the bins of the model cost over the bound of `data`, symbols of the model, `[count, dims]`, as a part of it.
 ///
 /// # Errors
-/// As [`fit_bins`].
-pub fn judge_bins(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<(Spread, f64)> {
-    let cost = with_bins_of(model, data)? / continuous(model, data)? - 1.0;
-    Ok((spread(model, data)?, cost))
+/// As [`spread`].
+pub fn bins_cost(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
+    Ok(with_bins_of(model, data)? / continuous(model, data)? - 1.0)
 }
 
 /// Where the posteriors of `data`, symbols of the model, `[count, dims]`, lie. Groups of latents are taken at the
@@ -122,16 +120,16 @@ pub fn fit_bins(file: &ModelFile, data: ArrayView2<'_, u8>) -> Result<Fitted> {
     };
     let cost_before = cost(file)?;
     let mut best = (cost_before, file.clone());
-    for bin_precision in 8..=16 {
-        for bins in [BinKind::EqualMass, BinKind::Masses] {
-            if best.0 <= MOST_COST || cost_before <= KEPT_COST {
-                break;
-            }
-            let other = with_bins(file, bins, bin_precision, before.reach)?;
-            let cost = cost(&other)?;
-            if cost < best.0 {
-                best = (cost, other);
-            }
+    let all = (8..=16)
+        .flat_map(|precision| [BinKind::EqualMass, BinKind::Masses].map(|kind| (kind, precision)));
+    for (kind, bin_precision) in all {
+        if best.0 <= MOST_COST || cost_before <= KEPT_COST {
+            break;
+        }
+        let other = with_bins(file, kind, bin_precision, before.reach)?;
+        let cost = cost(&other)?;
+        if cost < best.0 {
+            best = (cost, other);
         }
     }
     Ok(Fitted {

@@ -46,7 +46,7 @@ pub use bbans_nn as nn;
 pub use ndarray;
 
 pub use binned::{Binned, binned, fresh_bits};
-pub use bins::{Fitted, Spread, fit_bins, judge_bins, spread};
+pub use bins::{Fitted, Spread, bins_cost, fit_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress, decompress_datum};
 pub use elbo::{Elbo, elbo, elbo_with};

@@ -78,11 +78,14 @@ pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u8>) {
         ndarray::Axis(0),
         ndarray::Slice::from(..data.nrows().min(JUDGED)),
     );
-    // What is wrong with the model or the data is told by those who need them.
-    let Ok((spread, cost)) = bbans::judge_bins(model, some) else {
+    // What is wrong with the model or the data is told by those who need them. The cost takes longer than the spread.
+    let Ok(spread) = bbans::spread(model, some) else {
         return;
     };
-    if cost > WARN_COST && spread.outside > WARN_OUTSIDE {
+    if spread.outside > WARN_OUTSIDE
+        && let Ok(cost) = bbans::bins_cost(model, some)
+        && cost > WARN_COST
+    {
         note!(
             "warning: {:.0}% of the posterior means lie beyond the outermost bin: {} over the bound; `bbans import MODEL \
              --data DATA -o NEW` chooses bins that fit",

@@ -19,8 +19,8 @@ const GROWTH_OF_FEW: u8 = 4;
 /// So many data are few: there every bit is looked for.
 const FEW: usize = 512;
 
-/// By so many data it is decided how a block begins.
-const TRIAL: usize = 16;
+/// By so many data it is decided how a block begins, at most.
+const TRIAL: usize = 8;
 
 /// Candidates of a datum's points that are tried, where data are few.
 const EFFORT: usize = 1 << 12;
@@ -90,11 +90,21 @@ impl<M: LatentModel> Coder<'_, M> {
         self.points.get_or_init(|| self.points_are_shorter(data));
     }
 
+    /// Whether as many of the last data as would be points take fewer bits so than with initial words.
     fn points_are_shorter(&self, data: ArrayView2<'_, M::X>) -> bool {
-        let some = data.slice_axis(Axis(0), Slice::from(data.nrows().saturating_sub(TRIAL)..));
-        match (self.with_points(some, 0, 1), self.encode(some)) {
-            (Ok(Some(points)), Ok(words)) => points.words.len() < words.words.len(),
-            (points, words) => matches!(points, Ok(Some(_))) && words.is_err(),
+        let last = |count: usize| {
+            let first = data.nrows().saturating_sub(count);
+            data.slice_axis(Axis(0), Slice::from(first..))
+        };
+        let Ok(Some(points)) = self.with_points(last(TRIAL), 0, 1) else {
+            return false;
+        };
+        let initial_bits = |block: &Block| 32.0 * block.plan.initial_words as f64;
+        match self.encode(last(points.plan.points)) {
+            Ok(words) => {
+                initial_bits(&points) + points.point_bits < initial_bits(&words) + words.net_bits
+            }
+            Err(_) => true,
         }
     }
 
@@ -136,10 +146,8 @@ impl<M: LatentModel> Coder<'_, M> {
             match self.attempt(data, plan, start)? {
                 Attempt::Done(block) => return Ok(Some(block)),
                 // What an order takes, the data do not give.
-                Attempt::Drained { after, points } if after == points && points < plan.narrow() => {
-                    return Ok(None);
-                }
-                Attempt::Drained { after, points } => {
+                Attempt::Drained { pointing: true, .. } => return Ok(None),
+                Attempt::Drained { after, points, .. } => {
                     if plan.growth > 0 && (after > 2 * points || points >= plan.narrow()) {
                         plan.growth /= 2;
                     } else {
@@ -150,8 +158,7 @@ impl<M: LatentModel> Coder<'_, M> {
         }
     }
 
-    fn attempt(&self, data: ArrayView2<'_, M::X>, plan: Plan, start: Start) -> Result<Attempt> {
-        let mut plan = plan;
+    fn attempt(&self, data: ArrayView2<'_, M::X>, mut plan: Plan, start: Start) -> Result<Attempt> {
         let (tail, enough, effort) = match start {
             Start::InitialWords => (initial_words(plan.initial_words), 0.0, 0),
             Start::Points {
@@ -187,6 +194,7 @@ impl<M: LatentModel> Coder<'_, M> {
                     return Ok(Attempt::Drained {
                         after: done,
                         points: plan.points,
+                        pointing,
                     });
                 }
                 Err(e) => return Err(e),
@@ -221,10 +229,11 @@ enum Start {
 
 enum Attempt {
     Done(Block),
-    /// The tail had too few words after this many data, of which some were points.
+    /// The tail had too few words after this many data, of which some were points, for a point or for a step.
     Drained {
         after: usize,
         points: usize,
+        pointing: bool,
     },
 }
 

@@ -2,6 +2,13 @@
 
 use bbans_core::{Error, Result};
 
+/// Bytes that a message takes in a block of this version of the container.
+pub fn message_len(version: u8, words: &[u32]) -> u64 {
+    let zeros = words.last().map_or(0, |last| last.leading_zeros() / 8);
+    let cut = if version == 1 { 0 } else { u64::from(zeros) };
+    4 * words.len() as u64 - cut
+}
+
 /// The bytes of a message. Its last word, the upper half of a head, is not 0.
 pub(super) fn to_bytes(words: &[u32]) -> Vec<u8> {
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -44,6 +51,7 @@ mod tests {
             words.push(last >> (last % 32).min(last.ilog2()));
             let bytes = to_bytes(&words);
             prop_assert!(bytes.len() > 4 * (words.len() - 1) && bytes.len() <= 4 * words.len());
+            prop_assert_eq!(bytes.len() as u64, message_len(2, &words));
             prop_assert_eq!(to_words(&bytes).unwrap(), words);
             let mut other = bytes;
             other.push(0);

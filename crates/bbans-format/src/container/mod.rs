@@ -18,6 +18,7 @@ pub use limits::{
     MAX_BLOCK_SYMBOLS, MAX_BLOCK_WORDS, MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES,
     MAX_SET_SYMBOLS, block_len, set_len,
 };
+pub use message_bytes::message_len;
 pub use packed::Packed;
 pub use parts::{Part, Parts};
 pub use stored::{Content, Datum, StoredBlock};

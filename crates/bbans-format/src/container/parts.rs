@@ -106,7 +106,7 @@ impl<'a, R: Read> Parts<'a, R> {
                 Ok(Part::Block(block))
             }
             TAG_TRAILER if !lean => {
-                let trailer = read_trailer(r)?;
+                let trailer = read_trailer(r, self.blocks.len() as u64)?;
                 trailer.check_blocks(&self.blocks)?;
                 Ok(Part::Trailer(trailer))
             }

@@ -12,6 +12,9 @@ const END: [u8; 4] = *b"snab";
 
 pub(super) const TAG_TRAILER: u8 = 0;
 
+/// A block takes this many bytes at least.
+const MIN_BLOCK: u64 = 8;
+
 /// How the restored bytes are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
@@ -75,26 +78,21 @@ impl Trailer {
         if r.byte()? != TAG_TRAILER {
             return Err(none());
         }
-        Ok((read_trailer(r)?, start))
+        Ok((read_trailer(r, start / MIN_BLOCK)?, start))
     }
 
     /// Checks the table against the blocks that were found.
     pub(super) fn check_blocks(&self, found: &[(u64, u64)]) -> Result<()> {
         let count: u64 = found.iter().map(|block| block.0).sum();
-        if self.blocks.len() != found.len() || self.count != count {
-            return Err(Error::corruption(format!(
-                "the trailer promises {} data in {} blocks, found {count} in {}",
-                self.count,
-                self.blocks.len(),
-                found.len()
-            )));
+        if self.blocks == found && self.count == count {
+            return Ok(());
         }
-        if self.blocks != found {
-            return Err(Error::corruption(
-                "the trailer's table does not fit the blocks; the file is damaged",
-            ));
-        }
-        Ok(())
+        Err(Error::corruption(format!(
+            "the trailer promises {} data in {} blocks, found {count} in {}, or others; the file is damaged",
+            self.count,
+            self.blocks.len(),
+            found.len()
+        )))
     }
 }
 
@@ -117,10 +115,10 @@ pub(super) fn read_lean_end<R: Read>(
     })
 }
 
-/// Reads a trailer.
-pub(super) fn read_trailer<R: Read>(mut r: Recorder<'_, R>) -> Result<Trailer> {
+/// Reads a trailer of at most so many blocks, so that its table takes no more memory than they do.
+pub(super) fn read_trailer<R: Read>(mut r: Recorder<'_, R>, most: u64) -> Result<Trailer> {
     let count = r.varint(u64::MAX, "the number of data")?;
-    let len = r.varint(u64::from(u32::MAX), "the number of blocks")?;
+    let len = r.varint(most, "the number of blocks in the trailer")?;
     let mut blocks = Vec::new();
     for _ in 0..len {
         let count = r.varint(block::MAX_COUNT as u64, "a block's number of data")?;

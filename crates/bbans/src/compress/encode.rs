@@ -3,7 +3,7 @@
 use bbans_core::block::{Block, Coder};
 use bbans_core::{Error, ErrorKind, LatentModel, Result};
 use bbans_format::Rows;
-use bbans_format::container::{Datum, Framing, Header, Packed, StoredBlock};
+use bbans_format::container::{self, Datum, Framing, Header, Packed, StoredBlock};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::symbols::symbols;
@@ -13,12 +13,9 @@ use crate::file_model::{ByteSymbol, FileModel};
 pub(super) struct Written {
     pub(super) bytes: Vec<u8>,
     pub(super) count: usize,
-    pub(super) scale: u8,
     pub(super) packed: bool,
     /// Whether the checksum of a lean file is the word that the message begins with.
     pub(super) carries_checksum: bool,
-    /// The symbols, where they are in another order than they were.
-    pub(super) sorted: Option<Vec<u8>>,
     pub(super) content_bytes: u64,
     pub(super) initial_bits: u64,
     pub(super) net_bits: f64,
@@ -50,6 +47,13 @@ pub(super) fn symbols_of(model: &impl FileModel, rows: Rows, header: &Header) ->
     })
 }
 
+/// Symbols of the model, `[count, dims]`, of bytes.
+pub(super) fn data_of<M: FileModel>(count: usize, bytes: Vec<u8>) -> Result<Array2<M::X>> {
+    let dims = bytes.len().checked_div(count).unwrap_or(0);
+    let data = Array2::from_shape_vec((count, dims), bytes).map_err(Error::invalid_argument)?;
+    Ok(ByteSymbol::of_bytes(data))
+}
+
 /// A block of these data; with the `checksum` of the file if it is lean.
 pub(super) fn encode<M: FileModel>(
     model: &M,
@@ -64,16 +68,8 @@ pub(super) fn encode<M: FileModel>(
         scale,
     } = symbols;
     let bits = Packed::bits_of(model.levels());
-    let data = Array2::from_shape_vec((count, model.dims()), bytes);
-    let data = ByteSymbol::of_bytes(data.map_err(Error::invalid_argument)?);
-    let data = ArrayView2::from(&data);
-    let sorted = match header.way.unordered && checksum.is_none() {
-        true => ByteSymbol::to_bytes(data.to_owned())?
-            .into_raw_vec_and_offset()
-            .0
-            .into(),
-        false => None,
-    };
+    let data = data_of::<M>(count, bytes)?;
+    let data = data.view();
     if header.framing == Framing::Independent {
         return independent(coder, header, data, scale, bits);
     }
@@ -83,7 +79,7 @@ pub(super) fn encode<M: FileModel>(
     };
     let coded = coded.and_then(|block| {
         let bytes = StoredBlock::to_bytes(header, &block, scale, model.dims())?;
-        Ok(Written::coded(&block, bytes, scale, sorted.clone()))
+        Ok(Written::coded(&block, bytes, header.version))
     });
     match coded {
         coded if header.version == 1 => return coded,
@@ -101,10 +97,8 @@ pub(super) fn encode<M: FileModel>(
     Ok(Written {
         bytes: StoredBlock::packed_to_bytes(header, &packed, count, scale),
         count,
-        scale,
         packed: true,
         carries_checksum: false,
-        sorted,
         content_bytes,
         initial_bits: 0,
         net_bits: 8.0 * content_bytes as f64,
@@ -114,16 +108,13 @@ pub(super) fn encode<M: FileModel>(
 }
 
 impl Written {
-    fn coded(block: &Block, bytes: Vec<u8>, scale: u8, sorted: Option<Vec<u8>>) -> Self {
-        // From version 2 on without the zeros that the last word ends with.
+    fn coded(block: &Block, bytes: Vec<u8>, version: u8) -> Self {
         Self {
-            content_bytes: 4 * block.words.len() as u64,
+            content_bytes: container::message_len(version, &block.words),
             bytes,
             count: block.plan.count,
-            scale,
             packed: false,
             carries_checksum: block.plan.points > 0,
-            sorted,
             initial_bits: 32 * block.plan.initial_words as u64,
             net_bits: block.net_bits,
             points: block.plan.points as u64,
@@ -146,18 +137,19 @@ fn independent<M: LatentModel<X: ByteSymbol>>(
         let symbols = ByteSymbol::to_bytes(datum.to_owned())?;
         let symbols = symbols.as_slice().unwrap_or_default();
         let packed = Packed::new(symbols, bits);
-        let coded = coder.encode_shorter(datum, Datum::checksum(symbols));
-        all.push(match coded {
-            Ok(block) if block.plan.points > 0 && 4 * block.words.len() <= packed.bytes().len() => {
-                net_bits += block.net_bits;
-                Datum::Message(block.words)
-            }
-            Err(e) if e.kind() != ErrorKind::Model => return Err(e),
-            _ => {
-                net_bits += 8.0 * packed.bytes().len() as f64;
-                Datum::Packed(packed)
-            }
-        });
+        all.push(
+            match coder.encode_with_points(datum, Datum::checksum(symbols)) {
+                Ok(Some(block)) if 4 * block.words.len() <= packed.bytes().len() => {
+                    net_bits += block.net_bits;
+                    Datum::Message(block.words)
+                }
+                Err(e) if e.kind() != ErrorKind::Model => return Err(e),
+                _ => {
+                    net_bits += 8.0 * packed.bytes().len() as f64;
+                    Datum::Packed(packed)
+                }
+            },
+        );
     }
     let packed = all.iter().all(|datum| matches!(datum, Datum::Packed(_)));
     let bytes = StoredBlock::independent_to_bytes(header, &all, scale, bits);
@@ -165,10 +157,8 @@ fn independent<M: LatentModel<X: ByteSymbol>>(
         content_bytes: (net_bits / 8.0) as u64,
         bytes,
         count: data.nrows(),
-        scale,
         packed,
         carries_checksum: false,
-        sorted: None,
         initial_bits: 0,
         net_bits,
         points: 0,

@@ -12,13 +12,12 @@ use bbans_core::{Error, Result};
 use bbans_format::container::{self, Check, Framing, Header, Packed, Trailer};
 use bbans_format::data::{End, Layout, Target};
 use bbans_format::{DataReader, DataWriter, Rows};
-use ndarray::Array2;
 
-use self::encode::{Symbols, encode, symbols_of};
+use self::encode::{Symbols, data_of, encode, symbols_of};
 pub use self::options::Options;
 pub use self::report::Report;
 pub use self::symbols::{binary_symbols, symbols};
-use crate::file_model::{ByteSymbol, FileModel, check_fits};
+use crate::file_model::{FileModel, check_fits};
 use crate::pipeline::ordered;
 
 /// Compresses the data of `reader` to `out`. `progress` is told the number of data after each block.
@@ -40,18 +39,17 @@ pub fn compress(
         ));
     }
     let dims = model.dims();
-    let (block_len, mut way) = match options.unordered {
-        true => (
-            container::set_len(dims),
-            Way::whitened(model, options.lanes, options.particles),
-        ),
-        false if options.format == 1 => (container::block_len(dims), Way::plain(options.lanes)),
-        false => (
-            container::block_len(dims),
-            Way::whitened(model, options.lanes, options.particles),
-        ),
+    let block_len = match options.unordered {
+        true => container::set_len(dims),
+        false => container::block_len(dims),
     };
-    way.unordered = options.unordered;
+    let way = match options.format {
+        1 => Way::plain(options.lanes),
+        _ => Way {
+            unordered: options.unordered,
+            ..Way::whitened(model, options.lanes, options.particles)
+        },
+    };
     let mut header = Header {
         version: options.format,
         framing: match options.independent {
@@ -64,18 +62,14 @@ pub fn compress(
         block_len,
         source: reader.source().clone(),
     };
-    // Whether there is a second block tells whether the file is a lean one.
-    let ahead = [reader.read(block_len)?, reader.read(block_len)?];
-    let bits = Packed::bits_of(model.levels());
-    let few = Packed::len_of(ahead[0].count.saturating_mul(dims), bits) <= LEAN_BYTES;
-    if options.format > 1
-        && ahead[0].count > 0
-        && ahead[1].count == 0
-        && few
-        && !options.independent
-    {
-        header.framing = Framing::Lean;
-        header.block_len = ahead[0].count;
+    let mut ahead = vec![reader.read(block_len)?];
+    if options.format > 1 && !options.independent && is_few(model, ahead[0].count) {
+        // Whether there is a second block tells whether the file is a lean one.
+        ahead.push(reader.read(block_len)?);
+        if ahead[0].count > 0 && ahead[1].count == 0 {
+            header.framing = Framing::Lean;
+            header.block_len = ahead[0].count;
+        }
     }
     let work = Work {
         model,
@@ -91,16 +85,21 @@ pub fn compress(
         },
     };
     if header.framing == Framing::Lean {
-        let [rows, _] = ahead;
+        let rows = ahead.swap_remove(0);
         let report = work.lean(rows, &reader.finish(), out)?;
         progress(report.count);
         return Ok(report);
     }
-    let ahead = ahead.into_iter().filter(|rows| rows.count > 0);
     work.blocks(ahead, reader, out, options, progress)
 }
 
-/// Data that take no more bytes than this as they are go to a lean file, where they are in one block.
+/// Whether so many data go to a lean file, where they are in one block.
+fn is_few(model: &impl FileModel, count: usize) -> bool {
+    let bits = Packed::bits_of(model.levels());
+    Packed::len_of(count.saturating_mul(model.dims()), bits) <= LEAN_BYTES
+}
+
+/// Data of lean files take no more bytes than this as they are.
 const LEAN_BYTES: usize = 1 << 18;
 
 /// By so many data it is decided how blocks begin, at least.
@@ -119,7 +118,7 @@ impl<M: FileModel> Work<'_, M> {
     /// Writes blocks and a trailer.
     fn blocks(
         self,
-        ahead: impl Iterator<Item = Rows>,
+        ahead: Vec<Rows>,
         mut reader: DataReader,
         out: &mut dyn Write,
         options: Options,
@@ -139,18 +138,16 @@ impl<M: FileModel> Work<'_, M> {
             ..Report::default()
         };
         let mut table = Vec::new();
-        let mut ahead = ahead.peekable();
         if header.version > 1
-            && let Some(rows) = ahead.peek()
+            && let Some(rows) = ahead.first()
         {
             // By the first block, whichever thread has it.
             let last = rows.count.min(DECIDING);
             let bytes = rows.bytes[rows.bytes.len() - last * model.dims()..].to_vec();
             let Symbols { bytes, .. } = symbols_of(model, Rows { count: last, bytes }, header)?;
-            let data = Array2::from_shape_vec((last, model.dims()), bytes);
-            let data = ByteSymbol::of_bytes(data.map_err(Error::invalid_argument)?);
-            coder.decide(data.view());
+            coder.decide(data_of::<M>(last, bytes)?.view());
         }
+        let mut ahead = ahead.into_iter();
         let next = || {
             let rows = match ahead.next() {
                 Some(rows) => rows,
@@ -159,18 +156,14 @@ impl<M: FileModel> Work<'_, M> {
             Ok((rows.count > 0).then_some(rows))
         };
         let work = |rows: Rows| {
-            encode(
-                model,
-                &coder,
-                header,
-                symbols_of(model, rows, header)?,
-                None,
-            )
+            let symbols = symbols_of(model, rows, header)?;
+            let sorted = (header.way.unordered).then(|| (symbols.bytes.clone(), symbols.scale));
+            Ok((encode(model, &coder, header, symbols, None)?, sorted))
         };
-        ordered(options.threads.get(), next, work, |block| {
+        ordered(options.threads.get(), next, work, |(block, sorted)| {
             out.write_all(&block.bytes)?;
-            if let (Some(canonical), Some(data)) = (&mut canonical, &block.sorted) {
-                canonical.write(data, block.scale)?;
+            if let (Some(canonical), Some((data, scale))) = (&mut canonical, sorted) {
+                canonical.write(&data, scale)?;
             }
             table.push((block.count as u64, block.bytes.len() as u64));
             report.add(&block);

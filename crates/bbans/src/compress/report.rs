@@ -39,9 +39,7 @@ impl Report {
     pub fn net_bits_per_dim(&self) -> f64 {
         self.net_bits / (self.count as f64 * self.dims as f64)
     }
-}
 
-impl Report {
     pub(super) fn add(&mut self, block: &Written) {
         let bytes = block.bytes.len() as u64;
         self.count += block.count as u64;
