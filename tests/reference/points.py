@@ -9,7 +9,6 @@ from bits_back import pop_latents, pop_observed
 from particles import h
 from posterior import bin_of_prior, bins_at, normal
 
-SAMPLES = 32
 HALVES = struct.unpack(">2f", bytes.fromhex("3fddb3d73f9cc471"))
 
 
@@ -46,15 +45,16 @@ class Grid:
     def __init__(self, model):
         self.model = model
         words = keystream.words("bbans samples of a point code, 1")
-        q = [[next(words) >> 8 for _ in range(model.latents)] for _ in range(SAMPLES)]
-        message = Endless(words, SAMPLES)
-        x, _ = pop_observed(model, message, SAMPLES, pop_latents(model, message, SAMPLES))
+        count = min(max(2**17 // model.dims, 4), 32)
+        q = [[next(words) >> 8 for _ in range(model.latents)] for _ in range(count)]
+        message = Endless(words, count)
+        x, _ = pop_observed(model, message, count, pop_latents(model, message, count))
         sums = [0] * model.latents
         for row, quantiles in zip(x, q):
             bins, intervals = bins_at(model, row, quantiles)
             for k, (j, (_, mass)) in enumerate(zip(bins, intervals)):
                 sums[k] += h(model.prior[j + 1] - model.prior[j]) - h(mass)
-        self.cells = [Cells(min(max((4 * s + 2**25) // 2**26, 0), 22)) for s in sums]
+        self.cells = [Cells(min(max((4 * s + (count << 20)) // (count << 21), 0), 22)) for s in sums]
 
     def bin(self, message, k):
         """Pops the cell of latent k; the bin that its centre lies in."""

@@ -28,8 +28,12 @@ use crate::tape::{FRACTION, Tape};
 /// Key of the ChaCha8 generator that the data come from by which widths are found; its nonce is zero.
 const SAMPLES_KEY: &[u8; 32] = b"bbans samples of a point code, 1";
 
-/// Data by which widths are found.
-const SAMPLES: usize = 32;
+/// Data by which widths are found, at most and at least: fewer of large ones, so that they have about so many values.
+const SAMPLES: [usize; 2] = [32, 4];
+const SAMPLED_VALUES: usize = 1 << 17;
+
+/// Most words that they may take.
+const MAX_WORDS: usize = 1 << 26;
 
 /// Greatest width index: the finest cells.
 const MAX_WIDTH: i64 = 22;
@@ -92,15 +96,16 @@ impl Grid {
     /// # Errors
     /// As the model says.
     pub fn new<M: LatentModel>(model: &M) -> Result<Self> {
-        let latents = model.latents();
+        let (latents, [most, least]) = (model.latents(), SAMPLES);
+        let count = (SAMPLED_VALUES / model.dims().max(1)).clamp(least, most);
         let mut rng = ChaCha8Rng::from_seed(*SAMPLES_KEY);
-        let quantiles = Array2::from_shape_fn((SAMPLES, latents), |_| rng.next_u32() >> 8);
-        let x = samples(model, rng)?;
+        let quantiles = Array2::from_shape_fn((count, latents), |_| rng.next_u32() >> 8);
+        let x = samples(model, count, rng)?;
         let mut of_posterior =
-            Message::measuring(Tape::of_intervals(SAMPLES).with_quantiles(&quantiles));
+            Message::measuring(Tape::of_intervals(count).with_quantiles(&quantiles));
         let z = model.posterior(&x)?.pop(&mut of_posterior)?;
-        let mut of_prior = Message::measuring(Tape::of_intervals(SAMPLES));
-        model.prior(SAMPLES)?.push(&mut of_prior, &z)?;
+        let mut of_prior = Message::measuring(Tape::of_intervals(count));
+        model.prior(count)?.push(&mut of_prior, &z)?;
         let of_prior = of_prior.into_tape().into_lengths_of_symbols();
         let of_posterior = of_posterior.into_tape().into_lengths_of_symbols();
         let mut sums = vec![0; latents];
@@ -111,7 +116,7 @@ impl Grid {
             }
         }
         // Half bits of the mean, rounded.
-        let unit = (SAMPLES as i64) << FRACTION;
+        let unit = (count as i64) << FRACTION;
         let width = |sum: &i64| ((4 * sum + unit).div_euclid(2 * unit)).clamp(0, MAX_WIDTH) as u8;
         let widths: Vec<u8> = sums.iter().map(width).collect();
         let finest = widths.iter().copied().max().unwrap_or(0);
@@ -131,18 +136,18 @@ impl Grid {
     }
 }
 
-/// Data of the model, `[SAMPLES, dims]`, of a message whose words are the generator's, the first on top.
-fn samples<M: LatentModel>(model: &M, mut rng: ChaCha8Rng) -> Result<Array2<M::X>> {
+/// Data of the model, `[lanes, dims]`, of a message whose words are the generator's, the first on top.
+fn samples<M: LatentModel>(model: &M, lanes: usize, mut rng: ChaCha8Rng) -> Result<Array2<M::X>> {
     let mut words: Vec<u32> = Vec::new();
     let mut count = 1 << 12;
     loop {
         words.extend((words.len()..count).map(|_| rng.next_u32()));
         let mut message = Message::new(words.iter().rev().copied().collect());
-        message.grow(SAMPLES)?;
-        let drawn = (model.prior(SAMPLES)?.pop(&mut message))
+        message.grow(lanes)?;
+        let drawn = (model.prior(lanes)?.pop(&mut message))
             .and_then(|z| model.likelihood(&z)?.pop(&mut message));
         match drawn {
-            Err(e) if e.kind() == ErrorKind::InsufficientData && count < 1 << 26 => count *= 2,
+            Err(e) if e.kind() == ErrorKind::InsufficientData && count < MAX_WORDS => count *= 2,
             drawn => return drawn,
         }
     }
@@ -222,9 +227,10 @@ impl<M: LatentModel> PointCode<'_, M> {
         let latents = self.model.latents();
         let mut least = self.lengths(x, cells)?.first().copied().unwrap_or(0);
         let (mut measured, mut k, mut since) = (1, 0, 0);
-        while measured < self.effort && since < latents {
+        while measured + 2 <= self.effort && since < latents {
             let mut rows: Vec<Array2<u32>> = Vec::new();
-            while rows.len() + 2 <= CANDIDATES && since < latents {
+            let most = CANDIDATES.min(self.effort - measured);
+            while rows.len() + 2 <= most && since < latents {
                 let (c, count) = (cells[(0, k)], self.grid.of(k).centres.len() as u32);
                 let has_mass = |c: &u32| self.grid.of(k).masses.interval(c).is_some();
                 let near = [c.wrapping_sub(1), c + 1];

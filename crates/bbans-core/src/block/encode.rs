@@ -22,8 +22,9 @@ const FEW: usize = 512;
 /// By so many data it is decided how a block begins, at most.
 const TRIAL: usize = 8;
 
-/// Candidates of a datum's points that are tried, where data are few.
+/// Candidates of a datum's points that are tried, where data are few, and their values.
 const EFFORT: usize = 1 << 12;
+const EFFORT_VALUES: usize = 1 << 22;
 
 impl<M: LatentModel> Coder<'_, M> {
     /// Codes `data`, `[count, dims]`, as one block that begins with initial words.
@@ -118,7 +119,13 @@ impl<M: LatentModel> Coder<'_, M> {
         data: ArrayView2<'_, M::X>,
         payload: u32,
     ) -> Result<Option<Block>> {
-        self.with_points(data, payload, if data.nrows() <= FEW { EFFORT } else { 1 })
+        // What one datum may take is shared by some.
+        let each = EFFORT / data.nrows().clamp(1, TRIAL);
+        let effort = match data.nrows() <= FEW {
+            true => each.min(EFFORT_VALUES / self.model.dims().max(1)),
+            false => 1,
+        };
+        self.with_points(data, payload, effort)
     }
 
     fn with_points(
