@@ -19,7 +19,7 @@ const JUDGED: usize = 64;
 /// Bins that cost more than this part of the bound are warned of.
 const WARN_COST: f64 = 0.002;
 /// Likewise of means beyond the outermost bins.
-const WARN_OUTSIDE: f64 = 0.005;
+const WARN_OUTSIDE: f64 = 0.001;
 
 /// The model with bins for the data at `path`.
 ///
@@ -87,7 +87,7 @@ pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u8>) {
         && cost > WARN_COST
     {
         note!(
-            "warning: {:.0}% of the posterior means lie beyond the outermost bin: {} over the bound; `bbans import MODEL \
+            "warning: {:.1}% of the posterior means lie beyond the outermost bin: {} over the bound; `bbans import MODEL \
              --data DATA -o NEW` chooses bins that fit",
             100.0 * spread.outside,
             percent(cost)
