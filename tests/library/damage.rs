@@ -311,6 +311,7 @@ fn the_limits_of_the_container_hold_both_ways() {
                 crlf: false,
             },
         },
+        stored: bbans::container::Stored::default(),
     };
     for (block_len, shape, fits) in [
         (MAX_BLOCK_SYMBOLS / 64, vec![8, 8], true),

@@ -104,6 +104,7 @@ fn blocks(name: &'static str, of: &'static str, particles: usize) -> Blocks {
         way,
         block_len: 40,
         source: reader.source().clone(),
+        stored: bbans::container::Stored::default(),
     };
     let coder = Coder::new(&model, way);
     let [first, second] =

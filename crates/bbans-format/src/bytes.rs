@@ -34,6 +34,11 @@ impl<'a, R: Read> Recorder<'a, R> {
         self.read
     }
 
+    /// CRC-32 of them.
+    pub(crate) fn crc(&self) -> u32 {
+        self.crc.clone().finalize()
+    }
+
     /// Exactly `len` bytes. Memory grows with what is really there, not with what `len` says.
     pub(crate) fn bytes(&mut self, len: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -99,7 +104,7 @@ impl<'a, R: Read> Recorder<'a, R> {
 
     /// Reads a CRC-32 and checks it against all that was read before.
     pub(crate) fn check_crc(&mut self, what: &str) -> Result<()> {
-        let computed = self.crc.clone().finalize();
+        let computed = self.crc();
         let stored = self.u32()?;
         // A fuzzer cannot guess it, and what lies behind it is what is tested.
         if computed == stored || cfg!(fuzzing) {

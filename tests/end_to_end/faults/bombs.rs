@@ -202,6 +202,33 @@ fn blocks_hold_what_their_data_need() {
     refused(&folder, "test x.bbans", "a header of 4294967295 bytes");
 }
 
+/// The checksum of a lean file is of the bytes that its header has, not of those that this program would have written:
+/// another zlib packs names otherwise.
+#[test]
+fn names_that_are_packed_otherwise_are_as_good() {
+    let folder = super::with_png_set(3);
+    let file = folder.read("set.bbans");
+    let start = file.windows(2).rposition(|w| w == b"\x78\xda").unwrap();
+    let header_len = 10 + usize::from(file[9]);
+    assert_eq!(usize::from(file[start - 1]), header_len - start);
+    // Even bits are packed: the checksum comes last.
+    let (body, checksum) = file.split_at(file.len() - 4);
+    let names = zlib([b"00000.png\n00001.png\n00002.png\n".to_vec()].into_iter());
+    assert_ne!(names, file[start..header_len]);
+    let mut header = file[..start].to_vec();
+    header[start - 1] = names.len() as u8;
+    header[9] = (start - 10 + names.len()) as u8;
+    header.extend(names);
+    let checksum = u32::from_le_bytes(checksum.try_into().unwrap());
+    let other = checksum ^ crc(&file[..header_len]) ^ crc(&header);
+    let other = [&header, &body[header_len..], &other.to_le_bytes()].concat();
+    folder.write("other.bbans", other);
+    folder.ok("decompress set.bbans -o a -m tiny.safetensors");
+    folder.ok("decompress other.bbans -o b -m tiny.safetensors");
+    let read = |set: &str| folder.read(&format!("{set}/00002.png"));
+    assert_eq!(read("a"), read("b"));
+}
+
 #[test]
 fn many_members_take_one_model() {
     let folder = Folder::new();

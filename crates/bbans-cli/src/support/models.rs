@@ -123,6 +123,7 @@ mod tests {
                 shape: vec![784],
                 layout: Layout::Idx { prefix: vec![] },
             },
+            stored: bbans::container::Stored::default(),
         };
         let small = &MODELS[0];
         let mut models = Models::new(None);

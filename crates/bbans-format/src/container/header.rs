@@ -46,6 +46,19 @@ pub struct Header {
     pub block_len: usize,
     /// What the data came from.
     pub source: Source,
+    /// How it was stored, if it was read.
+    pub stored: Stored,
+}
+
+/// The CRC-32 of a header's bytes up to the end of its body, as they are in the file. Another writer may have packed
+/// names otherwise, so it does not follow from the fields. It is no part of what a header says: all are equal.
+#[derive(Debug, Clone, Copy, Default, Eq)]
+pub struct Stored(Option<u32>);
+
+impl PartialEq for Stored {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Header {
@@ -134,8 +147,12 @@ impl Header {
     /// # Errors
     /// As [`Header::to_bytes`].
     pub fn checksum(&self, digest: &[u8; 32]) -> Result<u32> {
+        let crc = match self.stored.0 {
+            Some(crc) => crc,
+            None => crc32fast::hash(&self.to_bytes()?),
+        };
         let [a, b, c, d, ..] = *digest;
-        Ok(u32::from_le_bytes([a, b, c, d]) ^ crc32fast::hash(&self.to_bytes()?))
+        Ok(u32::from_le_bytes([a, b, c, d]) ^ crc)
     }
 
     /// Reads a header; `None` if the input is at its end.
@@ -175,11 +192,13 @@ impl Header {
             )));
         }
         let body = r.bytes(len)?;
+        let stored = Stored(Some(r.crc()));
         // A lean header is part of what its file's checksum is of.
         if version == 1 || body.first().is_none_or(|flags| flags & LEAN == 0) {
             r.check_crc("the header")?;
         }
-        Self::parse(version, &body).map(Some)
+        let header = Self::parse(version, &body)?;
+        Ok(Some(Self { stored, ..header }))
     }
 
     fn parse(version: u8, mut body: &[u8]) -> Result<Self> {
@@ -240,6 +259,7 @@ impl Header {
             way,
             block_len,
             source,
+            stored: Stored::default(),
         })
     }
 }

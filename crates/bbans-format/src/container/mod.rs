@@ -12,7 +12,7 @@ mod parts;
 mod stored;
 mod trailer;
 
-pub use header::{Framing, Header, LEAN_FINGERPRINT};
+pub use header::{Framing, Header, LEAN_FINGERPRINT, Stored};
 pub(crate) use limits::dims as dims_of;
 pub use limits::{
     MAX_BLOCK_SYMBOLS, MAX_BLOCK_WORDS, MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES,

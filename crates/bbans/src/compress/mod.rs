@@ -61,6 +61,7 @@ pub fn compress(
         way,
         block_len,
         source: reader.source().clone(),
+        stored: container::Stored::default(),
     };
     let mut ahead = vec![reader.read(block_len)?];
     if options.format > 1 && !options.independent && is_few(model, ahead[0].count) {
