@@ -62,6 +62,15 @@ fn figures_add_up() {
     assert!((figure("net_bits_per_dim") / figure("negative_elbo_bits_per_dim") - 1.0).abs() < 0.02);
     assert!(figure("negative_elbo_standard_error") < 0.01);
     assert_eq!(json["decoded_and_compared"], true);
+    // Every figure that can be expected is there.
+    folder.write("unknown.toml", "[[expect]]\nfigure = 'luck'\nmin = 0.0\n");
+    let told = folder
+        .run("bench --data x -m tiny.safetensors --rivals none --expect unknown.toml")
+        .stderr;
+    let (_, names) = told.trim().split_once("expected one of ").unwrap();
+    for name in names.split(", ") {
+        assert!(json["models"][0][name].is_number(), "{name}");
+    }
     // Random bits: no rival does better than their number, and the model's break-even is never.
     let rivals = json["rivals"].as_array().unwrap();
     assert_eq!(rivals.len(), 7);

@@ -7,7 +7,7 @@ use super::{Bench, ModelFigures};
 use crate::support::hex;
 
 /// Figures of a model that an expectation can name.
-pub(in super::super) const MODEL_FIGURES: [&str; 17] = [
+pub(in super::super) const MODEL_FIGURES: [&str; 23] = [
     "file_bytes",
     "gross_bits_per_dim",
     "net_bits_per_dim",
@@ -19,8 +19,14 @@ pub(in super::super) const MODEL_FIGURES: [&str; 17] = [
     "net_over_negative_elbo",
     "frame_bytes",
     "initial_bits",
+    "points",
+    "packed_blocks",
+    "point_bytes",
     "head_bytes",
-    "precision_bytes",
+    "bins_bytes",
+    "masses_bytes",
+    "unclean_bytes",
+    "draw_bytes",
     "model_bytes",
     "encode_per_second",
     "decode_per_second",
