@@ -20,7 +20,7 @@ const MIN_BLOCK: u64 = 8;
 pub enum Check {
     /// BLAKE3 of the restored bytes.
     Digest([u8; 32]),
-    /// The checksum of a lean file, [`Header::checksum`]; `None` where it is the word that the message begins with.
+    /// The checksum of a lean file, that of its header and restored bytes; `None` where it is the word that the message begins with.
     Checksum(Option<u32>),
 }
 
