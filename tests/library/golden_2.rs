@@ -24,7 +24,14 @@ fn model(name: &str) -> VaeModel {
 }
 
 fn cases() -> Vec<Case> {
-    let [plain, particles, set, set_of_particles, independent] = ways();
+    let [
+        plain,
+        particles,
+        uncoupled,
+        set,
+        set_of_particles,
+        independent,
+    ] = ways();
     let own = |model: &VaeModel, count| bbans::sample(model, count, 1, 0).unwrap();
     let case = |name, of, options, content: &dyn Fn(&VaeModel) -> Vec<u8>| {
         let model = model(of);
@@ -58,6 +65,8 @@ fn cases() -> Vec<Case> {
         case("packed", "tiny", plain, &even),
         case("none", "tiny", plain, &none),
         case("particles", "tiny", particles, &idx_of(40)),
+        case("uncoupled", "tiny", uncoupled, &idx_of(40)),
+        case("uncoupled-groups", "grey/hierarchy", uncoupled, &idx_of(5)),
         case("set", "tiny", set, &idx_of(60)),
         case("set-particles", "grey/logistic", set_of_particles, &equal),
         case("independent", "graphs/causal", independent, &idx_of(5)),
@@ -95,7 +104,11 @@ fn blocks(name: &'static str, of: &'static str, particles: usize) -> Blocks {
     let data = bbans::sample(&model, 70, 1, 0).unwrap();
     let content = idx(&data, &TINY_SHAPE, 1);
     let mut reader = DataReader::open(std::io::Cursor::new(content.clone()), "").unwrap();
-    let way = Way::whitened(&model, 16, particles);
+    let way = Way {
+        particles,
+        ..Way::plain(16)
+    }
+    .whitened(&model);
     let header = Header {
         version: 2,
         framing: Framing::Blocks,

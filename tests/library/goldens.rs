@@ -59,10 +59,16 @@ impl Goldens {
         for model in self.models() {
             let data = grey_data(333, model.levels(), 5);
             for lanes in [1, 3, 64, 200] {
+                let particles = |coupled| Way {
+                    particles: 3,
+                    coupled,
+                    ..Way::plain(lanes)
+                };
                 for way in [
                     Way::plain(lanes),
-                    Way::whitened(&model, lanes, 1),
-                    Way::whitened(&model, lanes, 3),
+                    Way::plain(lanes).whitened(&model),
+                    particles(true).whitened(&model),
+                    particles(false).whitened(&model),
                 ] {
                     let coded = block::encode_by(&model, data.view(), way).unwrap();
                     let decoded = block::decode(&model, coded.plan, coded.words).unwrap();

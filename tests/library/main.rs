@@ -20,14 +20,15 @@ mod version_2;
 use std::num::NonZeroUsize;
 
 use bbans::{
-    BitsBack, Codec, DataReader, FileModel, Message, MonteCarlo, Options, Report, Result, VaeModel,
+    BitsBack, Codec, CoupledImportanceSampling, DataReader, FileModel, ImportanceSampling, Message,
+    Options, Report, Result, VaeModel,
 };
 use ndarray::{Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// How files of version 2 are coded here: plainly, with particles, as sets of both, and independent.
-pub(crate) fn ways() -> [Options; 5] {
+/// How files of version 2 are coded here: plainly, with particles of both kinds, as sets, and independent.
+pub(crate) fn ways() -> [Options; 6] {
     let plain = Options {
         format: 2,
         lanes: 16,
@@ -46,7 +47,18 @@ pub(crate) fn ways() -> [Options; 5] {
         independent: true,
         ..plain
     };
-    [plain, particles, set(plain), set(particles), independent]
+    let uncoupled = Options {
+        coupled: false,
+        ..particles
+    };
+    [
+        plain,
+        particles,
+        uncoupled,
+        set(plain),
+        set(particles),
+        independent,
+    ]
 }
 
 /// Compresses a data file in memory, to version 1 of the container.
@@ -92,12 +104,18 @@ fn rate_is_the_bound(file: &bbans::nn::ModelFile) {
     codec_reaches(&BitsBack { model, lanes }, &data, &plain, model.name());
     let weighted: Vec<f64> = bounds.iter().map(|b| b.importance_bits).collect();
     let particles = 16;
-    let codec = MonteCarlo {
+    let coupled = CoupledImportanceSampling {
         model,
         lanes,
         particles,
     };
-    codec_reaches(&codec, &data, &weighted, model.name());
+    codec_reaches(&coupled, &data, &weighted, model.name());
+    let independent = ImportanceSampling {
+        model,
+        lanes,
+        particles,
+    };
+    codec_reaches(&independent, &data, &weighted, model.name());
 }
 
 /// A codec of one datum takes as many bits as `bounds` say, on the whole.
@@ -111,7 +129,7 @@ fn codec_reaches(
     let mut over = Vec::new();
     let bound: f64 = bounds.iter().sum();
     for (row, bound) in data.axis_chunks_iter(Axis(0), 1).zip(bounds) {
-        let mut message = Message::new((0..20).map(|_| rng.next_u32()).collect());
+        let mut message = Message::new((0..200).map(|_| rng.next_u32()).collect());
         message.grow(1).unwrap();
         let (before, start) = (message.bits(), message.clone());
         codec.push(&mut message, &row.to_owned()).unwrap();

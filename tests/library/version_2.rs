@@ -186,7 +186,7 @@ fn what_version_1_has_no_room_for_is_refused() {
     }
     let both = Options {
         particles: 3,
-        ..ways()[4]
+        ..ways()[5]
     };
     assert!(bbans::compress_bytes(&model, &content, both).is_err());
 }

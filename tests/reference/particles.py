@@ -37,9 +37,13 @@ def observed(model, bins, x):
     return total
 
 
-def length(model, x, u, shift):
-    """Of the particle of this shift: that of the datum and the prior, less that of the posterior."""
-    bins, intervals = bins_at(model, x, [(a + b) % (1 << 24) for a, b in zip(u, shift)])
+def at_shift(model, x, u, shift):
+    """The particle of this shift: its bins, and their intervals under the posterior."""
+    return bins_at(model, x, [(a + b) % (1 << 24) for a, b in zip(u, shift)])
+
+
+def length(model, x, bins, intervals):
+    """Of a particle: that of the datum and the prior, less that of the posterior."""
     of_prior = sum(h(model.prior[b + 1] - model.prior[b]) for b in bins)
     return observed(model, bins, x) + of_prior - sum(h(mass) for _, mass in intervals)
 

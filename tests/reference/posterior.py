@@ -42,6 +42,32 @@ def bin_of_prior(model):
     return locate
 
 
+def bin_of_posterior(model, mean, inverse):
+    """What finds the bin of a quantile of the posterior."""
+    def locate(q):
+        j = at_quantile(model, q, mean, inverse)
+        return j, *interval(model, j, mean, inverse)
+    return locate
+
+
+def pop_bins(model, x, message):
+    """Bins of each datum that the message has under their posterior, group by group, and their intervals."""
+    values = [{**model.start, **dict(model.encoded(row))} for row in x]
+    bins, intervals = [[] for _ in x], [[] for _ in x]
+    for group in model.description["groups"]:
+        priors = [model.prior_of(group, v) for v in values]
+        posteriors = [model.posterior_of(group, *of_lane) for of_lane in zip(values, priors)]
+        own = [[] for _ in x]
+        for k in range(len(posteriors[0][0])):
+            for i, (means, rates) in enumerate(posteriors):
+                own[i].append(message.pop(i, bin_of_posterior(model, means[k], rates[k])))
+                intervals[i].append(interval(model, own[i][k], means[k], rates[k]))
+        for i in range(len(x)):
+            model.take(group, values[i], own[i], priors[i])
+            bins[i] += own[i]
+    return bins, intervals
+
+
 def bins_at(model, x, quantiles):
     """The bins that the posterior of x has at quantiles of all latents, group by group; and its intervals of them."""
     values, bins, intervals = dict(model.start), [], []

@@ -5,15 +5,16 @@ import particles
 from bits_back import plain_step, pop_latents, pop_observed
 from corruption import need
 from points import Grid
-from posterior import interval
+from posterior import interval, pop_bins
 from stack import Message, initial_words, uniform
 
 
 class Way:
     """How the blocks of a file are coded."""
 
-    def __init__(self, lanes, whitened=0, particles=1, unordered=False):
-        self.lanes, self.whitened, self.particles, self.unordered = lanes, whitened, particles, unordered
+    def __init__(self, lanes, whitened=0, particles=1, unordered=False, coupled=True):
+        self.lanes, self.whitened, self.unordered = lanes, whitened, unordered
+        self.particles, self.coupled = particles, coupled
 
 
 def steps(count, lanes, growth):
@@ -24,14 +25,37 @@ def steps(count, lanes, growth):
     return widths
 
 
+def step_of_independent_particles(model, message, w, count):
+    j = [message.pop_uniform(i, count) for i in range(w)]
+    z = pop_latents(model, message, w)
+    x, tops = pop_observed(model, message, w, z)
+    coded = [(bins, intervals_of(model, row, bins, top)) for row, bins, top in zip(x, z, tops)]
+    others = [pop_bins(model, x, message) for _ in range(count - 1)]
+    # Of each lane, all particles in their order: their bins and intervals.
+    all_of = [[(bins[i], intervals[i]) for bins, intervals in others] for i in range(w)]
+    for i in range(w):
+        all_of[i].insert(j[i], coded[i])
+    for i in reversed(range(w)):
+        masses = particles.masses([particles.length(model, x[i], *particle) for particle in all_of[i]])
+        message.push(i, sum(masses[:j[i]]), masses[j[i]])
+    for n in reversed(range(count)):
+        for k in reversed(range(model.latents)):
+            for i in reversed(range(w)):
+                message.push(i, *all_of[i][n][1][k])
+    return x
+
+
+def intervals_of(model, x, bins, top):
+    """Of bins under the posterior."""
+    return [interval(model, *of_bin) for of_bin in zip(bins, *model.posterior(x, *top))]
+
+
 def step_of_particles(model, message, w, count):
     j = [message.pop_uniform(i, count) for i in range(w)]
     z = pop_latents(model, message, w)
     x, tops = pop_observed(model, message, w, z)
     u = [[0] * model.latents for _ in range(w)]
-    intervals = []
-    for row, bins, top in zip(x, z, tops):
-        intervals.append([interval(model, *of_bin) for of_bin in zip(bins, *model.posterior(row, *top))])
+    intervals = [intervals_of(model, *of_lane) for of_lane in zip(x, z, tops)]
     shifts = [particles.shifts(n, model.latents) for n in range(count)]
     for k in range(model.latents):
         for i in range(w):
@@ -40,7 +64,8 @@ def step_of_particles(model, message, w, count):
             position = message.pop_uniform(i, size)
             u[i][k] = (start + position - shifts[j[i]][k]) % (1 << 24)
     for i in reversed(range(w)):
-        masses = particles.masses([particles.length(model, x[i], u[i], shift) for shift in shifts])
+        of_lane = [particles.at_shift(model, x[i], u[i], shift) for shift in shifts]
+        masses = particles.masses([particles.length(model, x[i], *particle) for particle in of_lane])
         message.push(i, sum(masses[:j[i]]), masses[j[i]])
     for k in reversed(range(model.latents)):
         for i in reversed(range(w)):
@@ -76,6 +101,8 @@ def decode_block(model, way, count, points, initial, growth, words):
             x = point(model, message, grid)
         elif way.particles == 1:
             x = plain_step(model, message, w)
+        elif not way.coupled:
+            x = step_of_independent_particles(model, message, w, way.particles)
         else:
             x = step_of_particles(model, message, w, way.particles)
         if way.unordered and not (t == 0 and points > 0):

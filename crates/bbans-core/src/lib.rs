@@ -47,7 +47,7 @@ pub use codec::{Codec, Columns, Independent, Repeat};
 pub use distribution::{Distribution, Interval, PRECISION, TOTAL_MASS};
 pub use error::{Error, ErrorKind, Result};
 pub use message::{Message, initial_words};
-pub use monte_carlo::{MAX_PARTICLES, MonteCarlo};
+pub use monte_carlo::{CoupledImportanceSampling, ImportanceSampling, MAX_PARTICLES};
 pub use multiset::Multiset;
 pub use point::{Grid, PointCode};
 pub use random::normal_pair;

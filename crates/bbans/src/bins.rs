@@ -193,7 +193,7 @@ mod tests {
             of_draws[0]
         );
         let of_one = with_bins / DRAWS as f64;
-        let way = Way::whitened(&models[1], 16, 1);
+        let way = Way::plain(16).whitened(&models[1]);
         let clean = block::encode_by(&models[1], data.view(), way).unwrap();
         let over = clean.net_bits / of_one - 1.0;
         assert!(over.abs() < 0.05, "{} {of_one}", clean.net_bits);

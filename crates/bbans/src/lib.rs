@@ -34,9 +34,10 @@ pub use bbans_core::block;
 pub use bbans_core::distributions;
 pub use bbans_core::laws;
 pub use bbans_core::{
-    BitsBack, Causal, Codec, Columns, Conditional, Distribution, Error, ErrorKind, Grid, InOrder,
-    Independent, Interval, LatentModel, MAX_PARTICLES, Message, MonteCarlo, Multiset, PointCode,
-    Record, Repeat, Result, Walk, information, initial_words, normal_pair,
+    BitsBack, Causal, Codec, Columns, Conditional, CoupledImportanceSampling, Distribution, Error,
+    ErrorKind, Grid, ImportanceSampling, InOrder, Independent, Interval, LatentModel,
+    MAX_PARTICLES, Message, Multiset, PointCode, Record, Repeat, Result, Walk, information,
+    initial_words, normal_pair,
 };
 pub use bbans_format::container;
 pub use bbans_format::data;

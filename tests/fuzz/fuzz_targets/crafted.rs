@@ -102,7 +102,7 @@ impl Crafted<'_> {
         let model = &MODELS[usize::from(self.model) % MODELS.len()];
         let newer = self.newer.as_ref();
         let lean = newer.is_some_and(|newer| newer.flags & 1 != 0);
-        let mut body: Vec<u8> = newer.iter().map(|newer| newer.flags % 8).collect();
+        let mut body: Vec<u8> = newer.iter().map(|newer| newer.flags % 16).collect();
         body.resize(body.len() + if lean { 8 } else { 32 }, 0);
         let name = &self.name[..self.name.len().min(255)];
         body.push(name.len() as u8);

@@ -24,8 +24,9 @@ fuzz_target!(|bytes: &[u8]| {
         .collect();
     let way = block::Way {
         particles: usize::from(*kind) % 3 + 1,
+        coupled: kind & 32 == 0,
         unordered: kind & 64 != 0,
-        ..block::Way::whitened(model, lanes, 1)
+        ..block::Way::plain(lanes).whitened(model)
     };
     let points = usize::from(kind & 128 != 0);
     let plan = block::Plan {

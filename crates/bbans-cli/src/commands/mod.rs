@@ -74,6 +74,9 @@ pub(crate) struct Coding {
     /// Particles of a datum, 1 to 1024: shorter files, by the importance-weighted bound, in as many times the time
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) particles: u16,
+    /// Draw the particles independently of one another: for comparison, as a file then begins with the bits of all of them
+    #[arg(long, requires = "particles")]
+    pub(crate) uncoupled: bool,
 }
 
 impl Coding {
@@ -91,6 +94,7 @@ impl Coding {
             threads: self.threads.get(),
             format: self.format,
             particles: self.particles.into(),
+            coupled: !self.uncoupled,
             ..Options::default()
         })
     }

@@ -17,7 +17,7 @@ use crate::codec::Codec;
 use crate::distribution::PRECISION;
 use crate::error::{Error, Result};
 use crate::message::{Message, initial_words};
-use crate::monte_carlo::{MAX_PARTICLES, MonteCarlo};
+use crate::monte_carlo::{CoupledImportanceSampling, ImportanceSampling, MAX_PARTICLES};
 use crate::point::Grid;
 
 /// Most data in a block.
@@ -37,6 +37,9 @@ pub struct Way {
     pub whitened: usize,
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; 1 is plain bits-back coding.
     pub particles: usize,
+    /// Whether several particles are coupled. If not, a step takes the bits and the memory of all its particles, of
+    /// which there may be [`MAX_LANES`].
+    pub coupled: bool,
     /// The data are a multiset: they are decoded in ascending order, and their order is not paid for.
     pub unordered: bool,
 }
@@ -115,6 +118,11 @@ impl Plan {
                  whitened words; the limits are {MAX_COUNT}, {MAX_LANES}, {MAX_PARTICLES}, and {MAX_INITIAL_WORDS} words"
             )));
         }
+        if !way.coupled && particles.saturating_mul(lanes) > MAX_LANES {
+            return Err(Error::invalid_argument(format!(
+                "{lanes} lanes of {particles} particles that are not coupled; the limit is {MAX_LANES} particles in a step"
+            )));
+        }
         let narrow = self.narrow();
         if points > narrow || points > 0 && initial_words != 1 {
             return Err(Error::invalid_argument(format!(
@@ -141,27 +149,24 @@ impl Way {
             lanes,
             whitened: 0,
             particles: 1,
+            coupled: true,
             unordered: false,
         }
     }
 
-    /// With as many particles, and as many words whitened as their latents take of the message.
-    pub fn whitened<M: LatentModel>(model: &M, lanes: usize, particles: usize) -> Self {
-        let plain = Self {
-            particles,
-            ..Self::plain(lanes)
-        };
+    /// With as many words whitened as a step of this way takes of the message.
+    pub fn whitened<M: LatentModel>(self, model: &M) -> Self {
         Self {
-            whitened: plain.words_of_step(model),
-            ..plain
+            whitened: self.words_of_step(model),
+            ..self
         }
     }
 
     /// Words for each lane that a step takes from the message, about, and one more.
     pub fn words_of_step<M: LatentModel>(&self, model: &M) -> usize {
         let bits = match self.particles {
-            1 => model.posterior_bits(),
-            _ => f64::from(PRECISION) * model.latents() as f64,
+            2.. if self.coupled => f64::from(PRECISION) * model.latents() as f64,
+            particles => particles as f64 * model.posterior_bits(),
         };
         (bits / 32.0).ceil() as usize + 1
     }
@@ -176,7 +181,7 @@ impl Way {
     /// Pushes data, `[lanes, dims]`, as a step does.
     ///
     /// # Errors
-    /// As [`BitsBack`] and [`MonteCarlo`].
+    /// As [`BitsBack`], [`CoupledImportanceSampling`] and [`ImportanceSampling`].
     pub fn push<M: LatentModel>(
         &self,
         model: &M,
@@ -186,7 +191,13 @@ impl Way {
         let (lanes, particles) = (x.nrows(), self.particles);
         match particles {
             1 => BitsBack { model, lanes }.push(message, x),
-            _ => MonteCarlo {
+            _ if self.coupled => CoupledImportanceSampling {
+                model,
+                lanes,
+                particles,
+            }
+            .push(message, x),
+            _ => ImportanceSampling {
                 model,
                 lanes,
                 particles,
@@ -204,7 +215,13 @@ impl Way {
         let particles = self.particles;
         match particles {
             1 => BitsBack { model, lanes }.pop(message),
-            _ => MonteCarlo {
+            _ if self.coupled => CoupledImportanceSampling {
+                model,
+                lanes,
+                particles,
+            }
+            .pop(message),
+            _ => ImportanceSampling {
                 model,
                 lanes,
                 particles,

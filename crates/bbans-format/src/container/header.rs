@@ -27,6 +27,7 @@ pub enum Framing {
 const LEAN: u8 = 1;
 const UNORDERED: u8 = 2;
 const INDEPENDENT: u8 = 4;
+const UNCOUPLED: u8 = 8;
 
 /// What a member starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +127,9 @@ impl Header {
             Framing::Independent => INDEPENDENT,
             Framing::Lean => LEAN,
         };
-        framing | if self.way.unordered { UNORDERED } else { 0 }
+        let unordered = if self.way.unordered { UNORDERED } else { 0 };
+        let uncoupled = if self.way.coupled { 0 } else { UNCOUPLED };
+        framing | unordered | uncoupled
     }
 
     /// Whether this fingerprint is that of the file, as far as the file knows it.
@@ -204,7 +207,7 @@ impl Header {
     fn parse(version: u8, mut body: &[u8]) -> Result<Self> {
         let mut r = Recorder::new(&mut body);
         let flags = if version > 1 { r.byte()? } else { 0 };
-        let framing = match flags & !UNORDERED {
+        let framing = match flags & !(UNORDERED | UNCOUPLED) {
             0 => Framing::Blocks,
             INDEPENDENT => Framing::Independent,
             LEAN => Framing::Lean,
@@ -232,6 +235,7 @@ impl Header {
         let block_len = r.varint(block::MAX_COUNT as u64, "the length of a block")? as usize;
         let mut way = Way::plain(lanes);
         way.unordered = flags & UNORDERED != 0;
+        way.coupled = flags & UNCOUPLED == 0;
         if version > 1 {
             let most = block::MAX_INITIAL_WORDS as u64;
             way.whitened = r.varint(most, "the number of whitened words")? as usize;
@@ -239,7 +243,9 @@ impl Header {
         }
         let lean = framing == Framing::Lean;
         let source = Source::read(&mut r, lean.then_some(block_len))?;
-        if !body.is_empty() || lanes == 0 || block_len == 0 || way.particles == 0 {
+        let uncoupled =
+            !way.coupled && !(2..=block::MAX_LANES / lanes.max(1)).contains(&way.particles);
+        if !body.is_empty() || lanes == 0 || block_len == 0 || way.particles == 0 || uncoupled {
             return Err(Error::corruption(
                 "the header holds values that no encoder writes",
             ));

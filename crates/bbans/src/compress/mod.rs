@@ -46,9 +46,12 @@ pub fn compress(
     let way = match options.format {
         1 => Way::plain(options.lanes),
         _ => Way {
+            particles: options.particles,
+            coupled: options.coupled,
             unordered: options.unordered,
-            ..Way::whitened(model, options.lanes, options.particles)
-        },
+            ..Way::plain(options.lanes)
+        }
+        .whitened(model),
     };
     let mut header = Header {
         version: options.format,

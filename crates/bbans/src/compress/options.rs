@@ -18,6 +18,9 @@ pub struct Options {
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; with more than one, from version 2 on, a file approaches the
     /// importance-weighted bound, at a speed of one over so many.
     pub particles: usize,
+    /// Whether the particles share the bits of one. Those that do not, for comparison, begin with the bits of all; of
+    /// these [`block::MAX_LANES`] at most are in a step, of all lanes together.
+    pub coupled: bool,
     /// The order of the data is of no use, from version 2 on: they are restored in ascending order, and the bits of the
     /// order are saved.
     pub unordered: bool,
@@ -32,6 +35,7 @@ impl Default for Options {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             format: container::VERSION,
             particles: 1,
+            coupled: true,
             unordered: false,
             independent: false,
         }
@@ -61,6 +65,14 @@ impl Options {
             return Err(Error::invalid_argument(format!(
                 "{} particles in a file of version {}; expected 1 to {most}, or version 2, which takes {MAX_PARTICLES}",
                 self.particles, self.format
+            )));
+        }
+        if !self.coupled && !(2..=block::MAX_LANES / self.lanes).contains(&self.particles) {
+            return Err(Error::invalid_argument(format!(
+                "{} particles, not coupled, of {} data in a step; expected 2 or more, and at most {} in a step",
+                self.particles,
+                self.lanes,
+                block::MAX_LANES
             )));
         }
         if self.format == 1 && (self.unordered || self.independent) {

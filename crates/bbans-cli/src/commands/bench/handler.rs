@@ -69,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let bound = bound(model, data, samples.into(), args.seed, options.threads)?;
         let way = Way {
             particles: particles.into(),
+            coupled: options.coupled,
             ..Way::plain(options.lanes)
         };
         let causes = causes(model, data, way, args.seed, options.threads)?;

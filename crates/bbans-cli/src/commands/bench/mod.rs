@@ -61,7 +61,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) force: bool,
     /// Measure instead synthetic models whose true code length is known in closed form
-    #[arg(long, conflicts_with_all = ["data", "model", "expect", "csv", "report", "limit", "format", "particles"])]
+    #[arg(long, conflicts_with_all = ["data", "model", "expect", "csv", "report", "limit", "format", "particles", "uncoupled"])]
     pub(crate) truth: bool,
 }
 

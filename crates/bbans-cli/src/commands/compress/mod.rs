@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) unordered: bool,
     /// Make every datum decodable alone (`bbans decompress --datum N`), in a longer file
-    #[arg(long, conflicts_with_all = ["unordered", "particles"])]
+    #[arg(long, conflicts_with_all = ["unordered", "particles", "uncoupled"])]
     pub(crate) independent: bool,
     /// Print nothing but errors
     #[arg(short, long)]

@@ -132,6 +132,7 @@ struct Member<'a> {
     lanes: usize,
     whitened_words: usize,
     particles: usize,
+    coupled: bool,
     block_len: usize,
     source: &'static str,
     shape: &'a [usize],
@@ -158,6 +159,7 @@ impl<'a> Member<'a> {
             lanes: header.way.lanes,
             whitened_words: header.way.whitened,
             particles: header.way.particles,
+            coupled: header.way.coupled,
             block_len: header.block_len,
             source: header.source.kind(),
             shape: &header.source.shape,
@@ -208,7 +210,8 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
     writeln!(out, "data            {}", member.count)?;
     writeln!(out, "lanes           {}", member.lanes)?;
     if member.particles > 1 {
-        writeln!(out, "particles       {}", member.particles)?;
+        let coupled = if member.coupled { "" } else { ", not coupled" };
+        writeln!(out, "particles       {}{coupled}", member.particles)?;
     }
     let order = if member.unordered {
         ", in no order"

@@ -52,6 +52,7 @@ pub(in super::super) fn to_json(bench: &Bench<'_>) -> Value {
             "format": args.coding.format,
             "lanes": args.coding.lanes,
             "particles": args.coding.particles,
+            "coupled": !args.coding.uncoupled,
             "threads": args.coding.threads.get().get(),
             "samples": args.samples(),
             "seed": args.seed,

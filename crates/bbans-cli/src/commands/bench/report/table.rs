@@ -128,6 +128,7 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
     let coding = bench.args.coding;
     let particles = match coding.particles {
         1 => String::new(),
+        n if coding.uncoupled => format!("{n} particles, not coupled, "),
         n => format!("{n} particles, "),
     };
     writeln!(

@@ -1,4 +1,4 @@
-//! Monte Carlo bits-back coding with coupled importance sampling: several particles, of which one is coded.
+//! Particles that are coupled: the posterior's symbols at shifts of the same quantiles.
 //!
 //! For one batch of data `x`, `N` particles and shifts `s_i` that both sides know:
 //!
@@ -10,9 +10,7 @@
 //! pop():    the same backwards
 //! ```
 //!
-//! The message grows by `-log2 (sum_i w_i / N)`, on average the negative importance-weighted bound of `N` samples (Burda,
-//! Grosse & Salakhutdinov 2016), since each `u + s_i` is uniform. All particles take the bits of one. Source: Ruan, Ullrich,
-//! Severo, Townsend, Khisti, Doucet, Makhzani & Maddison 2021 (arXiv 2102.11086), BB-CIS.
+//! Each `u + s_i` is uniform.
 
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -24,36 +22,25 @@ use crate::distribution::{Interval, TOTAL_MASS};
 use crate::distributions::{Categorical, Uniform};
 use crate::error::{Error, Result};
 use crate::message::Message;
-use crate::tape::{Tape, masses};
+use crate::tape::Tape;
+
+use super::{number, weights};
 
 /// Key of the ChaCha8 generator that shifts come from; its nonce is the number of the particle.
 const SHIFTS_KEY: &[u8; 32] = b"bbans shifts of particles, vers1";
 
-/// Most particles.
-pub const MAX_PARTICLES: usize = 1 << 10;
-
-/// The codec of a latent-variable model for data `[lanes, dims]`, with several particles.
+/// The codec of a latent-variable model for data `[lanes, dims]`, with coupled particles: BB-CIS.
 #[derive(Debug, Clone, Copy)]
-pub struct MonteCarlo<'a, M> {
+pub struct CoupledImportanceSampling<'a, M> {
     /// The model.
     pub model: &'a M,
     /// Number of data.
     pub lanes: usize,
-    /// Number of particles, 1 to [`MAX_PARTICLES`].
+    /// Number of particles, 1 to [`super::MAX_PARTICLES`].
     pub particles: usize,
 }
 
-impl<M: LatentModel> MonteCarlo<'_, M> {
-    fn check(&self) -> Result<Uniform> {
-        if !(1..=MAX_PARTICLES).contains(&self.particles) {
-            return Err(Error::invalid_argument(format!(
-                "{} particles; expected 1 to {MAX_PARTICLES}",
-                self.particles
-            )));
-        }
-        Uniform::new(self.particles as u32)
-    }
-
+impl<M: LatentModel> CoupledImportanceSampling<'_, M> {
     /// All quantiles, each as likely.
     fn quantiles(&self) -> Result<Independent<Array2<Uniform>>> {
         let uniform = Uniform::new(TOTAL_MASS)?;
@@ -82,24 +69,13 @@ impl<M: LatentModel> MonteCarlo<'_, M> {
         u: &Array2<u32>,
     ) -> Result<Vec<Categorical>> {
         let lanes = self.lanes;
-        let prior = self.model.prior(lanes)?;
-        let mut lengths = vec![Vec::with_capacity(self.particles); lanes];
-        for particle in 0..self.particles as u32 {
-            let quantiles = shifted(u, &self.shifts(&vec![particle; lanes]));
+        let particle = |i: usize| {
+            let quantiles = shifted(u, &self.shifts(&vec![i as u32; lanes]));
             let mut tape = Message::measuring(Tape::of_lengths(lanes).with_quantiles(&quantiles));
             let z = posterior.pop(&mut tape)?;
-            let of_posterior = tape.into_tape();
-            let mut tape = Message::measuring(Tape::of_lengths(lanes));
-            self.model.likelihood(&z)?.push(&mut tape, x)?;
-            prior.push(&mut tape, &z)?;
-            let of_joint = tape.into_tape();
-            let pairs = of_joint.lengths().iter().zip(of_posterior.lengths());
-            for (lengths, (&joint, &posterior)) in lengths.iter_mut().zip(pairs) {
-                lengths.push(joint as i64 - posterior as i64);
-            }
-        }
-        let of_lane = |lengths: &Vec<i64>| Categorical::from_masses(&masses(lengths));
-        lengths.iter().map(of_lane).collect()
+            Ok((z, tape.into_tape()))
+        };
+        weights(self.model, x, self.particles, particle)
     }
 
     /// A lane's intervals under the posterior, one for each latent.
@@ -131,11 +107,11 @@ fn positions(intervals: &[Vec<Interval>]) -> Result<Independent<Array2<Uniform>>
     all.map(Independent).map_err(Error::model)
 }
 
-impl<M: LatentModel> Codec for MonteCarlo<'_, M> {
+impl<M: LatentModel> Codec for CoupledImportanceSampling<'_, M> {
     type Symbol = Array2<M::X>;
 
     fn push(&self, message: &mut Message, x: &Self::Symbol) -> Result<()> {
-        let (number, lanes) = (self.check()?, self.lanes);
+        let (number, lanes) = (number(self.particles)?, self.lanes);
         let u = self.quantiles()?.pop(message)?;
         let posterior = self.model.posterior(x)?;
         let mut j = vec![0; lanes];
@@ -155,7 +131,7 @@ impl<M: LatentModel> Codec for MonteCarlo<'_, M> {
     }
 
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
-        let (number, lanes) = (self.check()?, self.lanes);
+        let (number, lanes) = (number(self.particles)?, self.lanes);
         let mut j = vec![0; lanes];
         message.pop_column(&vec![number; lanes], &mut j)?;
         let z = self.model.prior(lanes)?.pop(message)?;
