@@ -65,6 +65,8 @@ fn cases() -> Vec<Case> {
         case("packed", "tiny", plain, &even),
         case("none", "tiny", plain, &none),
         case("particles", "tiny", particles, &idx_of(40)),
+        case("particles-groups", "grey/hierarchy", particles, &idx_of(9)),
+        case("particles-causal", "grey/causal", particles, &idx_of(9)),
         case("uncoupled", "tiny", uncoupled, &idx_of(40)),
         case("uncoupled-groups", "grey/hierarchy", uncoupled, &idx_of(5)),
         case("set", "tiny", set, &idx_of(60)),
@@ -90,23 +92,32 @@ struct Blocks {
     file: Vec<u8>,
 }
 
-fn all_blocks() -> [Blocks; 3] {
+fn all_blocks() -> [Blocks; 4] {
+    let [plain, particles, _, set, ..] = ways();
     [
-        blocks("blocks", "tiny", 1),
+        blocks("blocks", "tiny", plain),
         // Which a file would have packed.
-        blocks("blocks-masses", "graphs/far", 3),
-        blocks("blocks-groups", "graphs/ladder", 1),
+        blocks("blocks-masses", "graphs/far", particles),
+        blocks("blocks-groups", "graphs/ladder", plain),
+        blocks("blocks-set", "tiny", set),
     ]
 }
 
-fn blocks(name: &'static str, of: &'static str, particles: usize) -> Blocks {
+fn blocks(name: &'static str, of: &'static str, options: Options) -> Blocks {
     let model = model(of);
     let data = bbans::sample(&model, 70, 1, 0).unwrap();
-    let content = idx(&data, &TINY_SHAPE, 1);
+    let mut restored: Vec<Vec<u8>> = data.rows().into_iter().map(|row| row.to_vec()).collect();
+    if options.unordered {
+        restored[..40].sort();
+        restored[40..].sort();
+    }
+    let restored = ndarray::Array2::from_shape_vec(data.dim(), restored.concat()).unwrap();
+    let content = idx(&restored, &TINY_SHAPE, 1);
     let mut reader = DataReader::open(std::io::Cursor::new(content.clone()), "").unwrap();
     let way = Way {
-        particles,
-        ..Way::plain(16)
+        particles: options.particles,
+        unordered: options.unordered,
+        ..Way::plain(options.lanes)
     }
     .whitened(&model);
     let header = Header {

@@ -254,6 +254,12 @@ impl Header {
         if source.shape.is_empty() && !matches!(source.layout, Layout::Amat { .. }) {
             return Err(Error::corruption("data without a shape in the header"));
         }
+        let named = matches!(source.layout, Layout::Png { .. });
+        if way.unordered && (named || framing == Framing::Independent) {
+            return Err(Error::corruption(
+                "unordered data that have names, or are independent, in the header",
+            ));
+        }
         limits::dims(&source.shape)
             .and_then(|dims| limits::check_block(block_len, dims, way.unordered))
             .map_err(Error::corruption)?;
