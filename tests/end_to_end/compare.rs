@@ -1,10 +1,19 @@
 //! `bbans compare`.
 
 use crate::Folder;
-use crate::support::{TINY_SHAPE, idx, tiny_data};
+use crate::support::{TINY_SHAPE, golden, idx, tiny_data};
 
 fn json(folder: &Folder, command: &str) -> serde_json::Value {
     serde_json::from_slice(&folder.ok(command).stdout).unwrap()
+}
+
+fn named(code: &serde_json::Value) -> &str {
+    code["code"].as_str().unwrap()
+}
+
+/// Whether a code sends a draw of q: for what it chooses itself neither KL nor the bound holds.
+fn draws(code: &serde_json::Value) -> bool {
+    !named(code).starts_with("point code") && !named(code).starts_with("mode of q")
 }
 
 #[test]
@@ -21,16 +30,21 @@ fn every_code_sends_every_image_at_its_price() {
     assert!(figure("bits_back_alone_bits") > figure("bits_back_chain_bits"));
     // No draw of z takes less than about KL, whatever the code.
     let codes = one["two_part"].as_array().unwrap();
-    assert_eq!(codes.len(), 7);
-    for code in &codes[..6] {
-        assert!(
-            code["part_1_bits"].as_f64().unwrap() > 0.9 * figure("kl_bits"),
-            "{code}"
-        );
+    assert_eq!(codes.len(), 10);
+    for code in codes.iter().filter(|code| draws(code)) {
+        let part_1 = code["part_1_bits"].as_f64().unwrap();
+        assert!(part_1 > 0.9 * figure("kl_bits"), "{code}");
+        let bound = code["part_1_bound_bits"].as_f64();
+        assert!(bound.is_none_or(|bound| part_1 < bound), "{code}");
     }
+    let of = |name: &str| codes.iter().find(|code| named(code).starts_with(name));
+    assert!(of("ring toss code").unwrap()["part_1_bound_bits"].is_number());
+    // Points need no bits to begin with.
+    let point = of("point code").unwrap()["total_bits"].as_f64().unwrap();
+    assert!(point < figure("bits_back_alone_bits"));
     // A row for each image and code, and two of bits-back.
     let rows = String::from_utf8(folder.read("rows.csv")).unwrap();
-    assert_eq!(rows.lines().count(), 1 + 40 * 9);
+    assert_eq!(rows.lines().count(), 1 + 40 * 12);
     let plot = String::from_utf8(folder.read("p/cumulative.svg")).unwrap();
     assert!(plot.contains("bits-back, one chain, gross"));
     assert!(folder.read("p/cumulative.png").starts_with(b"\x89PNG"));
@@ -42,6 +56,71 @@ fn every_code_sends_every_image_at_its_price() {
         assert_eq!(one["candidates"], two["candidates"]);
     }
     folder.fails(command, &["rows.csv", "exists"]);
+}
+
+/// Hierarchies, group by group, and bins of other masses.
+#[test]
+fn models_of_all_kinds_of_latents_are_compared() {
+    let folder = Folder::new();
+    for name in ["grey/hierarchy", "graphs/far"] {
+        let file = golden().join(name).with_extension("safetensors");
+        let model = bbans::VaeModel::from_bytes(&std::fs::read(&file).unwrap()).unwrap();
+        let data = bbans::sample(&model, 30, 1, 0).unwrap();
+        folder.write("x", idx(&data, &TINY_SHAPE, 1));
+        let command = format!("compare model --data x -m {} --json", file.display());
+        let found = json(&folder, &command);
+        assert_eq!(found["decoded_and_compared"], true, "{name}");
+        // No code of draws pays less than the bound.
+        let bits = |key: &str| found[key].as_f64().unwrap();
+        let bound = bits("bound_kl_bits") + bits("bound_reconstruction_bits");
+        let codes = found["two_part"].as_array().unwrap();
+        for code in codes.iter().filter(|code| draws(code)) {
+            assert!(
+                code["total_bits"].as_f64().unwrap() > 0.98 * bound,
+                "{code}"
+            );
+        }
+    }
+}
+
+/// Of one draw of a channel no code takes less than the functional information, and none more than its bound.
+#[test]
+fn codes_of_a_channel_keep_to_their_bounds() {
+    let folder = Folder::new();
+    let found = json(&folder, "compare channel --messages 20000 --json");
+    assert_eq!(found["mutual_information_bits"], 2.0);
+    assert_eq!(found["functional_information_bits"], 2.0);
+    let other = json(
+        &folder,
+        "compare channel --noise C(0.7,0.1,0.1,0.1) --messages 20000 --json",
+    );
+    for found in [&found, &other] {
+        let functional = found["functional_information_bits"].as_f64().unwrap();
+        let codes = found["codes"].as_array().unwrap();
+        assert_eq!(codes.len(), 7);
+        for code in codes {
+            let measured = &code["measured"];
+            let bits = measured["bits"].as_f64().unwrap();
+            let error = 4.0 * measured["standard_error"].as_f64().unwrap();
+            assert!(bits + error > functional, "{code}");
+            let bound = code["bound_bits"].as_f64();
+            assert!(bound.is_none_or(|bound| bits < bound + error), "{code}");
+        }
+    }
+    let functional = other["functional_information_bits"].as_f64().unwrap();
+    assert!(functional > other["mutual_information_bits"].as_f64().unwrap() + 0.5);
+    let text = String::from_utf8(folder.ok("compare channel --messages 100").stdout).unwrap();
+    assert!(
+        text.contains("(singular)") && text.contains("ring toss code"),
+        "{text}"
+    );
+    folder.fails(
+        "compare channel --noise N(0,1)",
+        &["N(0, 1)", "expected B(p)"],
+    );
+    let wide = vec!["0"; 1500].join(",");
+    let noise = format!("compare channel --noise C(1,{wide})");
+    folder.fails(&noise, &["1501 symbols", "at most 1024"]);
 }
 
 /// The protocol beside the sum over types, within four standard errors and the geometric code's

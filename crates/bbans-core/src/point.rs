@@ -181,6 +181,14 @@ impl<M: LatentModel> PointCode<'_, M> {
         self.model.prior(lanes)?.pop(&mut tape)
     }
 
+    /// Pops the latents of a datum, `[1, latents]`, which are the first part of its code.
+    ///
+    /// # Errors
+    /// If the message has too few words.
+    pub fn pop_latents(&self, message: &mut Message) -> Result<Array2<M::Z>> {
+        self.points(&self.grid.prior().pop(message)?)
+    }
+
     /// The cells that the medians of the posterior lie in; those of a group of latents given the points of the groups
     /// before it.
     fn nearest(&self, x: &Array2<M::X>) -> Result<Array2<u32>> {
@@ -281,7 +289,7 @@ impl<M: LatentModel> Codec for PointCode<'_, M> {
     }
 
     fn pop(&self, message: &mut Message) -> Result<Self::Symbol> {
-        let cells = self.grid.prior().pop(message)?;
-        self.model.likelihood(&self.points(&cells)?)?.pop(message)
+        let z = self.pop_latents(message)?;
+        self.model.likelihood(&z)?.pop(message)
     }
 }

@@ -70,7 +70,7 @@ impl Code for ClippedBlock {
         self.index.push(message, *index)
     }
 
-    fn pop(&self, message: &mut Message) -> Result<u64> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<u64> {
         self.index.pop(message)
     }
 
@@ -115,8 +115,8 @@ impl Code for ExactBlock {
         self.0.push(message, index)
     }
 
-    fn pop(&self, message: &mut Message) -> Result<Self::Index> {
-        self.0.pop(message)
+    fn pop(&self, message: &mut Message, shared: &mut Shared) -> Result<Self::Index> {
+        self.0.pop(message, shared)
     }
 
     fn receive(

@@ -41,7 +41,7 @@ impl Code for Direct {
         Ok(())
     }
 
-    fn pop(&self, message: &mut Message) -> Result<Vec<u32>> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<Vec<u32>> {
         self.prior.iter().map(|p| message.pop(0, p)).collect()
     }
 
@@ -108,10 +108,10 @@ impl<C: Code> Code for OrDirect<C> {
         )
     }
 
-    fn pop(&self, message: &mut Message) -> Result<Self::Index> {
+    fn pop(&self, message: &mut Message, shared: &mut Shared) -> Result<Self::Index> {
         Ok(match message.pop(0, &self.flag)? {
-            0 => CodeOrDirect::Code(self.code.pop(message)?),
-            _ => CodeOrDirect::Direct(self.direct.pop(message)?),
+            0 => CodeOrDirect::Code(self.code.pop(message, shared)?),
+            _ => CodeOrDirect::Direct(self.direct.pop(message, shared)?),
         })
     }
 

@@ -82,7 +82,7 @@ impl Code for Greedy {
         self.zipf.push(message, *index)
     }
 
-    fn pop(&self, message: &mut Message) -> Result<u64> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<u64> {
         self.zipf.pop(message)
     }
 

@@ -13,7 +13,9 @@
 //! |---|---|---|
 //! | [`Rejection`] | `log2 max(q/p) + 1.44` | `max(q/p)` |
 //! | [`Greedy`] | `KL + log2(KL + 1) + 4` | few, each over the whole support |
+//! | [`GreedyPoisson`] | `KL + log2(KL + 1) + 6` | `max(q/p)` |
 //! | [`PoissonFunctional`] | `KL + log2(KL + 1) + 4` | `max(q/p)` |
+//! | [`RingToss`] | the functional information of the channel, and 1.44 | a bound on `max(q/p)` of all data |
 //! | [`DyadicSplits`] | `KL` and a few bits more a latent | about `max log2(q/p)` |
 //! | [`Ordered`], approximate | as the above | fixed |
 //! | [`ClippedBlock`], approximate | `n (KL + eps)` for `n` draws | `2^(n (KL + eps))` |
@@ -24,25 +26,33 @@
 
 mod block;
 mod direct;
+mod divergence;
+mod erased;
 pub mod estimators;
 mod greedy;
+mod greedy_poisson;
 mod index;
 mod ordered;
 mod pair;
 mod poisson;
 mod rejection;
+mod ring_toss;
 mod shared;
 mod splits;
 mod types;
 
 pub use block::{ClippedBlock, ExactBlock};
 pub use direct::{CodeOrDirect, Direct, OrDirect};
+pub use divergence::channel_simulation_divergence;
+pub use erased::{AnyCode, Part1};
 pub use greedy::Greedy;
+pub use greedy_poisson::GreedyPoisson;
 pub use index::{EliasDelta, Geometric, IndexCode, Zipf};
 pub use ordered::Ordered;
 pub use pair::{Pair, masses};
 pub use poisson::PoissonFunctional;
 pub use rejection::Rejection;
+pub use ring_toss::{Acceptance, RingToss, RingTossIndex};
 pub use shared::{Shared, check_empty, empty_message, message_bits};
 pub use splits::DyadicSplits;
 pub use types::{BlockFigures, MAX_TYPES, block_figures, deviation};
@@ -97,7 +107,7 @@ pub trait Code {
     ///
     /// # Errors
     /// If the message is too short or has not come from this code.
-    fn pop(&self, message: &mut bbans_core::Message) -> Result<Self::Index>;
+    fn pop(&self, message: &mut bbans_core::Message, shared: &mut Shared) -> Result<Self::Index>;
 
     /// The receiver: the latents that an index stands for.
     ///

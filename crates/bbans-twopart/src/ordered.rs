@@ -73,7 +73,7 @@ impl Code for Ordered {
         self.zipf.push(message, *index)
     }
 
-    fn pop(&self, message: &mut Message) -> Result<u64> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<u64> {
         self.zipf.pop(message)
     }
 

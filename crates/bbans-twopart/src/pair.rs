@@ -127,12 +127,20 @@ impl Pair {
         self.greatest.log2()
     }
 
+    /// The channel simulation divergence of `q` and `p`, in bits: see
+    /// [`crate::channel_simulation_divergence`].
+    pub fn channel_simulation_divergence(&self) -> f64 {
+        let both = self.ratios.iter().zip(&self.p_values);
+        crate::channel_simulation_divergence(both.map(|(&ratio, &p)| (ratio, p)))
+    }
+
     /// `q/p` of a symbol.
     pub fn ratio(&self, symbol: u32) -> f64 {
         self.ratios.get(symbol as usize).copied().unwrap_or(0.0)
     }
 
-    pub(crate) fn ratios(&self) -> &[f64] {
+    /// `q/p` of all symbols.
+    pub fn ratios(&self) -> &[f64] {
         &self.ratios
     }
 

@@ -88,7 +88,7 @@ impl<I: IndexCode> Code for PoissonFunctional<I> {
         self.index.push(message, *index)
     }
 
-    fn pop(&self, message: &mut Message) -> Result<u64> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<u64> {
         self.index.pop(message)
     }
 

@@ -118,7 +118,7 @@ impl Code for Rejection {
         Ok(())
     }
 
-    fn pop(&self, message: &mut Message) -> Result<RejectionIndex> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<RejectionIndex> {
         let log2_m = match self.known {
             Some(known) => known,
             None => f64::from(message.pop(0, &self.exponents()?)?),

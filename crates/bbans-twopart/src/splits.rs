@@ -175,7 +175,7 @@ impl Code for DyadicSplits {
         )
     }
 
-    fn pop(&self, message: &mut Message) -> Result<u64> {
+    fn pop(&self, message: &mut Message, _: &mut Shared) -> Result<u64> {
         let depth = message.pop(0, &self.depths)?;
         Ok(1 << depth | pop_bits(message, depth)?)
     }

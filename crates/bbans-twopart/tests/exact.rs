@@ -3,8 +3,9 @@
 use bbans_core::distributions::Categorical;
 use bbans_core::{Distribution, TOTAL_MASS};
 use bbans_twopart::{
-    ClippedBlock, Code, Direct, DyadicSplits, ExactBlock, Greedy, OrDirect, Ordered, Pair,
-    PoissonFunctional, Rejection, Shared, empty_message, message_bits,
+    Acceptance, ClippedBlock, Code, Direct, DyadicSplits, ExactBlock, Greedy, GreedyPoisson,
+    OrDirect, Ordered, Pair, PoissonFunctional, Rejection, RingToss, Shared,
+    channel_simulation_divergence, empty_message, masses, message_bits,
 };
 
 const MESSAGES: u64 = 100_000;
@@ -37,10 +38,10 @@ fn code_all(code: &impl Code, pair: &Pair) -> (Vec<u64>, f64) {
         code.push(&mut message, &chosen.index).unwrap();
         bits += message_bits(&message);
 
-        let index = code.pop(&mut message).unwrap();
+        let mut receiver = Shared::new(7, number, 0);
+        let index = code.pop(&mut message, &mut receiver).unwrap();
         bbans_twopart::check_empty(&message).unwrap();
         let prior = [pair.prior().clone()];
-        let mut receiver = Shared::new(7, number, 0);
         let z = code.receive(&prior, &index, &mut receiver).unwrap();
         assert_eq!(z, chosen.z, "message {number}");
         counts[z[0] as usize] += 1;
@@ -74,7 +75,7 @@ fn check(code: &impl Code, pair: &Pair) -> f64 {
     // Mean n - 1, variance 2 (n - 1): four standard deviations, and the seeds are fixed.
     let freedom: f64 = cells - 1.0;
     assert!(
-        statistic < freedom + 4.0 * (2.0 * freedom).sqrt(),
+        statistic <= freedom + 4.0 * (2.0 * freedom).sqrt(),
         "chi-square {statistic} of {freedom} degrees of freedom"
     );
     bits
@@ -119,6 +120,104 @@ fn greedy_rejection_sampling_is_exact() {
     }
 }
 
+/// Below `KL + log2(KL + 1) + 6`; with as many candidates as `max q/p`.
+#[test]
+fn greedy_poisson_rejection_sampling_is_exact_and_below_its_bound() {
+    for pair in [discrete(), gaussian()] {
+        let kl = pair.kl_bits();
+        let code = GreedyPoisson::new(kl, 16).unwrap();
+        let bits = check(&code, &pair);
+        assert!(
+            (kl..kl + (kl + 1.0).log2() + 6.0).contains(&bits),
+            "{bits} {kl}"
+        );
+        let candidates = (0..MESSAGES).map(|number| {
+            let chosen = code.choose(std::slice::from_ref(&pair), &mut Shared::new(7, number, 0));
+            chosen.unwrap().unwrap().candidates as f64
+        });
+        let mean = candidates.sum::<f64>() / MESSAGES as f64;
+        let expected = pair.log2_max_ratio().exp2();
+        assert!((mean / expected - 1.0).abs() < 0.03, "{mean} {expected}");
+    }
+    // Another distribution than that of the prior's support: a symbol without mass in q is never taken.
+    let q = masses(&[0.5, 0.0, 0.5]).unwrap();
+    let pair = Pair::new(&q, &masses(&[0.25, 0.5, 0.25]).unwrap()).unwrap();
+    check(&GreedyPoisson::new(1.0, 16).unwrap(), &pair);
+    let narrow = GreedyPoisson::new(1.0, 0).unwrap();
+    let refused = narrow.choose(std::slice::from_ref(&pair), &mut Shared::new(1, 1, 0));
+    assert!(refused.unwrap().is_none());
+}
+
+/// The rows of an additive channel over as many symbols as the noise has, all of them equally likely.
+fn additive(noise: &[f64]) -> Vec<Pair> {
+    let count = noise.len();
+    let p = masses(&vec![1.0 / count as f64; count]).unwrap();
+    let row =
+        |x: usize| -> Vec<f64> { (0..count).map(|y| noise[(y + count - x) % count]).collect() };
+    (0..count)
+        .map(|x| Pair::new(&masses(&row(x)).unwrap(), &p).unwrap())
+        .collect()
+}
+
+/// On average over the data between the functional information and `log2 e` more, and no shorter than the mutual
+/// information, which is the functional one of singular channels alone.
+#[test]
+fn the_ring_toss_code_is_exact_and_reaches_the_functional_information() {
+    for (noise, singular) in [
+        (vec![0.7, 0.1, 0.05, 0.05, 0.02, 0.02, 0.02, 0.04], false),
+        ([vec![0.25; 4], vec![0.0; 28]].concat(), true),
+        ([vec![1.0], vec![0.0; 15]].concat(), true),
+    ] {
+        let rows = additive(&noise);
+        let log2_m = rows[0].log2_max_ratio();
+        let acceptance = Acceptance::new(rows.iter().map(Pair::ratios), 0.0).unwrap();
+        let prior = rows[0].prior().clone();
+        let code = RingToss::new(prior, log2_m, acceptance).unwrap();
+        // All rows are alike.
+        let information = rows[0].kl_bits();
+        let weight = 1.0 / rows.len() as f64;
+        let given_y = rows.iter().map(|row| (row.ratio(0), weight));
+        let functional = channel_simulation_divergence(given_y);
+        assert_eq!((functional - information).abs() < 1e-4, singular);
+        assert!((rows[0].channel_simulation_divergence() - functional).abs() < 1e-4);
+        let bits: f64 = (0..2).map(|x| check(&code, &rows[x]) / 2.0).sum();
+        let at_most = functional + std::f64::consts::LOG2_E + 0.01;
+        assert!(
+            (functional - 0.01..at_most).contains(&bits),
+            "{bits} {functional}"
+        );
+    }
+}
+
+/// Where others than the data at hand send, every candidate may be taken or not.
+#[test]
+fn a_ring_toss_of_other_data_is_exact() {
+    let rows = additive(&[0.7, 0.1, 0.05, 0.05, 0.02, 0.02, 0.02, 0.04]);
+    let some = || rows[..3].iter().map(Pair::ratios);
+    let code = |unseen| {
+        let acceptance = Acceptance::new(some(), unseen).unwrap();
+        RingToss::new(rows[0].prior().clone(), 3.0, acceptance).unwrap()
+    };
+    check(&code(0.1), &rows[6]);
+    // Candidates that none of the data takes cannot be said without.
+    let unsaid = (0..1000).filter(|&number| {
+        let mut shared = Shared::new(7, number, 0);
+        let chosen = code(0.0).choose(&rows[6..7], &mut shared).unwrap().unwrap();
+        let mut message = empty_message().unwrap();
+        code(0.0).push(&mut message, &chosen.index).is_err()
+    });
+    assert!(unsaid.count() > 100);
+    // Beyond the bound, and two latents.
+    let acceptance = Acceptance::new(some(), 0.0).unwrap();
+    let low = RingToss::new(rows[0].prior().clone(), 1.0, acceptance.clone()).unwrap();
+    let shared = &mut Shared::new(1, 1, 0);
+    assert!(low.choose(&rows[..1], shared).unwrap().is_none());
+    assert!(low.choose(&rows[..2], shared).unwrap().is_none());
+    let beyond = RingToss::new(rows[0].prior().clone(), 21.0, acceptance);
+    assert!(beyond.unwrap_err().to_string().contains("2^21"));
+    assert!(Acceptance::new([[0.0; 0]; 0], 0.0).is_err());
+}
+
 #[test]
 fn dyadic_splits_are_exact() {
     for (pair, depth) in [(discrete(), 3), (gaussian(), 6)] {
@@ -142,8 +241,9 @@ fn groups_are_coded_on_one_message() {
     }
     let prior: Vec<Categorical> = group.iter().map(|pair| pair.prior().clone()).collect();
     for number in (0..3).rev() {
-        let index = code.pop(&mut message).unwrap();
-        let z = code.receive(&prior, &index, &mut Shared::new(1, 5, number));
+        let mut shared = Shared::new(1, 5, number);
+        let index = code.pop(&mut message, &mut shared).unwrap();
+        let z = code.receive(&prior, &index, &mut shared);
         assert_eq!(z.unwrap(), sent[number as usize]);
     }
     assert_ne!(sent[0], sent[1]);
@@ -191,8 +291,8 @@ fn what_cannot_be_sent_is_said() {
     // A message that is cut short.
     let mut message = empty_message().unwrap();
     let codes = Rejection::new(16).unwrap();
-    while codes.pop(&mut message).is_ok() {}
-    assert!(codes.pop(&mut message).is_err());
+    while codes.pop(&mut message, &mut shared).is_ok() {}
+    assert!(codes.pop(&mut message, &mut shared).is_err());
 }
 
 /// Mass of `(q - M p)+` and `-log2` of the acceptance for one draw.
@@ -256,9 +356,9 @@ fn other_seeds_and_damage_are_noticed() {
             message.push(0, interval).unwrap();
         }
         code.push(&mut message, &chosen.index).unwrap();
-        let index = code.pop(&mut message).unwrap();
         let prior = [pair.prior().clone()];
         let other = &mut Shared::new(2, number, 0);
+        let index = code.pop(&mut message, other).unwrap();
         let z = code.receive(&prior, &index, other).unwrap()[0];
         let popped = (0..40).try_for_each(|_| message.pop(0, likelihood(z)).map(|_| ()));
         let ended = popped.and_then(|()| bbans_twopart::check_empty(&message));

@@ -1,5 +1,6 @@
 //! `bbans compare`.
 
+mod channel;
 mod codes;
 mod family;
 pub(crate) mod handler;
@@ -30,6 +31,7 @@ pub(crate) struct Args {
 enum What {
     Model(ModelArgs),
     Toy(ToyArgs),
+    Channel(ChannelArgs),
     Kl(KlArgs),
 }
 
@@ -103,6 +105,29 @@ struct ToyArgs {
     /// Write plots (SVG and PNG) to this folder, which is made
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An additive channel by every code: x uniform, y = x + noise, and the length beside mutual and functional information
+#[derive(Debug, clap::Args)]
+struct ChannelArgs {
+    /// The noise, over as many symbols as it has weights: B(p) or C(w, w, ...)
+    #[arg(
+        long,
+        default_value = "C(0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
+    )]
+    noise: Family,
+    /// Candidates of a message, at most about 2^BITS
+    #[arg(long, default_value_t = 16, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=40))]
+    budget: u32,
+    /// Messages of each code, fewer where candidates are many
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    messages: u32,
+    /// Seed of the shared randomness
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -6,18 +6,19 @@ use anyhow::Result;
 use bbans_twopart::BlockFigures;
 use plotters::prelude::SeriesLabelPosition;
 
+use super::codes::OfData;
 use super::model::Image;
 use crate::support::plot::{Plot, Points, range};
 
-/// Actual bits, overheads, the chain, and the price of rejection sampling.
-pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]) -> Result<()> {
+/// Actual bits, overheads, the chain, and the price of rejection sampling; of the codes that plots have.
+pub(super) fn model(folder: &Path, dims: usize, codes: &[OfData], images: &[Image]) -> Result<()> {
+    let plotted = || codes.iter().enumerate().filter(|(_, code)| code.plotted);
     let of = |i: usize, f: &dyn Fn(&Image, usize) -> (f64, f64)| -> Points {
         images.iter().map(|image| f(image, i)).collect()
     };
     let all = |f: &dyn Fn(&Image, usize) -> (f64, f64)| -> Vec<(String, Points)> {
-        let named = names.iter().enumerate();
-        named
-            .map(|(i, name)| (name.to_string(), of(i, f)))
+        plotted()
+            .map(|(i, code)| (code.name.clone(), of(i, f)))
             .collect()
     };
     let bound = |image: &Image| image.bound.bits();
@@ -25,8 +26,7 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         let ends = range(images.iter().map(bound));
         vec![(ends.start, ends.start), (ends.end, ends.end)]
     };
-    let mut actual = all(&|image, i| (bound(image), image.sent[i].total()));
-    actual.truncate(5);
+    let mut actual = all(&|image, i| (bound(image), image.sent[i].0.total()));
     actual.insert(
         0,
         (
@@ -47,8 +47,10 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         legend: SeriesLabelPosition::UpperLeft,
     }
     .write(folder)?;
-    let mut overhead = all(&|image, i| (image.kl, image.sent[i].part_1 - image.kl));
-    overhead.truncate(5);
+    let overhead = all(&|image, i| {
+        let kl = image.kl_bits();
+        (kl, image.sent[i].0.part_1 - kl)
+    });
     Plot {
         name: "overhead-against-kl",
         title: "Part 1 over KL",
@@ -71,13 +73,10 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
             })
             .collect()
     };
-    let mut lines: Vec<(String, Points)> = names
-        .iter()
-        .take(5)
-        .enumerate()
-        .map(|(i, name)| {
-            let points = cumulative(&|image: &Image| image.sent[i].total());
-            (name.to_string(), points)
+    let mut lines: Vec<(String, Points)> = plotted()
+        .map(|(i, code)| {
+            let points = cumulative(&|image: &Image| image.sent[i].0.total());
+            (code.name.clone(), points)
         })
         .collect();
     let chain: Points = images
@@ -100,9 +99,10 @@ pub(super) fn model(folder: &Path, dims: usize, names: &[&str], images: &[Image]
         legend: SeriesLabelPosition::UpperRight,
     }
     .write(folder)?;
-    let mut candidates =
-        all(&|image, i| (image.kl, (image.sent[i].candidates.max(1) as f64).log2()));
-    candidates.truncate(5);
+    let candidates = all(&|image, i| {
+        let drawn = image.sent[i].0.candidates.max(1) as f64;
+        (image.kl_bits(), drawn.log2())
+    });
     Plot {
         name: "candidates-against-kl",
         title: "Candidates drawn: groups pay exponentially, splits do not",

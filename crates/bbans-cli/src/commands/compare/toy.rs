@@ -3,14 +3,12 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use bbans_twopart::{
-    BlockFigures, ClippedBlock, Code, DyadicSplits, EliasDelta, ExactBlock, Greedy, Pair,
-    PoissonFunctional, Rejection, Shared, block_figures, check_empty, deviation, empty_message,
-    message_bits,
-};
+use bbans_twopart::{BlockFigures, ClippedBlock, ExactBlock, Pair, block_figures, deviation};
 use serde_json::{Value, json};
 
 use super::ToyArgs;
+use super::channel::{self, Channel, Measured, Messages, Row as Single, measure, measure_all};
+use super::codes::Part1;
 use super::family::pair;
 use super::plots;
 use crate::support::terminal::stdout;
@@ -21,16 +19,6 @@ const SAMPLES: u32 = 20_000;
 const MAX_BLOCK: usize = 10_000;
 /// Candidates that a machine draws in a year: 10^8 a second.
 const CANDIDATES_A_YEAR: f64 = 3.15e15;
-
-/// What a protocol gave over its messages.
-#[derive(Debug, Clone, Copy)]
-struct Measured {
-    messages: u32,
-    /// Bits of part 1: mean and standard error.
-    bits: f64,
-    error: f64,
-    candidates: f64,
-}
 
 /// One block length.
 struct Row {
@@ -44,7 +32,10 @@ pub(super) fn run(args: &ToyArgs) -> Result<()> {
     if !args.margin.is_finite() || args.margin < 0.0 {
         bail!("a margin of {}; expected 0 or more", args.margin);
     }
-    let singles = singles(args, &pair)?;
+    let channel = Channel {
+        rows: vec![pair.clone()],
+    };
+    let singles = measure_all(&channel, args.budget, messages(args))?;
     let mut rows = Vec::new();
     for &n in &args.n {
         rows.push(row(args, &pair, n).with_context(|| format!("blocks of {n}"))?);
@@ -68,31 +59,23 @@ fn print(
     out: &mut impl Write,
     args: &ToyArgs,
     pair: &Pair,
-    singles: &[(&str, Option<Measured>)],
+    singles: &[Single],
     rows: &[Row],
 ) -> Result<()> {
     writeln!(
         out,
-        "q = {}, p = {}: KL {:.4} bits, log2 max(q/p) {:.4} bits\n",
+        "q = {}, p = {}: KL {:.4} bits, channel simulation divergence {:.4} bits, log2 max(q/p) {:.4} bits\n",
         args.q,
         args.p,
         pair.kl_bits(),
+        pair.channel_simulation_divergence(),
         pair.log2_max_ratio()
     )?;
     writeln!(
         out,
-        "one draw a message, exact codes: bits of part 1, every message decoded"
+        "one draw a message, exact codes: bits of part 1, every message decoded; the code's bound"
     )?;
-    for (name, measured) in singles {
-        match measured {
-            Some(m) => writeln!(
-                out,
-                "  {name:<38} {:>9.4} +- {:.4}   {:>9.2} candidates",
-                m.bits, m.error, m.candidates
-            )?,
-            None => writeln!(out, "  {name:<38} not applicable")?,
-        }
-    }
+    channel::print_rows(out, singles)?;
     writeln!(
         out,
         "\nblocks, clipped acceptance: figures summed over types, protocol beside them; bits a draw"
@@ -138,77 +121,31 @@ fn price(log2_candidates: f64) -> String {
     }
 }
 
-fn to_json(
-    args: &ToyArgs,
-    pair: &Pair,
-    singles: &[(&str, Option<Measured>)],
-    rows: &[Row],
-) -> Value {
-    let measured = |m: &Option<Measured>| {
-        m.map(|m| {
-            json!({ "messages": m.messages, "bits": m.bits, "standard_error": m.error,
-                    "candidates": m.candidates, "decoded_and_compared": true })
-        })
-    };
-    let singles = singles
-        .iter()
-        .map(|(name, m)| json!({ "code": name, "measured": measured(m) }));
+fn to_json(args: &ToyArgs, pair: &Pair, singles: &[Single], rows: &[Row]) -> Value {
     let rows = rows.iter().map(|row| {
         let f = row.figures;
         json!({ "n": f.n, "log2_m": f.log2_m, "log2_candidates": f.log2_candidates,
                 "bits_per_draw": f.bits_per_draw(), "total_variation": f.total_variation,
                 "delta": f.delta, "standard_error": f.standard_error,
-                "clipped": measured(&row.clipped), "exact": measured(&row.exact) })
+                "clipped": channel::to_json(&row.clipped), "exact": channel::to_json(&row.exact) })
     });
     json!({
         "q": args.q.to_string(),
         "p": args.p.to_string(),
         "kl_bits": pair.kl_bits(),
+        "channel_simulation_divergence_bits": pair.channel_simulation_divergence(),
         "log2_max_ratio": pair.log2_max_ratio(),
         "seed": args.seed,
-        "one_draw": singles.collect::<Vec<_>>(),
+        "one_draw": channel::rows_to_json(singles),
         "blocks": rows.collect::<Vec<_>>(),
     })
 }
 
-/// The exact codes on one draw.
-fn singles(args: &ToyArgs, pair: &Pair) -> Result<Vec<(&'static str, Option<Measured>)>> {
-    let (kl, log2_m) = (pair.kl_bits(), pair.log2_max_ratio().max(0.0));
-    let one = std::slice::from_ref(pair);
-    let rejection = if log2_m <= f64::from(args.budget) {
-        measure(args, &Rejection::of_known_ratio(log2_m)?, one, log2_m)?
-    } else {
-        None
-    };
-    let symbols = pair.probabilities().len();
-    let splits = if symbols.is_power_of_two() {
-        let depth = symbols.ilog2();
-        let code = DyadicSplits::new(depth, &vec![1.0; depth as usize + 1])?;
-        measure(args, &code, one, 2.0)?
-    } else {
-        None
-    };
-    Ok(vec![
-        ("rejection sampling, M known, geometric", rejection),
-        (
-            "greedy rejection sampling, Zipf index",
-            measure(args, &Greedy::new(kl)?, one, kl)?,
-        ),
-        (
-            "Poisson functional, Zipf index",
-            measure(args, &PoissonFunctional::new(kl, args.budget)?, one, log2_m)?,
-        ),
-        (
-            "Poisson functional, Elias delta index",
-            measure(
-                args,
-                &PoissonFunctional::with_index(EliasDelta, args.budget),
-                one,
-                log2_m,
-            )?,
-        ),
-        ("A* coding, dyadic splits", splits),
-    ])
+fn messages(args: &ToyArgs) -> Messages {
+    Messages {
+        most: args.messages,
+        seed: args.seed,
+    }
 }
 
 fn row(args: &ToyArgs, pair: &Pair, n: usize) -> Result<Row> {
@@ -222,9 +159,10 @@ fn row(args: &ToyArgs, pair: &Pair, n: usize) -> Result<Row> {
         let prior = vec![pair.prior().clone(); n];
         let exact = ExactBlock::new(code.clone(), prior, figures.delta);
         let total = cost + (n as f64).log2();
+        let (all, messages) = (|_| latents.as_slice(), messages(args));
         (
-            measure(args, &code, &latents, total)?,
-            measure(args, &exact, &latents, total)?,
+            measure(&(Box::new(code) as Part1), &all, total, messages)?,
+            measure(&(Box::new(exact) as Part1), &all, total, messages)?,
         )
     } else {
         (None, None)
@@ -234,42 +172,4 @@ fn row(args: &ToyArgs, pair: &Pair, n: usize) -> Result<Row> {
         clipped,
         exact,
     })
-}
-
-/// Runs a protocol, decoding and comparing every message; as many as 2^26 draws allow.
-fn measure(
-    args: &ToyArgs,
-    code: &impl Code,
-    latents: &[Pair],
-    log2_draws: f64,
-) -> Result<Option<Measured>> {
-    let affordable = (26.0 - log2_draws).exp2().clamp(10.0, 1e9) as u32;
-    let messages = args.messages.min(affordable);
-    let prior: Vec<_> = latents.iter().map(|pair| pair.prior().clone()).collect();
-    let (mut sum, mut squares, mut candidates) = (0.0, 0.0, 0);
-    for number in 0..u64::from(messages) {
-        let Some(chosen) = code.choose(latents, &mut Shared::new(args.seed, number, 0))? else {
-            return Ok(None);
-        };
-        let mut message = empty_message()?;
-        code.push(&mut message, &chosen.index)?;
-        let bits = message_bits(&message);
-        sum += bits;
-        squares += bits * bits;
-        candidates += chosen.candidates;
-        let index = code.pop(&mut message)?;
-        let z = code.receive(&prior, &index, &mut Shared::new(args.seed, number, 0))?;
-        check_empty(&message)?;
-        if z != chosen.z {
-            bail!("message {number} does not decode; this is a bug, please report it");
-        }
-    }
-    let count = f64::from(messages);
-    let mean = sum / count;
-    Ok(Some(Measured {
-        messages,
-        bits: mean,
-        error: ((squares / count - mean * mean).max(0.0) / count).sqrt(),
-        candidates: candidates as f64 / count,
-    }))
 }

@@ -1,0 +1,25 @@
+//! Greedy Poisson rejection sampling.
+
+use bbans_twopart::{GreedyPoisson, OrDirect, Zipf};
+
+use super::{Entry, OfModel};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "greedy Poisson rejection sampling",
+    plotted: false,
+    bound: Some(|of| of.kl + (of.kl + 1.0).log2() + 6.0),
+    single: Some(|channel, budget| {
+        Ok(Some(Box::new(GreedyPoisson::new(
+            channel.kl_bits(),
+            budget,
+        )?)))
+    }),
+    model: Some(OfModel::Latents(|model, latent| {
+        let budget = model.budget;
+        let indices = model.indices(latent, &GreedyPoisson::new(1.0, budget)?)?;
+        let code = GreedyPoisson::with_index(Zipf::fit(&indices)?, budget);
+        let latents = latent..latent + 1;
+        let share = model.share_beyond(&latents, budget);
+        Ok(Box::new(OrDirect::new(code, model.priors(&latents), share)))
+    })),
+};
