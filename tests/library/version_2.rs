@@ -1,6 +1,9 @@
 //! Container 2: whitening, particles, points, sets, lean files, independent data.
 
-use bbans::{FileModel, Options, VaeModel};
+use bbans::block::Way;
+use bbans::container::{Framing, Header, Stored};
+use bbans::data::{Layout, Names};
+use bbans::{DataReader, FileModel, Options, VaeModel};
 use ndarray::Array2;
 
 use crate::support::{
@@ -189,4 +192,50 @@ fn what_version_1_has_no_room_for_is_refused() {
         ..ways()[5]
     };
     assert!(bbans::compress_bytes(&model, &content, both).is_err());
+}
+
+/// Ways that do not go together are refused in a header as they are in options.
+#[test]
+fn headers_of_ways_that_no_encoder_has_are_refused() {
+    let content = idx(&tiny_data(3, 1), &TINY_SHAPE, 1);
+    let reader = DataReader::open(std::io::Cursor::new(content), "x").unwrap();
+    let header = |change: &dyn Fn(&mut Header)| {
+        let mut header = Header {
+            version: 2,
+            framing: Framing::Blocks,
+            fingerprint: [0; 32],
+            model_name: "any".into(),
+            way: Way::plain(64),
+            block_len: 10,
+            source: reader.source().clone(),
+            stored: Stored::default(),
+        };
+        change(&mut header);
+        let bytes = header.to_bytes().unwrap();
+        Header::read(&mut &bytes[..]).map(|read| assert_eq!(read, Some(header)))
+    };
+    let uncoupled = |particles: usize| {
+        move |h: &mut Header| (h.way.coupled, h.way.particles) = (false, particles)
+    };
+    header(&|_| ()).unwrap();
+    header(&uncoupled(2)).unwrap();
+    header(&uncoupled(64)).unwrap();
+    header(&|h| h.way.unordered = true).unwrap();
+    header(&|h| h.framing = Framing::Independent).unwrap();
+    for refused in [
+        header(&uncoupled(1)),
+        header(&uncoupled(65)),
+        header(&|h| (h.framing, h.way.unordered) = (Framing::Independent, true)),
+        header(&|h| {
+            h.way.unordered = true;
+            h.source.layout = Layout::Png {
+                depth: 8,
+                single: true,
+                names: Names::new(["x"]).unwrap(),
+            };
+        }),
+    ] {
+        let kind = refused.unwrap_err().kind();
+        assert_eq!(kind, bbans::ErrorKind::Corruption);
+    }
 }

@@ -28,13 +28,16 @@ pub(super) struct Entry {
     /// The bound on the mean bits of part 1, where the literature has one.
     pub(super) bound: Option<fn(&Information<'_>) -> f64>,
     /// For one latent of a channel; `None` where it has nothing to say.
-    pub(super) single: Option<fn(&Channel, budget: u32) -> Result<Option<Part1>>>,
+    pub(super) single: Option<OfChannel>,
     /// For the data of a model.
     pub(super) model: Option<OfModel>,
 }
 
 /// A code for latents.
 pub(super) type Part1 = Box<dyn AnyCode + Sync>;
+
+/// How a code is made for a channel, with candidates up to two to the power of a budget.
+type OfChannel = fn(&Channel, u32) -> Result<Option<Part1>>;
 
 /// How a code works on the data of a model.
 pub(super) enum OfModel {
