@@ -34,7 +34,12 @@ fn version_2_comes_back_with_particles_and_packed() {
     // Even bits, which the model would make larger.
     let content = idx(&tiny_data(123, 1), &TINY_SHAPE, 255);
     folder.write("a", &content);
-    for (options, version) in [("--format 1", 1), ("", 2), ("--particles 3", 2)] {
+    for (options, version) in [
+        ("--format 1", 1),
+        ("", 2),
+        ("--particles 3", 2),
+        ("--particles 3 --uncoupled", 2),
+    ] {
         let told = folder
             .ok(&format!("compress a -f -m tiny.safetensors {options}"))
             .stderr;
@@ -47,7 +52,19 @@ fn version_2_comes_back_with_particles_and_packed() {
         folder.ok("test a.bbans -m tiny.safetensors");
         folder.ok("decompress a.bbans -f -o b -m tiny.safetensors");
         assert_eq!(folder.read("b"), content);
-        folder.ok("inspect a.bbans");
+        let shown = String::from_utf8(folder.ok("inspect a.bbans").stdout).unwrap();
+        let uncoupled = options.contains("uncoupled");
+        assert_eq!(shown.contains("3, not coupled"), uncoupled, "{shown}");
+    }
+    // Particles that are not coupled are several, and not more in a step than it may have data.
+    for (options, expected) in [
+        ("--uncoupled", "--particles"),
+        ("--particles 1 --uncoupled", "2 or more"),
+        ("--particles 65 --uncoupled", "at most 4096"),
+    ] {
+        let outcome = folder.run(&format!("compress a -o c -m tiny.safetensors {options}"));
+        assert!(outcome.code != Some(0), "{options}");
+        assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
     }
     for option in ["--particles 3", "--unordered", "--independent"] {
         folder.fails(

@@ -69,7 +69,7 @@ impl Options {
         }
         if !self.coupled && !(2..=block::MAX_LANES / self.lanes).contains(&self.particles) {
             return Err(Error::invalid_argument(format!(
-                "{} particles, not coupled, of {} data in a step; expected 2 or more, and at most {} in a step",
+                "{} uncoupled particles for each of {} lanes; expected 2 or more, and at most {} over all lanes",
                 self.particles,
                 self.lanes,
                 block::MAX_LANES

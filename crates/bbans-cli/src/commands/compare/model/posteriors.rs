@@ -79,36 +79,25 @@ impl<'a> Posteriors<'a> {
     ) -> Result<Array2<u16>> {
         let vae = self.model.vae();
         let mut z: Vec<u16> = Vec::with_capacity(vae.latents());
-        let mut latents = None;
+        let (mut known, mut last) = (None, 0);
         for group in vae.latent_groups() {
-            let of_group = match group.start {
-                0 => choose(group.clone(), &self.first)?,
-                _ => {
-                    let known = match &mut latents {
-                        Some(known) => known,
-                        none => none.insert(self.inference.top_down()?),
-                    };
-                    // The group before this one.
-                    let values = vae.latents_of_bins(ArrayView2::from_shape(
-                        (1, z.len() - self.taken(&group)),
-                        &z[self.taken(&group)..],
-                    )?)?;
-                    known.set(values.view())?;
-                    choose(group.clone(), &self.pairs(known)?)?
-                }
+            let symbols = if group.start == 0 {
+                choose(group, &self.first)?
+            } else {
+                let known = match &mut known {
+                    Some(known) => known,
+                    none => none.insert(self.inference.top_down()?),
+                };
+                let of_last = ArrayView2::from_shape((1, z.len() - last), &z[last..])?;
+                known.set(vae.latents_of_bins(of_last)?.view())?;
+                choose(group, &self.pairs(known)?)?
             };
-            for symbol in of_group {
+            last = z.len();
+            for symbol in symbols {
                 z.push(u16::try_from(symbol)?);
             }
         }
         Ok(Array2::from_shape_vec((1, z.len()), z)?)
-    }
-
-    /// Where the group before this one begins.
-    fn taken(&self, group: &Range<usize>) -> usize {
-        let groups = self.model.vae().latent_groups();
-        let before = groups.iter().rev().find(|other| other.start < group.start);
-        before.map_or(0, |other| other.start)
     }
 
     /// Draws of all latents, by a generator of the seed and stream.
