@@ -30,6 +30,7 @@ fn cases() -> Vec<Case> {
         uncoupled,
         set,
         set_of_particles,
+        _,
         independent,
     ] = ways();
     let own = |model: &VaeModel, count| bbans::sample(model, count, 1, 0).unwrap();

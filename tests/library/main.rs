@@ -28,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// How files of version 2 are coded here: plainly, with particles of both kinds, as sets, and independent.
-pub(crate) fn ways() -> [Options; 6] {
+pub(crate) fn ways() -> [Options; 7] {
     let plain = Options {
         format: 2,
         lanes: 16,
@@ -57,6 +57,7 @@ pub(crate) fn ways() -> [Options; 6] {
         uncoupled,
         set(plain),
         set(particles),
+        set(uncoupled),
         independent,
     ]
 }

@@ -3,7 +3,7 @@
 use bbans::block::Way;
 use bbans::container::{Framing, Header, Stored};
 use bbans::data::{Layout, Names};
-use bbans::{DataReader, FileModel, Options, VaeModel};
+use bbans::{DataReader, ErrorKind, FileModel, Options, VaeModel};
 use ndarray::Array2;
 
 use crate::support::{
@@ -189,12 +189,12 @@ fn what_version_1_has_no_room_for_is_refused() {
     }
     let both = Options {
         particles: 3,
-        ..ways()[5]
+        ..ways()[6]
     };
     assert!(bbans::compress_bytes(&model, &content, both).is_err());
 }
 
-/// Ways that do not go together are refused in a header as they are in options.
+/// Ways that do not go together are refused in a header, by its writer and by its reader.
 #[test]
 fn headers_of_ways_that_no_encoder_has_are_refused() {
     let content = idx(&tiny_data(3, 1), &TINY_SHAPE, 1);
@@ -202,40 +202,65 @@ fn headers_of_ways_that_no_encoder_has_are_refused() {
     let header = |change: &dyn Fn(&mut Header)| {
         let mut header = Header {
             version: 2,
-            framing: Framing::Blocks,
+            // Whose header has no checksum.
+            framing: Framing::Lean,
             fingerprint: [0; 32],
-            model_name: "any".into(),
+            model_name: String::new(),
             way: Way::plain(64),
-            block_len: 10,
+            block_len: 3,
             source: reader.source().clone(),
             stored: Stored::default(),
         };
         change(&mut header);
-        let bytes = header.to_bytes().unwrap();
-        Header::read(&mut &bytes[..]).map(|read| assert_eq!(read, Some(header)))
+        header
     };
     let uncoupled = |particles: usize| {
         move |h: &mut Header| (h.way.coupled, h.way.particles) = (false, particles)
     };
-    header(&|_| ()).unwrap();
-    header(&uncoupled(2)).unwrap();
-    header(&uncoupled(64)).unwrap();
-    header(&|h| h.way.unordered = true).unwrap();
-    header(&|h| h.framing = Framing::Independent).unwrap();
-    for refused in [
-        header(&uncoupled(1)),
-        header(&uncoupled(65)),
-        header(&|h| (h.framing, h.way.unordered) = (Framing::Independent, true)),
-        header(&|h| {
+    for change in [
+        &(|_: &mut Header| ()) as &dyn Fn(&mut Header),
+        &uncoupled(2),
+        &uncoupled(64),
+        &|h| h.way.unordered = true,
+        &|h| h.framing = Framing::Independent,
+    ] {
+        let header = header(change);
+        let bytes = header.to_bytes().unwrap();
+        assert_eq!(Header::read(&mut &bytes[..]).unwrap(), Some(header));
+    }
+    for change in [
+        &uncoupled(1) as &dyn Fn(&mut Header),
+        &uncoupled(65),
+        &|h| (h.framing, h.way.unordered) = (Framing::Independent, true),
+        &|h| (h.framing, h.way.particles) = (Framing::Independent, 2),
+        &|h| {
             h.way.unordered = true;
             h.source.layout = Layout::Png {
                 depth: 8,
                 single: true,
                 names: Names::new(["x"]).unwrap(),
             };
-        }),
+        },
     ] {
-        let kind = refused.unwrap_err().kind();
-        assert_eq!(kind, bbans::ErrorKind::Corruption);
+        let refused = header(change).to_bytes().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidArgument, "{refused}");
+    }
+    // After magic, version and length come flags, 8 bytes of the fingerprint, a name of no bytes, lanes, the length of the
+    // block, whitened words and particles.
+    let bytes = header(&uncoupled(2)).to_bytes().unwrap();
+    assert_eq!(bytes[10..11], [9]);
+    assert_eq!(bytes[19..24], [0, 64, 3, 0, 2]);
+    for (at, value, expected) in [
+        (23, 1, ErrorKind::Corruption),
+        (23, 65, ErrorKind::Corruption),
+        (23, 0, ErrorKind::Corruption),
+        (20, 0, ErrorKind::Corruption),
+        (10, 13, ErrorKind::Compatibility),
+        (10, 25, ErrorKind::Compatibility),
+    ] {
+        let mut other = bytes.clone();
+        other[at] = value;
+        let refused = Header::read(&mut &other[..]).unwrap_err();
+        assert_eq!(refused.kind(), expected, "{at} {value}: {refused}");
     }
 }

@@ -96,13 +96,14 @@ class Header:
         size = b.u32() if self.version == 1 else b.varint()
         end = size + b.at
         flags = b.u8() if self.version == 2 else 0
-        need(flags < 16 and flags & 5 != 5, "flags")
+        need(flags < 16 and flags & 5 != 5 and flags & 6 != 6, "flags")
         self.lean, self.independent = bool(flags & 1), bool(flags & 4)
         b.take(8 if self.lean else 32)
         b.take(b.u8())
         lanes, self.limit = b.varint(), b.varint()
         whitened, particles = (b.varint(), b.varint()) if self.version == 2 else (0, 1)
-        need(particles > 1 and lanes * particles <= 4096 if flags & 8 else particles >= 1, "particles")
+        need(1 <= lanes <= 4096 and 1 <= particles <= 1024 and not (self.independent and particles > 1), "lanes, particles")
+        need(not flags & 8 or particles > 1 and lanes * particles <= 4096, "uncoupled particles")
         self.way = Way(lanes, whitened, particles, bool(flags & 2), not flags & 8)
         self.source = Source(b, self.limit)
         need(b.at == end, "header")

@@ -19,6 +19,25 @@ pub fn channel_simulation_divergence(values: impl Iterator<Item = (f64, f64)>) -
     bits
 }
 
+/// The functional information of a channel from equally likely data to symbols, in bits: from `q/p` of all symbols for each
+/// datum, and the probabilities of the symbols under `p`.
+///
+/// It is between the mutual information and `log2 e` bits below what the ring toss code takes. `p` need not be what the
+/// data average to: the symbols are taken with their own probabilities.
+pub fn functional_information<R: AsRef<[f64]>>(data: &[R], p: &[f64]) -> f64 {
+    let weight = 1.0 / data.len() as f64;
+    let of_symbol = |(y, &p): (usize, &f64)| {
+        let ratio = |of_datum: &R| of_datum.as_ref().get(y).copied().unwrap_or(0.0);
+        let mean = data.iter().map(ratio).sum::<f64>() * weight;
+        let given = data.iter().map(|of_datum| (ratio(of_datum) / mean, weight));
+        match mean > 0.0 {
+            true => p * mean * channel_simulation_divergence(given),
+            false => 0.0,
+        }
+    };
+    p.iter().enumerate().map(of_symbol).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::channel_simulation_divergence as divergence;

@@ -1,4 +1,4 @@
-//! Codes whose index may be of any kind, for those who have several codes at hand.
+//! Codes with the type of their index erased, so that different ones fit in one list.
 
 use bbans_core::distributions::Categorical;
 use bbans_core::{Message, Result};

@@ -11,44 +11,52 @@ use bbans_core::distributions::Categorical;
 use bbans_core::{Error, Message, Result};
 
 use crate::index::Zipf;
-use crate::pair::Pair;
+use crate::pair::{Pair, log2_max_ratio};
 use crate::shared::Shared;
 use crate::{Choice, Code};
 
-/// Greedy rejection sampling; each step takes a pass over all symbols.
+/// Greedy rejection sampling; each candidate takes a pass over all symbols.
 #[derive(Debug, Clone)]
 pub struct Greedy {
     zipf: Zipf,
+    budget_bits: f64,
 }
 
 /// One word for the symbol, two for whether it is accepted.
 const WORDS: usize = 3;
 /// By then all but a rounding error of any `q` is covered.
 const MAX_STEPS: u64 = 1 << 26;
+const MAX_BUDGET: u32 = 20;
 
 impl Greedy {
-    /// For latents whose `KL(q, p)` is about this on average.
+    /// For latents whose `KL(q, p)` is about `mean_kl_bits` on average and whose `max q/p`, the number of candidates, is at
+    /// most `2^budget_bits`.
     ///
     /// # Errors
-    /// If it is negative or no number.
-    pub fn new(mean_kl_bits: f64) -> Result<Self> {
-        Ok(Self {
-            zipf: Zipf::for_mean_bits(mean_kl_bits)?,
-        })
+    /// If `mean_kl_bits` is no number.
+    pub fn new(mean_kl_bits: f64, budget_bits: u32) -> Result<Self> {
+        let zipf = Zipf::for_mean_bits(mean_kl_bits)?;
+        Ok(Self::with_index(zipf, budget_bits))
     }
 
     /// With another code for the index.
-    pub fn with_index(zipf: Zipf) -> Self {
-        Self { zipf }
+    pub fn with_index(zipf: Zipf, budget_bits: u32) -> Self {
+        Self {
+            zipf,
+            budget_bits: f64::from(budget_bits.min(MAX_BUDGET)),
+        }
     }
 }
 
 impl Code for Greedy {
     type Index = u64;
 
-    /// `None` unless there is one latent.
+    /// `None` unless there is one latent, with `log2 max(q/p)` within the budget.
     fn choose(&self, latents: &[Pair], shared: &mut Shared) -> Result<Option<Choice<u64>>> {
         let [pair] = latents else { return Ok(None) };
+        if log2_max_ratio(latents) > self.budget_bits {
+            return Ok(None);
+        }
         let p = pair.prior_probabilities();
         let mut left = pair.probabilities().to_vec();
         let mut rest = 1.0;

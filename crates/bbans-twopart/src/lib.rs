@@ -12,7 +12,7 @@
 //! | code | index, about | time, candidates |
 //! |---|---|---|
 //! | [`Rejection`] | `log2 max(q/p) + 1.44` | `max(q/p)` |
-//! | [`Greedy`] | `KL + log2(KL + 1) + 4` | few, each over the whole support |
+//! | [`Greedy`] | `KL + log2(KL + 1) + 4` | `max(q/p)`, each a pass over all symbols |
 //! | [`GreedyPoisson`] | `KL + log2(KL + 1) + 6` | `max(q/p)` |
 //! | [`PoissonFunctional`] | `KL + log2(KL + 1) + 4` | `max(q/p)` |
 //! | [`RingToss`] | the functional information of the channel, and 1.44 | a bound on `max(q/p)` of all data |
@@ -43,7 +43,7 @@ mod types;
 
 pub use block::{ClippedBlock, ExactBlock};
 pub use direct::{CodeOrDirect, Direct, OrDirect};
-pub use divergence::channel_simulation_divergence;
+pub use divergence::{channel_simulation_divergence, functional_information};
 pub use erased::{AnyCode, Part1};
 pub use greedy::Greedy;
 pub use greedy_poisson::GreedyPoisson;

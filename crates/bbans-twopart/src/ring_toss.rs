@@ -79,9 +79,10 @@ impl Acceptance {
         let below = of_symbol.partition_point(|&ratio| !takes(height, f64::from(ratio)));
         let taking = (of_symbol.len() - below) as f64 / of_symbol.len() as f64;
         let share = (1.0 - self.unseen) * taking + self.unseen / bound;
-        // What may be is never impossible.
-        let may_be = u32::from(share > 0.0);
-        ((share * f64::from(TOTAL_MASS)).round() as u32).max(may_be)
+        // What may be is never impossible, and what may not is never certain.
+        let least = u32::from(share > 0.0);
+        let most = TOTAL_MASS - u32::from(share < 1.0);
+        ((share * f64::from(TOTAL_MASS)).round() as u32).clamp(least, most)
     }
 }
 
@@ -98,26 +99,37 @@ pub struct RingToss {
     acceptance: Acceptance,
 }
 
-/// What part 1 of [`RingToss`] says: for each candidate up to the one that is taken, the mass with which any sender takes
-/// it.
+/// What part 1 of [`RingToss`] says: for each candidate up to the one that is taken, the mass with which a sender
+/// takes it, whatever its datum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RingTossIndex(Vec<u32>);
 
 /// One word for the symbol, two for the height.
 const WORDS: usize = 3;
-/// Most bits of `M`, and most candidates, which are some times as many.
-const MAX_BITS: f64 = 20.0;
+/// Most candidates: some times as many as the greatest `M`.
 const MAX_CANDIDATES: usize = 1 << 26;
 
 impl RingToss {
+    /// Most bits of `M`.
+    pub const MAX_BITS: u32 = 20;
+
     /// For latents with this prior, whose `max q/p` is at most `2^log2_bound` for all data.
     ///
     /// # Errors
-    /// If `log2_bound` is negative, above 20 or no number.
+    /// If `log2_bound` is negative, above [`RingToss::MAX_BITS`] or no number, or the prior has another number of symbols
+    /// than the data.
     pub fn new(prior: Categorical, log2_bound: f64, acceptance: Acceptance) -> Result<Self> {
-        if !(0.0..=MAX_BITS).contains(&log2_bound) {
+        if !(0.0..=f64::from(Self::MAX_BITS)).contains(&log2_bound) {
             return Err(Error::invalid_argument(format!(
-                "a bound on q/p of 2^{log2_bound}; expected 1 to 2^{MAX_BITS}"
+                "a bound on q/p of 2^{log2_bound}; expected 1 to 2^{}",
+                Self::MAX_BITS
+            )));
+        }
+        if prior.count() != acceptance.ratios.len() {
+            return Err(Error::invalid_argument(format!(
+                "a prior of {} symbols for data over {}; expected the same number",
+                prior.count(),
+                acceptance.ratios.len()
             )));
         }
         Ok(Self {
@@ -152,6 +164,11 @@ impl Code for RingToss {
     /// `None` unless there is one latent, with `max q/p` within the bound.
     fn choose(&self, latents: &[Pair], shared: &mut Shared) -> Result<Option<Choice<Self::Index>>> {
         let [pair] = latents else { return Ok(None) };
+        if *pair.prior() != self.prior {
+            return Err(Error::invalid_argument(
+                "a latent with another prior than that of the ring toss code; expected the same",
+            ));
+        }
         // The bound is a sum of logarithms, and rounded.
         if pair.log2_max_ratio().exp2() > self.bound * (1.0 + 1e-9) {
             return Ok(None);
@@ -178,13 +195,15 @@ impl Code for RingToss {
             match bit(mass) {
                 Some(bit) => {
                     let interval = bit.interval(&u8::from(taken));
-                    let none = || Error::invalid_argument("a bit that is none");
+                    let none =
+                        || Error::invalid_argument("a candidate that is neither taken nor refused");
                     message.push(0, interval.ok_or_else(none)?)?;
                 }
                 None if taken == (mass > 0) => {}
                 None => {
                     return Err(Error::invalid_argument(
-                        "a candidate that no datum of the channel takes, or all do",
+                        "the datum is not one of the channel's: it takes a candidate that none of them takes, or refuses one that \
+                         all take",
                     ));
                 }
             }

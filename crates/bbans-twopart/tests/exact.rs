@@ -4,8 +4,8 @@ use bbans_core::distributions::Categorical;
 use bbans_core::{Distribution, TOTAL_MASS};
 use bbans_twopart::{
     Acceptance, ClippedBlock, Code, Direct, DyadicSplits, ExactBlock, Greedy, GreedyPoisson,
-    OrDirect, Ordered, Pair, PoissonFunctional, Rejection, RingToss, Shared,
-    channel_simulation_divergence, empty_message, masses, message_bits,
+    OrDirect, Ordered, Pair, PoissonFunctional, Rejection, RingToss, Shared, empty_message,
+    functional_information, masses, message_bits,
 };
 
 const MESSAGES: u64 = 100_000;
@@ -112,7 +112,7 @@ fn the_poisson_functional_representation_is_exact_and_below_its_bound() {
 fn greedy_rejection_sampling_is_exact() {
     for pair in [discrete(), gaussian()] {
         let kl = pair.kl_bits();
-        let bits = check(&Greedy::new(kl).unwrap(), &pair);
+        let bits = check(&Greedy::new(kl, 16).unwrap(), &pair);
         assert!(
             (kl..kl + (kl + 1.0).log2() + 4.0).contains(&bits),
             "{bits} {kl}"
@@ -139,7 +139,7 @@ fn greedy_poisson_rejection_sampling_is_exact_and_below_its_bound() {
         let expected = pair.log2_max_ratio().exp2();
         assert!((mean / expected - 1.0).abs() < 0.03, "{mean} {expected}");
     }
-    // Another distribution than that of the prior's support: a symbol without mass in q is never taken.
+    // A symbol without mass in q is never taken.
     let q = masses(&[0.5, 0.0, 0.5]).unwrap();
     let pair = Pair::new(&q, &masses(&[0.25, 0.5, 0.25]).unwrap()).unwrap();
     check(&GreedyPoisson::new(1.0, 16).unwrap(), &pair);
@@ -175,9 +175,8 @@ fn the_ring_toss_code_is_exact_and_reaches_the_functional_information() {
         let code = RingToss::new(prior, log2_m, acceptance).unwrap();
         // All rows are alike.
         let information = rows[0].kl_bits();
-        let weight = 1.0 / rows.len() as f64;
-        let given_y = rows.iter().map(|row| (row.ratio(0), weight));
-        let functional = channel_simulation_divergence(given_y);
+        let ratios: Vec<_> = rows.iter().map(Pair::ratios).collect();
+        let functional = functional_information(&ratios, rows[0].prior_probabilities());
         assert_eq!((functional - information).abs() < 1e-4, singular);
         assert!((rows[0].channel_simulation_divergence() - functional).abs() < 1e-4);
         let bits: f64 = (0..2).map(|x| check(&code, &rows[x]) / 2.0).sum();
@@ -216,6 +215,15 @@ fn a_ring_toss_of_other_data_is_exact() {
     let beyond = RingToss::new(rows[0].prior().clone(), 21.0, acceptance);
     assert!(beyond.unwrap_err().to_string().contains("2^21"));
     assert!(Acceptance::new([[0.0; 0]; 0], 0.0).is_err());
+    assert!(Acceptance::new([vec![1.0], vec![1.0, 1.0]], 0.0).is_err());
+    assert!(Acceptance::new([[1.0]], 1.5).is_err());
+    let narrow = Acceptance::new([[1.0]], 0.0).unwrap();
+    assert!(RingToss::new(rows[0].prior().clone(), 1.0, narrow).is_err());
+    assert!(code(0.1).choose(&[discrete()], shared).is_err());
+    // What is beyond it is sent directly.
+    let prior = vec![rows[0].prior().clone()];
+    let direct = OrDirect::new(low, prior, 0.5);
+    assert!((check(&direct, &rows[0]) - 4.0).abs() < 0.01);
 }
 
 #[test]
@@ -281,7 +289,7 @@ fn what_cannot_be_sent_is_said() {
             .is_none()
     );
     assert!(
-        Greedy::new(3.0)
+        Greedy::new(3.0, 16)
             .unwrap()
             .choose(&pairs, &mut shared)
             .unwrap()

@@ -1,8 +1,9 @@
 //! What a datum costs once its latents are bins and its probabilities are integer masses.
 
+use bbans_core::block::{MAX_INITIAL_WORDS, Way};
 use bbans_core::distributions::normal_cdf;
 use bbans_core::{
-    Distribution, LatentModel, Message, PRECISION, Result, TOTAL_MASS, block::Way, information,
+    Distribution, ErrorKind, LatentModel, Message, PRECISION, Result, TOTAL_MASS, information,
 };
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand_chacha::ChaCha8Rng;
@@ -86,12 +87,27 @@ pub fn fresh_bits<M: LatentModel>(
         let lanes = rows.nrows();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(first + (step * way.lanes) as u64);
-        let words = lanes * (way.words_of_step(model) + 2);
-        let mut message = Message::new((0..words).map(|_| rng.next_u32()).collect());
-        message.grow(lanes)?;
-        let before = message.bits();
-        way.push(model, &mut message, &rows.to_owned())?;
-        all.push(message.bits() - before);
+        let mut words = lanes * (way.words_of_step(model) + 2);
+        let x = rows.to_owned();
+        loop {
+            let mut message = Message::new((0..words).map(|_| rng.next_u32()).collect());
+            message.grow(lanes)?;
+            let before = message.bits();
+            match way.push(model, &mut message, &x) {
+                Ok(()) => {
+                    all.push(message.bits() - before);
+                    break;
+                }
+                // Posteriors of more bits than the prior's.
+                Err(e)
+                    if e.kind() == ErrorKind::InsufficientData
+                        && words < MAX_INITIAL_WORDS * lanes =>
+                {
+                    words *= 2;
+                }
+                Err(e) => return Err(e),
+            }
+        }
     }
     Ok(all)
 }

@@ -74,7 +74,8 @@ pub(crate) struct Coding {
     /// Particles of a datum, 1 to 1024: shorter files, by the importance-weighted bound, in as many times the time
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) particles: u16,
-    /// Draw the particles independently of one another: for comparison, as a file then begins with the bits of all of them
+    /// Draw the particles independently instead of coupled; for comparison only, since a file must then begin with the bits
+    /// of every particle
     #[arg(long, requires = "particles")]
     pub(crate) uncoupled: bool,
 }

@@ -26,6 +26,16 @@ const TRIAL: usize = 8;
 const EFFORT: usize = 1 << 12;
 const EFFORT_VALUES: usize = 1 << 22;
 
+/// Candidates of each datum's points that a block of `count` data of `dims` dimensions tries.
+pub fn point_effort(count: usize, dims: usize) -> usize {
+    // What one datum may take is shared by some.
+    let each = EFFORT / count.clamp(1, TRIAL);
+    match count <= FEW {
+        true => each.min(EFFORT_VALUES / dims.max(1)),
+        false => 1,
+    }
+}
+
 impl<M: LatentModel> Coder<'_, M> {
     /// Codes `data`, `[count, dims]`, as one block that begins with initial words.
     ///
@@ -119,12 +129,7 @@ impl<M: LatentModel> Coder<'_, M> {
         data: ArrayView2<'_, M::X>,
         payload: u32,
     ) -> Result<Option<Block>> {
-        // What one datum may take is shared by some.
-        let each = EFFORT / data.nrows().clamp(1, TRIAL);
-        let effort = match data.nrows() <= FEW {
-            true => each.min(EFFORT_VALUES / self.model.dims().max(1)),
-            false => 1,
-        };
+        let effort = point_effort(data.nrows(), self.model.dims());
         self.with_points(data, payload, effort)
     }
 

@@ -8,6 +8,8 @@
 mod decode;
 mod encode;
 
+pub use encode::point_effort;
+
 use std::sync::OnceLock;
 
 use ndarray::{Array2, ArrayView2};
@@ -37,8 +39,8 @@ pub struct Way {
     pub whitened: usize,
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; 1 is plain bits-back coding.
     pub particles: usize,
-    /// Whether several particles are coupled. If not, a step takes the bits and the memory of all its particles, of
-    /// which there may be [`MAX_LANES`].
+    /// Whether several particles are coupled. If not, a step takes the bits and the memory of every particle, and has at
+    /// most [`MAX_LANES`] particles over all lanes.
     pub coupled: bool,
     /// The data are a multiset: they are decoded in ascending order, and their order is not paid for.
     pub unordered: bool,
@@ -102,25 +104,11 @@ impl Plan {
             initial_words,
             ..
         } = *self;
-        let Way {
-            lanes,
-            whitened,
-            particles,
-            ..
-        } = way;
-        if !(1..=MAX_COUNT).contains(&count)
-            || !(1..=MAX_LANES).contains(&lanes)
-            || initial_words.max(whitened) > MAX_INITIAL_WORDS
-            || !(1..=MAX_PARTICLES).contains(&particles)
-        {
+        way.check()?;
+        if !(1..=MAX_COUNT).contains(&count) || initial_words > MAX_INITIAL_WORDS {
             return Err(Error::invalid_argument(format!(
-                "a block of {count} data, {lanes} lanes, {particles} particles, {initial_words} initial and {whitened} \
-                 whitened words; the limits are {MAX_COUNT}, {MAX_LANES}, {MAX_PARTICLES}, and {MAX_INITIAL_WORDS} words"
-            )));
-        }
-        if !way.coupled && particles.saturating_mul(lanes) > MAX_LANES {
-            return Err(Error::invalid_argument(format!(
-                "{lanes} lanes of {particles} particles that are not coupled; the limit is {MAX_LANES} particles in a step"
+                "a block of {count} data and {initial_words} initial words; the limits are {MAX_COUNT} data and \
+                 {MAX_INITIAL_WORDS} words"
             )));
         }
         let narrow = self.narrow();
@@ -152,6 +140,36 @@ impl Way {
             coupled: true,
             unordered: false,
         }
+    }
+
+    /// Checks the limits, which every writer and reader keeps to.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] with what is beyond them.
+    pub fn check(&self) -> Result<()> {
+        let Self {
+            lanes,
+            whitened,
+            particles,
+            coupled,
+            ..
+        } = *self;
+        if !(1..=MAX_LANES).contains(&lanes)
+            || !(1..=MAX_PARTICLES).contains(&particles)
+            || whitened > MAX_INITIAL_WORDS
+        {
+            return Err(Error::invalid_argument(format!(
+                "{lanes} lanes, {particles} particles and {whitened} whitened words; expected 1 to {MAX_LANES} lanes, 1 to \
+                 {MAX_PARTICLES} particles, and at most {MAX_INITIAL_WORDS} words"
+            )));
+        }
+        if !coupled && !(2..=MAX_LANES / lanes).contains(&particles) {
+            return Err(Error::invalid_argument(format!(
+                "{particles} uncoupled particles for each of {lanes} lanes; expected 2 or more, and at most {MAX_LANES} over \
+                 all lanes: fewer lanes leave room for more particles"
+            )));
+        }
+        Ok(())
     }
 
     /// With as many words whitened as a step of this way takes of the message.

@@ -94,11 +94,7 @@ impl Header {
                 )));
             }
         }
-        limits::check_block(
-            self.block_len,
-            limits::dims(&self.source.shape)?,
-            self.way.unordered,
-        )?;
+        self.check()?;
         self.source
             .write(lean.then_some(self.block_len), &mut body)?;
         let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
@@ -243,9 +239,7 @@ impl Header {
         }
         let lean = framing == Framing::Lean;
         let source = Source::read(&mut r, lean.then_some(block_len))?;
-        let uncoupled =
-            !way.coupled && !(2..=block::MAX_LANES / lanes.max(1)).contains(&way.particles);
-        if !body.is_empty() || lanes == 0 || block_len == 0 || way.particles == 0 || uncoupled {
+        if !body.is_empty() || block_len == 0 {
             return Err(Error::corruption(
                 "the header holds values that no encoder writes",
             ));
@@ -254,16 +248,7 @@ impl Header {
         if source.shape.is_empty() && !matches!(source.layout, Layout::Amat { .. }) {
             return Err(Error::corruption("data without a shape in the header"));
         }
-        let named = matches!(source.layout, Layout::Png { .. });
-        if way.unordered && (named || framing == Framing::Independent) {
-            return Err(Error::corruption(
-                "unordered data that have names, or are independent, in the header",
-            ));
-        }
-        limits::dims(&source.shape)
-            .and_then(|dims| limits::check_block(block_len, dims, way.unordered))
-            .map_err(Error::corruption)?;
-        Ok(Self {
+        let header = Self {
             version,
             framing,
             fingerprint,
@@ -272,7 +257,29 @@ impl Header {
             block_len,
             source,
             stored: Stored::default(),
-        })
+        };
+        header.check().map_err(Error::corruption)?;
+        Ok(header)
+    }
+
+    /// Checks what fields say together.
+    fn check(&self) -> Result<()> {
+        self.way.check()?;
+        let dims = limits::dims(&self.source.shape)?;
+        limits::check_block(self.block_len, dims, self.way.unordered)?;
+        let independent = self.framing == Framing::Independent;
+        let named = matches!(self.source.layout, Layout::Png { .. });
+        if self.way.unordered && (named || independent) {
+            return Err(Error::invalid_argument(
+                "a set of PNG files, which have names, or of independent data; expected data in their order",
+            ));
+        }
+        if independent && self.way.particles > 1 {
+            return Err(Error::invalid_argument(
+                "independent data with particles; expected one particle",
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ mod symbols;
 
 use std::io::Write;
 
-use bbans_core::block::{Coder, Way};
+use bbans_core::block::Coder;
 use bbans_core::{Error, Result};
 use bbans_format::container::{self, Check, Framing, Header, Packed, Trailer};
 use bbans_format::data::{End, Layout, Target};
@@ -44,14 +44,8 @@ pub fn compress(
         false => container::block_len(dims),
     };
     let way = match options.format {
-        1 => Way::plain(options.lanes),
-        _ => Way {
-            particles: options.particles,
-            coupled: options.coupled,
-            unordered: options.unordered,
-            ..Way::plain(options.lanes)
-        }
-        .whitened(model),
+        1 => options.way(),
+        _ => options.way().whitened(model),
     };
     let mut header = Header {
         version: options.format,

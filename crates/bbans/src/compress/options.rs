@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-use bbans_core::{Error, MAX_PARTICLES, Result, block};
+use bbans_core::block::Way;
+use bbans_core::{Error, MAX_PARTICLES, Result};
 use bbans_format::container;
 
 /// How to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Lanes of a block: data that a step codes side by side, 1 to [`block::MAX_LANES`].
+    /// Lanes of a block: data that a step codes side by side, 1 to [`bbans_core::block::MAX_LANES`].
     pub lanes: usize,
     /// Threads. They change the time, never a byte of the file.
     pub threads: NonZeroUsize,
@@ -18,8 +19,8 @@ pub struct Options {
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; with more than one, from version 2 on, a file approaches the
     /// importance-weighted bound, at a speed of one over so many.
     pub particles: usize,
-    /// Whether the particles share the bits of one. Those that do not, for comparison, begin with the bits of all; of
-    /// these [`block::MAX_LANES`] at most are in a step, of all lanes together.
+    /// Whether several particles share the bits of one. If not, which is for comparison, a step takes the bits of every
+    /// particle, and has at most [`bbans_core::block::MAX_LANES`] particles over all lanes.
     pub coupled: bool,
     /// The order of the data is of no use, from version 2 on: they are restored in ascending order, and the bits of the
     /// order are saved.
@@ -43,14 +44,18 @@ impl Default for Options {
 }
 
 impl Options {
-    pub(super) fn check(&self) -> Result<()> {
-        if !(1..=block::MAX_LANES).contains(&self.lanes) {
-            return Err(Error::invalid_argument(format!(
-                "{} lanes; expected 1 to {}",
-                self.lanes,
-                block::MAX_LANES
-            )));
+    /// How the blocks are coded, but for whitening.
+    pub(super) fn way(&self) -> Way {
+        Way {
+            particles: self.particles,
+            coupled: self.coupled,
+            unordered: self.unordered,
+            ..Way::plain(self.lanes)
         }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.way().check()?;
         let most = match self.format {
             1 => 1,
             2 => MAX_PARTICLES,
@@ -65,14 +70,6 @@ impl Options {
             return Err(Error::invalid_argument(format!(
                 "{} particles in a file of version {}; expected 1 to {most}, or version 2, which takes {MAX_PARTICLES}",
                 self.particles, self.format
-            )));
-        }
-        if !self.coupled && !(2..=block::MAX_LANES / self.lanes).contains(&self.particles) {
-            return Err(Error::invalid_argument(format!(
-                "{} uncoupled particles for each of {} lanes; expected 2 or more, and at most {} over all lanes",
-                self.particles,
-                self.lanes,
-                block::MAX_LANES
             )));
         }
         if self.format == 1 && (self.unordered || self.independent) {

@@ -3,13 +3,16 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use bbans_twopart::{Pair, Shared, channel_simulation_divergence, check_empty, empty_message};
+use bbans_twopart::{Pair, Shared, check_empty, empty_message, functional_information};
 use serde_json::{Value, json};
 
 use super::ChannelArgs;
-use super::codes::{ALL, Entry, Information, Part1};
+use super::codes::{ALL, BoxedCode, Entry, Information};
 use super::family::Family;
 use crate::support::terminal::stdout;
+
+/// Most symbols of a channel: its rows are quadratic in them.
+const MOST_SYMBOLS: usize = 1 << 10;
 
 /// The rows of a channel, all data as likely, and what both sides know of it.
 pub(super) struct Channel {
@@ -18,7 +21,7 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// `y = x + noise` modulo the number of symbols, all of them equally likely.
+    /// `y = (x + noise) mod n` over `n` symbols, all of them equally likely.
     fn additive(noise: &[f64]) -> Result<Self> {
         let count = noise.len();
         let p = bbans_twopart::masses(&vec![1.0 / count as f64; count])?;
@@ -49,15 +52,14 @@ impl Channel {
         all.fold(0.0, f64::max)
     }
 
-    /// The functional information from data to symbols.
-    fn functional_information(&self) -> f64 {
-        let weight = 1.0 / self.rows.len() as f64;
-        let of_symbol = |y: usize| {
-            let p = self.rows[0].prior_probabilities()[y];
-            let given = self.rows.iter().map(|row| (row.ratio(y as u32), weight));
-            p * channel_simulation_divergence(given)
-        };
-        (0..self.symbols()).map(of_symbol).sum()
+    fn information(&self) -> Information {
+        let ratios: Vec<_> = self.rows.iter().map(Pair::ratios).collect();
+        Information {
+            kl: self.kl_bits(),
+            log2_max_ratio: self.log2_max_ratio(),
+            functional: functional_information(&ratios, self.rows[0].prior_probabilities()),
+            exponents: None,
+        }
     }
 }
 
@@ -87,12 +89,7 @@ pub(super) struct Row {
 
 /// Every code on one draw of a channel.
 pub(super) fn measure_all(channel: &Channel, budget: u32, messages: Messages) -> Result<Vec<Row>> {
-    let information = Information {
-        kl: channel.kl_bits(),
-        log2_max_ratio: channel.log2_max_ratio(),
-        functional: &|| channel.functional_information(),
-        exponents: None,
-    };
+    let information = channel.information();
     let mut rows = Vec::new();
     for &Entry {
         name,
@@ -102,35 +99,42 @@ pub(super) fn measure_all(channel: &Channel, budget: u32, messages: Messages) ->
     } in ALL.iter().copied()
     {
         let Some(single) = single else { continue };
-        let measured = match single(channel, budget)? {
-            None => None,
+        let row = match single(channel, budget)? {
+            None => Row {
+                name,
+                bound: None,
+                measured: None,
+            },
             Some(code) => {
                 let of_datum = |number: u64| &channel.rows[number as usize % channel.rows.len()];
-                let draws = channel.log2_max_ratio();
                 let one = |number| std::slice::from_ref(of_datum(number));
-                measure(&code, &one, draws, messages)?
+                // Some codes look at every symbol for each candidate.
+                let steps = channel.log2_max_ratio() + (channel.symbols() as f64 / 2.0).log2();
+                Row {
+                    name,
+                    bound: bound.map(|bound| bound(&information)),
+                    measured: measure(&code, &one, steps, messages)?,
+                }
             }
         };
-        rows.push(Row {
-            name,
-            bound: bound.map(|bound| bound(&information)),
-            measured,
-        });
+        rows.push(row);
     }
     Ok(rows)
 }
 
-/// Sends messages, the latents of each by its number, and decodes and compares them; as many as 2^26 draws allow. `None`
-/// if one is beyond the code.
+/// Sends messages, the latents of each by its number, and decodes and compares them; as many as 2^26 steps allow. `None`
+/// if one is beyond the code. All have the same prior.
 pub(super) fn measure<'a>(
-    code: &Part1,
+    code: &BoxedCode,
     latents: &dyn Fn(u64) -> &'a [Pair],
-    log2_draws: f64,
+    log2_steps: f64,
     messages: Messages,
 ) -> Result<Option<Measured>> {
-    let affordable = (26.0 - log2_draws).exp2().clamp(10.0, 1e9) as u32;
+    let affordable = (26.0 - log2_steps).exp2().clamp(10.0, 1e9) as u32;
     let count = messages.most.min(affordable);
     let (mut sum, mut squares, mut candidates) = (0.0, 0.0, 0);
+    let priors = latents(0).iter().map(|pair| pair.prior().clone());
+    let prior: Vec<_> = priors.collect();
     for number in 0..u64::from(count) {
         let latents = latents(number);
         let shared = || Shared::new(messages.seed, number, 0);
@@ -143,7 +147,6 @@ pub(super) fn measure<'a>(
         sum += bits;
         squares += bits * bits;
         candidates += chosen.candidates;
-        let prior: Vec<_> = latents.iter().map(|pair| pair.prior().clone()).collect();
         let z = code.receive_any(&mut message, &prior, shared())?;
         check_empty(&message)?;
         if z != chosen.z {
@@ -160,13 +163,17 @@ pub(super) fn measure<'a>(
     }))
 }
 
-pub(super) fn print_rows(out: &mut impl Write, rows: &[Row]) -> Result<()> {
+pub(super) fn print_rows(out: &mut impl Write, what: &str, rows: &[Row]) -> Result<()> {
+    writeln!(
+        out,
+        "{what}: bits of part 1, every message decoded, the code's bound, candidates drawn"
+    )?;
     for row in rows {
         let bound = row.bound.map_or(String::new(), |b| format!("{b:.4}"));
         match row.measured {
             Some(m) => writeln!(
                 out,
-                "  {:<38} {:>9.4} +- {:.4} {bound:>10} {:>12.2} candidates",
+                "  {:<38} {:>9.4} +- {:.4} {bound:>10} {:>12.2}",
                 row.name, m.bits, m.error, m.candidates
             )?,
             None => writeln!(out, "  {:<38} not applicable", row.name)?,
@@ -208,7 +215,9 @@ pub(super) fn run(args: &ChannelArgs) -> Result<()> {
         seed: args.seed,
     };
     let rows = measure_all(&channel, args.budget, messages)?;
-    let (mutual, functional) = (channel.kl_bits(), channel.functional_information());
+    let Information { kl, functional, .. } = channel.information();
+    // Rounding apart, none is below 0.
+    let (mutual, functional) = (kl.max(0.0), functional.max(0.0));
     let mut out = stdout()?.lock();
     if args.json {
         let document = json!({
@@ -224,23 +233,17 @@ pub(super) fn run(args: &ChannelArgs) -> Result<()> {
     }
     writeln!(
         out,
-        "x uniform over {} symbols, y = x + {}: mutual information {:.4} bits, functional information {:.4} bits{}\n",
-        channel.symbols(),
+        "x uniform over 0 .. {}, y = (x + {}) mod {}: mutual information {:.4} bits, functional information {:.4} bits{}\n",
+        channel.symbols() - 1,
         args.noise,
-        mutual.max(0.0),
-        functional.max(0.0),
+        channel.symbols(),
+        mutual,
+        functional,
         if functional - mutual < 1e-4 {
             " (singular)"
         } else {
             ""
         }
     )?;
-    writeln!(
-        out,
-        "one y a message: bits of part 1, every message decoded; the code's bound"
-    )?;
-    print_rows(&mut out, &rows)
+    print_rows(&mut out, "one y a message", &rows)
 }
-
-/// Rows of channels are quadratic in their symbols.
-const MOST_SYMBOLS: usize = 1 << 10;

@@ -110,10 +110,10 @@ struct ToyArgs {
     json: bool,
 }
 
-/// An additive channel by every code: x uniform, y = x + noise, and the length beside mutual and functional information
+/// Send y = (x + noise) mod n, x uniform, by every code, beside the mutual and the functional information
 #[derive(Debug, clap::Args)]
 struct ChannelArgs {
-    /// The noise, over as many symbols as it has weights: B(p) or C(w, w, ...)
+    /// The noise, B(p) or C(w, w, ...): it has n weights, at most 1,024
     #[arg(
         long,
         default_value = "C(0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"

@@ -26,7 +26,7 @@ pub(super) fn model(folder: &Path, dims: usize, codes: &[OfData], images: &[Imag
         let ends = range(images.iter().map(bound));
         vec![(ends.start, ends.start), (ends.end, ends.end)]
     };
-    let mut actual = all(&|image, i| (bound(image), image.sent[i].0.total()));
+    let mut actual = all(&|image, i| (bound(image), image.sent(i).total()));
     actual.insert(
         0,
         (
@@ -47,16 +47,23 @@ pub(super) fn model(folder: &Path, dims: usize, codes: &[OfData], images: &[Imag
         legend: SeriesLabelPosition::UpperLeft,
     }
     .write(folder)?;
+    // A code of no draws is not about KL, nor about candidates.
+    let drawing = |points: Vec<(String, Points)>| -> Vec<(String, Points)> {
+        let draws = |i: usize| images.iter().any(|image| image.sent(i).candidates > 0);
+        let draws: Vec<bool> = plotted().map(|(i, _)| draws(i)).collect();
+        let of_draws = points.into_iter().zip(draws).filter(|(_, draws)| *draws);
+        of_draws.map(|(points, _)| points).collect()
+    };
     let overhead = all(&|image, i| {
         let kl = image.kl_bits();
-        (kl, image.sent[i].0.part_1 - kl)
+        (kl, image.sent(i).part_1 - kl)
     });
     Plot {
         name: "overhead-against-kl",
         title: "Part 1 over KL",
         x: "KL(q, p), bits",
         y: "bits over KL",
-        points: overhead,
+        points: drawing(overhead),
         lines: vec![],
         legend: SeriesLabelPosition::UpperLeft,
     }
@@ -75,7 +82,7 @@ pub(super) fn model(folder: &Path, dims: usize, codes: &[OfData], images: &[Imag
     };
     let mut lines: Vec<(String, Points)> = plotted()
         .map(|(i, code)| {
-            let points = cumulative(&|image: &Image| image.sent[i].0.total());
+            let points = cumulative(&|image: &Image| image.sent(i).total());
             (code.name.clone(), points)
         })
         .collect();
@@ -100,7 +107,7 @@ pub(super) fn model(folder: &Path, dims: usize, codes: &[OfData], images: &[Imag
     }
     .write(folder)?;
     let candidates = all(&|image, i| {
-        let drawn = image.sent[i].0.candidates.max(1) as f64;
+        let drawn = image.sent(i).candidates.max(1) as f64;
         (image.kl_bits(), drawn.log2())
     });
     Plot {
@@ -108,7 +115,7 @@ pub(super) fn model(folder: &Path, dims: usize, codes: &[OfData], images: &[Imag
         title: "Candidates drawn: groups pay exponentially, splits do not",
         x: "KL(q, p) of the whole image, bits",
         y: "log2 of candidates",
-        points: candidates,
+        points: drawing(candidates),
         lines: vec![],
         legend: SeriesLabelPosition::UpperLeft,
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ToyArgs;
 use super::channel::{self, Channel, Measured, Messages, Row as Single, measure, measure_all};
-use super::codes::Part1;
+use super::codes::BoxedCode;
 use super::family::pair;
 use super::plots;
 use crate::support::terminal::stdout;
@@ -17,6 +17,8 @@ use crate::support::terminal::stdout;
 const SAMPLES: u32 = 20_000;
 /// Longest block that the protocol is run for.
 const MAX_BLOCK: usize = 10_000;
+/// Most symbols of all its draws: each has its own copy.
+const MAX_SYMBOLS: usize = 1 << 22;
 /// Candidates that a machine draws in a year: 10^8 a second.
 const CANDIDATES_A_YEAR: f64 = 3.15e15;
 
@@ -71,11 +73,7 @@ fn print(
         pair.channel_simulation_divergence(),
         pair.log2_max_ratio()
     )?;
-    writeln!(
-        out,
-        "one draw a message, exact codes: bits of part 1, every message decoded; the code's bound"
-    )?;
-    channel::print_rows(out, singles)?;
+    channel::print_rows(out, "one draw a message, exact codes", singles)?;
     writeln!(
         out,
         "\nblocks, clipped acceptance: figures summed over types, protocol beside them; bits a draw"
@@ -153,7 +151,8 @@ fn row(args: &ToyArgs, pair: &Pair, n: usize) -> Result<Row> {
     let figures = block_figures(pair, n, eps, SAMPLES, args.seed)?;
     let cost = figures.log2_candidates;
     // A block of which everything is sent by candidates must be drawn; else say what it would take.
-    let (clipped, exact) = if cost <= f64::from(args.budget) && n <= MAX_BLOCK {
+    let fits = n <= MAX_BLOCK && n * pair.probabilities().len() <= MAX_SYMBOLS;
+    let (clipped, exact) = if cost <= f64::from(args.budget) && fits {
         let latents = vec![pair.clone(); n];
         let code = ClippedBlock::new(figures.log2_m, cost.max(0.0))?;
         let prior = vec![pair.prior().clone(); n];
@@ -161,8 +160,8 @@ fn row(args: &ToyArgs, pair: &Pair, n: usize) -> Result<Row> {
         let total = cost + (n as f64).log2();
         let (all, messages) = (|_| latents.as_slice(), messages(args));
         (
-            measure(&(Box::new(code) as Part1), &all, total, messages)?,
-            measure(&(Box::new(exact) as Part1), &all, total, messages)?,
+            measure(&(Box::new(code) as BoxedCode), &all, total, messages)?,
+            measure(&(Box::new(exact) as BoxedCode), &all, total, messages)?,
         )
     } else {
         (None, None)

@@ -15,11 +15,9 @@ pub(super) const ENTRY: Entry = Entry {
         )?)))
     }),
     model: Some(OfModel::Latents(|model, latent| {
-        let budget = model.budget;
-        let indices = model.indices(latent, &GreedyPoisson::new(1.0, budget)?)?;
-        let code = GreedyPoisson::with_index(Zipf::fit(&indices)?, budget);
-        let latents = latent..latent + 1;
-        let share = model.share_beyond(&latents, budget);
-        Ok(Box::new(OrDirect::new(code, model.priors(&latents), share)))
+        let indices = model.indices(&latent, &GreedyPoisson::new(1.0, model.trial_budget())?)?;
+        let code = GreedyPoisson::with_index(Zipf::fit(&indices)?, model.budget);
+        let share = model.share_beyond(&latent, model.budget);
+        Ok(Box::new(OrDirect::new(code, model.priors(&latent), share)))
     })),
 };

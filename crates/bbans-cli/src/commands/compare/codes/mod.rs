@@ -26,7 +26,7 @@ pub(super) struct Entry {
     /// Whether plots have it, which have room for six.
     pub(super) plotted: bool,
     /// The bound on the mean bits of part 1, where the literature has one.
-    pub(super) bound: Option<fn(&Information<'_>) -> f64>,
+    pub(super) bound: Option<fn(&Information) -> f64>,
     /// For one latent of a channel; `None` where it has nothing to say.
     pub(super) single: Option<OfChannel>,
     /// For the data of a model.
@@ -34,28 +34,31 @@ pub(super) struct Entry {
 }
 
 /// A code for latents.
-pub(super) type Part1 = Box<dyn AnyCode + Sync>;
+pub(super) type BoxedCode = Box<dyn AnyCode + Sync>;
 
 /// How a code is made for a channel, with candidates up to two to the power of a budget.
-type OfChannel = fn(&Channel, u32) -> Result<Option<Part1>>;
+type OfChannel = fn(&Channel, u32) -> Result<Option<BoxedCode>>;
+
+/// How a code of whole data is made for a model; `None` if the model has none.
+type OfDatum = fn(&Statistics<'_>) -> Result<Option<Box<dyn DataCode>>>;
 
 /// How a code works on the data of a model.
 pub(super) enum OfModel {
     /// In groups of latents that keep the candidates within the budget.
-    Groups(fn(&Statistics<'_>, Range<usize>) -> Result<Part1>),
+    Groups(fn(&Statistics<'_>, Range<usize>) -> Result<BoxedCode>),
     /// Latent by latent.
-    Latents(fn(&Statistics<'_>, usize) -> Result<Part1>),
+    Latents(fn(&Statistics<'_>, Range<usize>) -> Result<BoxedCode>),
     /// The datum as a whole.
-    Datum(fn(&Statistics<'_>) -> Result<Box<dyn DataCode>>),
+    Datum(OfDatum),
 }
 
 /// What bounds are in terms of, in bits: means over the data.
-pub(super) struct Information<'a> {
+pub(super) struct Information {
     pub(super) kl: f64,
     pub(super) log2_max_ratio: f64,
-    /// The functional information, which takes some time.
-    pub(super) functional: &'a dyn Fn() -> f64,
-    /// Whether the receiver knows `max(q/p)`, or is told, one exponent of so many.
+    /// The functional information.
+    pub(super) functional: f64,
+    /// Number of exponents that M is sent as one of; `None` if the receiver knows it.
     pub(super) exponents: Option<u32>,
 }
 
@@ -77,7 +80,7 @@ pub(super) const ALL: &[&Entry] = &[
 /// A code of the data of a model, as a table has it.
 pub(super) struct OfData {
     pub(super) name: String,
-    pub(super) bound: Option<fn(&Information<'_>) -> f64>,
+    pub(super) bound: Option<fn(&Information) -> f64>,
     /// Whether plots have it.
     pub(super) plotted: bool,
     pub(super) code: Box<dyn DataCode>,
@@ -85,37 +88,29 @@ pub(super) struct OfData {
 
 /// Every code that takes data of a model.
 pub(super) fn of_model(statistics: &Statistics<'_>) -> Result<Vec<OfData>> {
-    let one_by_one = |make: &dyn Fn(usize) -> Result<Part1>| -> Result<Box<dyn DataCode>> {
-        let piece = |k: usize| {
+    let in_pieces = |make: &dyn Fn(&Statistics<'_>, Range<usize>) -> Result<BoxedCode>,
+                     pieces: &[Range<usize>]|
+     -> Result<Box<dyn DataCode>> {
+        let piece = |latents: &Range<usize>| {
             Ok(Piece {
-                latents: k..k + 1,
-                code: make(k)?,
+                latents: latents.clone(),
+                code: make(statistics, latents.clone())?,
             })
         };
-        let pieces = (0..statistics.latents())
-            .map(piece)
-            .collect::<Result<_>>()?;
+        let pieces = pieces.iter().map(piece).collect::<Result<_>>()?;
         Ok(Box::new(LatentCode { pieces }))
     };
+    let one_by_one: Vec<_> = (0..statistics.latents()).map(|k| k..k + 1).collect();
     let mut all = Vec::new();
     for entry in ALL {
-        let Some(of_model) = &entry.model else {
-            continue;
-        };
-        let (what, code): (_, Box<dyn DataCode>) = match of_model {
-            OfModel::Groups(make) => {
-                let piece = |latents: &Range<usize>| {
-                    Ok(Piece {
-                        latents: latents.clone(),
-                        code: make(statistics, latents.clone())?,
-                    })
-                };
-                let pieces = (statistics.groups.iter().map(piece)).collect::<Result<_>>()?;
-                (", groups", Box::new(LatentCode { pieces }))
-            }
-            OfModel::Latents(make) => (", each latent", one_by_one(&|k| make(statistics, k))?),
-
-            OfModel::Datum(make) => ("", make(statistics)?),
+        let (what, code) = match &entry.model {
+            None => continue,
+            Some(OfModel::Groups(make)) => (", groups", in_pieces(make, &statistics.groups)?),
+            Some(OfModel::Latents(make)) => (", each latent", in_pieces(make, &one_by_one)?),
+            Some(OfModel::Datum(make)) => match make(statistics)? {
+                Some(code) => ("", code),
+                None => continue,
+            },
         };
         all.push(OfData {
             name: format!("{}{what}", entry.name),

@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     bound: None,
     single: None,
     model: Some(OfModel::Latents(|model, latent| {
-        let prior = model.priors(&(latent..latent + 1));
+        let prior = model.priors(&latent);
         Ok(Box::new(Mode(Direct { prior })))
     })),
 };

@@ -1,14 +1,11 @@
 //! The point code, with which files of few data begin: latents on a coarse grid, not drawn.
 
 use anyhow::{Result, bail};
-use bbans::{Codec, Grid, LatentModel, PointCode, VaeModel};
+use bbans::{Codec, Grid, LatentModel, PointCode, VaeModel, block};
 use bbans_twopart::{check_empty, empty_message, message_bits};
 
 use super::{Entry, OfModel};
 use crate::commands::compare::model::{DataCode, Datum, Sent};
-
-/// Candidates that are measured for a datum, as many as `compress` takes for one.
-const EFFORT: usize = 1 << 12;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "point code",
@@ -16,9 +13,9 @@ pub(super) const ENTRY: Entry = Entry {
     bound: None,
     single: None,
     model: Some(OfModel::Datum(|model| {
-        Ok(Box::new(Points {
-            grid: Grid::new(model.model)?,
-        }))
+        // Not every model has one.
+        let grid = Grid::new(model.model).ok();
+        Ok(grid.map(|grid| Box::new(Points { grid }) as Box<dyn DataCode>))
     })),
 };
 
@@ -31,16 +28,19 @@ impl Points {
         PointCode {
             model,
             grid: &self.grid,
-            effort: EFFORT,
+            effort: block::point_effort(1, model.dims()),
         }
     }
 }
 
 impl DataCode for Points {
-    fn send(&self, datum: &Datum<'_>) -> Result<Sent> {
+    fn send(&self, datum: &Datum<'_>) -> Result<Option<Sent>> {
         let mut message = empty_message()?;
         let codec = self.codec(datum.model);
-        codec.push(&mut message, datum.x)?;
+        // Points ask more of a model than bits-back does: it may have none for a datum.
+        if codec.push(&mut message, datum.x).is_err() {
+            return Ok(None);
+        }
         let total = message_bits(&message);
         let z = codec.pop_latents(&mut message)?;
         let part_2 = message_bits(&message);
@@ -51,10 +51,10 @@ impl DataCode for Points {
             );
         }
         check_empty(&message)?;
-        Ok(Sent {
+        Ok(Some(Sent {
             part_1: total - part_2,
             part_2,
-            candidates: 0,
-        })
+            ..Sent::default()
+        }))
     }
 }

@@ -21,11 +21,11 @@ pub(super) const ENTRY: Entry = Entry {
         let depth = model.bin_precision;
         // How often each depth of the tree is sent.
         let mut depths = vec![0.5; depth as usize + 1];
-        for index in model.indices(latent, &DyadicSplits::new(depth, &depths)?)? {
+        for index in model.indices(&latent, &DyadicSplits::new(depth, &depths)?)? {
             depths[index.ilog2() as usize] += 1.0;
         }
         let code = DyadicSplits::new(depth, &depths)?;
-        let prior = model.priors(&(latent..latent + 1));
+        let prior = model.priors(&latent);
         Ok(Box::new(OrDirect::new(code, prior, 0.0)))
     })),
 };

@@ -8,7 +8,7 @@ use bbans_twopart::{Shared, check_empty, empty_message, message_bits};
 use ndarray::Array2;
 
 use super::posteriors::Posteriors;
-use crate::commands::compare::codes::Part1;
+use crate::commands::compare::codes::BoxedCode;
 
 /// What one code gave for one datum, in bits.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +16,8 @@ pub(in crate::commands::compare) struct Sent {
     pub(in crate::commands::compare) part_1: f64,
     pub(in crate::commands::compare) part_2: f64,
     pub(in crate::commands::compare) candidates: u64,
+    /// Decoding included.
+    pub(in crate::commands::compare) seconds: f64,
 }
 
 impl Sent {
@@ -35,8 +37,8 @@ pub(in crate::commands::compare) struct Datum<'a> {
 
 /// A code of whole data.
 pub(in crate::commands::compare) trait DataCode: Sync {
-    /// Sends a datum; decodes and compares.
-    fn send(&self, datum: &Datum<'_>) -> Result<Sent>;
+    /// Sends a datum; decodes and compares. `None` if the code has nothing for it.
+    fn send(&self, datum: &Datum<'_>) -> Result<Option<Sent>>;
 
     /// The latents that are sent together.
     fn pieces(&self) -> Vec<Range<usize>> {
@@ -47,7 +49,7 @@ pub(in crate::commands::compare) trait DataCode: Sync {
 /// Neighbouring latents that a code takes together.
 pub(in crate::commands::compare) struct Piece {
     pub(in crate::commands::compare) latents: Range<usize>,
-    pub(in crate::commands::compare) code: Part1,
+    pub(in crate::commands::compare) code: BoxedCode,
 }
 
 /// Part 1 in pieces, part 2 with the likelihood.
@@ -56,7 +58,7 @@ pub(in crate::commands::compare) struct LatentCode {
 }
 
 impl DataCode for LatentCode {
-    fn send(&self, datum: &Datum<'_>) -> Result<Sent> {
+    fn send(&self, datum: &Datum<'_>) -> Result<Option<Sent>> {
         let shared = |piece| Shared::new(datum.seed, datum.number, piece as u64);
         let (mut chosen, mut candidates) = (Vec::new(), 0);
         // One group of the model's latents after another: the posterior of each knows those before.
@@ -105,11 +107,12 @@ impl DataCode for LatentCode {
                 datum.number
             );
         }
-        Ok(Sent {
+        Ok(Some(Sent {
             part_1,
             part_2,
             candidates,
-        })
+            ..Sent::default()
+        }))
     }
 
     fn pieces(&self) -> Vec<Range<usize>> {

@@ -32,8 +32,9 @@ const KL_SAMPLES: usize = 16;
 /// The generator of their stream.
 const KL_SEED: u64 = 0x6b31;
 
-/// About what a draw of a latent's candidate takes.
+/// About what a draw of a latent's candidate takes; and how many a candidate of the ring toss code takes.
 const SECONDS_A_DRAW: f64 = 1e-8;
+const STEPS_OF_A_TOSS: f64 = 10.0;
 /// Runs that would take longer are refused.
 const MOST_HOURS: f64 = 2.0;
 
@@ -50,13 +51,18 @@ pub(super) struct Image {
     pub(super) net: f64,
     /// The chain's message with this image, everything included.
     pub(super) chain: f64,
-    /// One for each code, and the seconds that it took.
-    pub(super) sent: Vec<(Sent, f64)>,
+    /// One for each code.
+    sent: Vec<Option<Sent>>,
     /// `log p/q` of samples of `q`, in nats.
     log_ratios: Vec<f64>,
 }
 
 impl Image {
+    /// By a code that is not left out.
+    pub(super) fn sent(&self, code: usize) -> Sent {
+        self.sent[code].unwrap_or_default()
+    }
+
     /// `KL(q, p)` over the bins, of all latents.
     pub(super) fn kl_bits(&self) -> f64 {
         self.kl.iter().sum()
@@ -67,17 +73,6 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
     let start = Instant::now();
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
     let (name, data) = read(args, &model)?;
-    // Ordered random coding draws every candidate of the budget, for every latent once.
-    let draws = f64::from(args.budget).exp2() * model.vae().latents() as f64 * data.count() as f64;
-    let hours = draws * SECONDS_A_DRAW / args.threads.get().get() as f64 / 3600.0;
-    if hours > MOST_HOURS {
-        bail!(
-            "{} images with 2^{} candidates a group take {draws:.1e} draws, about {hours:.1} hours; \
-             expected at most {MOST_HOURS}: use a smaller --budget or --limit",
-            data.count(),
-            args.budget
-        );
-    }
     // Before the work: a file that is in the way is said at once.
     let read = args.data.iter().cloned();
     let protected = Protected::inputs(read.chain(args.model.clone().map(std::path::PathBuf::from)));
@@ -87,9 +82,11 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         .map(|path| Output::create(path, args.force, &protected, None));
     let csv = csv.transpose()?;
     let statistics = Statistics::new(&model, args.budget)?;
-    let codes = codes::of_model(&statistics)?;
+    check_time(args, &statistics, data.count())?;
+    let mut codes = codes::of_model(&statistics)?;
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
     let mut images = send_all(args, &model, &codes, view)?;
+    let left_out = leave_out(&mut codes, &mut images);
     let chain = chain(&model, view)?;
     let bits = chain.net_bits.iter().zip(&chain.gross_bits);
     for (image, (&net, &gross)) in images.iter_mut().zip(bits) {
@@ -112,6 +109,7 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         statistics: &statistics,
         images: &images,
         chain_bits: chain.stored_bits,
+        left_out: &left_out,
         seconds: start.elapsed().as_secs_f64(),
     };
     let mut out = stdout()?.lock();
@@ -119,6 +117,39 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         return Ok(writeln!(out, "{:#}", report.to_json())?);
     }
     report.print(&mut out)
+}
+
+/// Refuses what would take hours.
+fn check_time(args: &ModelArgs, statistics: &Statistics<'_>, count: usize) -> Result<()> {
+    // Ordered random coding draws every candidate of the budget, for every latent once. The ring toss code draws as many as
+    // its bound says, for sender and receiver, and looks up each among the samples.
+    let of_ring_toss = |k: usize| 2.0 * STEPS_OF_A_TOSS * statistics.log2_bound(&(k..k + 1)).exp2();
+    let latents = statistics.latents();
+    let ordered = f64::from(args.budget).exp2() * latents as f64;
+    let draws = count as f64 * (ordered + (0..latents).map(of_ring_toss).sum::<f64>());
+    let hours = draws * SECONDS_A_DRAW / args.threads.get().get() as f64 / 3600.0;
+    if hours > MOST_HOURS {
+        bail!(
+            "{count} images with 2^{} candidates a group take as long as {draws:.1e} draws, about {hours:.1} hours; \
+             expected at most {MOST_HOURS}: use a smaller --budget or --limit",
+            args.budget
+        );
+    }
+    Ok(())
+}
+
+/// Leaves out the codes that have nothing for some image, and gives their names.
+fn leave_out(codes: &mut Vec<OfData>, images: &mut [Image]) -> Vec<String> {
+    let mut left_out = Vec::new();
+    for i in (0..codes.len()).rev() {
+        if images.iter().any(|image| image.sent[i].is_none()) {
+            left_out.push(codes.remove(i).name);
+            for image in &mut *images {
+                image.sent.remove(i);
+            }
+        }
+    }
+    left_out
 }
 
 /// The data, 0 and 1, and their name.
@@ -187,7 +218,8 @@ fn image(
     let send = |code: &OfData| {
         let start = Instant::now();
         let sent = code.code.send(&datum)?;
-        Ok((sent, start.elapsed().as_secs_f64()))
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(sent.map(|sent| Sent { seconds, ..sent }))
     };
     let sent = codes.iter().map(send).collect::<Result<_>>()?;
     let draws = posteriors.draws(KL_SAMPLES, args.seed ^ KL_SEED, number)?;
@@ -223,15 +255,17 @@ fn write_csv(out: &mut impl Write, codes: &[OfData], images: &[Image]) -> Result
         ] {
             writeln!(out, "{i},{what},,,{bits:.3},,,{end}")?;
         }
-        for (code, (sent, seconds)) in codes.iter().zip(&image.sent) {
+        for (number, code) in codes.iter().enumerate() {
+            let sent = image.sent(number);
             writeln!(
                 out,
-                "{i},\"{}\",{:.3},{:.3},{:.3},{},{seconds:.6},{end}",
+                "{i},\"{}\",{:.3},{:.3},{:.3},{},{:.6},{end}",
                 code.name,
                 sent.part_1,
                 sent.part_2,
                 sent.total(),
-                sent.candidates
+                sent.candidates,
+                sent.seconds
             )?;
         }
     }

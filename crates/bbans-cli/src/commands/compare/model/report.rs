@@ -22,6 +22,8 @@ pub(super) struct Report<'a> {
     pub(super) statistics: &'a Statistics<'a>,
     pub(super) images: &'a [Image],
     pub(super) chain_bits: f64,
+    /// Names of codes that have nothing for some image.
+    pub(super) left_out: &'a [String],
     pub(super) seconds: f64,
 }
 
@@ -35,7 +37,7 @@ impl Report<'_> {
     fn crossing(&self, code: usize) -> Option<usize> {
         let mut total = 0.0;
         let below = |image: &Image| {
-            total += image.sent[code].0.total();
+            total += image.sent(code).total();
             image.chain < total
         };
         let below: Vec<bool> = self.images.iter().map(below).collect();
@@ -47,10 +49,6 @@ impl Report<'_> {
     /// The bound on part 1 of a code: the sum of those of its pieces.
     fn bound_of_part_1(&self, code: &OfData) -> Option<f64> {
         let bound = code.bound?;
-        let functional = |latents: &Range<usize>| {
-            let found = self.statistics.functional_information(latents);
-            found.unwrap_or(f64::NAN)
-        };
         let pieces = code.code.pieces();
         let of_piece = |latents: &Range<usize>| {
             let mean = |of: &dyn Fn(&Image) -> &Vec<f64>| {
@@ -59,7 +57,7 @@ impl Report<'_> {
             bound(&Information {
                 kl: mean(&|image| &image.kl),
                 log2_max_ratio: mean(&|image| &image.log2_max_ratio),
-                functional: &|| functional(latents),
+                functional: self.statistics.functional_information(latents),
                 exponents: Some(self.args.budget + 1),
             })
         };
@@ -120,11 +118,11 @@ impl Report<'_> {
             let bound = self.bound_of_part_1(code);
             let rest = format!(
                 "  part 1 {:.2}{}, part 2 {:.2}; {:.0} candidates, {:.2} ms{}",
-                self.mean(|image| image.sent[i].0.part_1),
+                self.mean(|image| image.sent(i).part_1),
                 bound.map_or(String::new(), |bound| format!(" (bound {bound:.2})")),
-                self.mean(|image| image.sent[i].0.part_2),
-                self.mean(|image| image.sent[i].0.candidates as f64),
-                1e3 * self.mean(|image| image.sent[i].1),
+                self.mean(|image| image.sent(i).part_2),
+                self.mean(|image| image.sent(i).candidates as f64),
+                1e3 * self.mean(|image| image.sent(i).seconds),
                 match self.crossing(i) {
                     Some(n) => format!("; chain below from {n} on"),
                     None => "; chain not below".to_owned(),
@@ -133,7 +131,7 @@ impl Report<'_> {
             row(
                 out,
                 &code.name,
-                self.mean(|image| image.sent[i].0.total()),
+                self.mean(|image| image.sent(i).total()),
                 rest,
             )?;
         }
@@ -158,6 +156,13 @@ impl Report<'_> {
             self.args.budget,
             self.args.seed
         )?;
+        if !self.left_out.is_empty() {
+            writeln!(
+                out,
+                "left out, with nothing for some of the images: {}",
+                self.left_out.join(", ")
+            )?;
+        }
         writeln!(
             out,
             "every message was decoded and compared; {:.1} s on {} threads",
@@ -171,12 +176,12 @@ impl Report<'_> {
         let codes = self.codes.iter().enumerate().map(|(i, code)| {
             json!({
                 "code": code.name,
-                "part_1_bits": self.mean(|image| image.sent[i].0.part_1),
+                "part_1_bits": self.mean(|image| image.sent(i).part_1),
                 "part_1_bound_bits": self.bound_of_part_1(code),
-                "part_2_bits": self.mean(|image| image.sent[i].0.part_2),
-                "total_bits": self.mean(|image| image.sent[i].0.total()),
-                "candidates": self.mean(|image| image.sent[i].0.candidates as f64),
-                "seconds": self.mean(|image| image.sent[i].1),
+                "part_2_bits": self.mean(|image| image.sent(i).part_2),
+                "total_bits": self.mean(|image| image.sent(i).total()),
+                "candidates": self.mean(|image| image.sent(i).candidates as f64),
+                "seconds": self.mean(|image| image.sent(i).seconds),
                 "chain_below_from": self.crossing(i),
             })
         });
@@ -202,6 +207,7 @@ impl Report<'_> {
             "bits_back_chain_bits": self.chain_bits / self.images.len() as f64,
             "bits_back_alone_bits": self.mean(|i| i.alone),
             "two_part": codes,
+            "left_out": self.left_out,
             "groups": self.statistics.groups.len(),
             "decoded_and_compared": true,
             "seconds": self.seconds,
