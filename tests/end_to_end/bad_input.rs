@@ -89,7 +89,7 @@ fn compressed_files_that_are_damaged_foreign_or_of_the_future() {
         "decompress flipped.bbans -m tiny.safetensors",
         &["checksum", "damaged"],
     );
-    folder.fails("decompress good.bbans", &["the model tiny", "--model"]);
+    folder.fails("decompress good.bbans", &["a model tiny", "--model"]);
     folder.fails(
         "decompress good.bbans -m mnist-binary-small",
         &["tiny", "mnist-binary-small", "--model"],

@@ -274,6 +274,13 @@ fn data_of_another_shape_or_grey_are_refused() {
     let folder = Folder::new();
     folder.write("x", idx(&tiny_data(5, 1), &TINY_SHAPE, 1));
     folder.fails("bench --data x", &["[6, 5]", "[28, 28]"]);
+    // A file that is no notebook is not written to.
+    let data = folder.read("x");
+    folder.fails(
+        "bench --data x -m tiny.safetensors --rivals none --notebook x",
+        &["x is no notebook", "--notebook"],
+    );
+    assert_eq!(folder.read("x"), data);
     folder.fails(
         "bench --data x -m tiny.safetensors --notebook no/n.jsonl",
         &["no/n.jsonl"],

@@ -20,8 +20,8 @@ fn draws(code: &serde_json::Value) -> bool {
 fn every_code_sends_every_image_at_its_price() {
     let folder = Folder::new();
     folder.write("x", idx(&tiny_data(60, 1), &TINY_SHAPE, 1));
-    let command = "compare model --data x -m tiny.safetensors --limit 40 --csv rows.csv --plots p";
-    let one = json(&folder, &format!("{command} --json --threads 1"));
+    let command = "compare model --data x -m tiny.safetensors --limit 40 --csv rows.csv";
+    let one = json(&folder, &format!("{command} --plots p --json --threads 1"));
     assert_eq!(one["count"], 40);
     let figure = |key: &str| one[key].as_f64().unwrap();
     let bound = figure("bound_kl_bits") + figure("bound_reconstruction_bits");
@@ -55,6 +55,20 @@ fn every_code_sends_every_image_at_its_price() {
         assert_eq!(one["candidates"], two["candidates"]);
     }
     folder.fails(command, &["rows.csv", "exists"]);
+    folder.fails(
+        &format!("{command} -f --plots p"),
+        &["p", "no empty folder"],
+    );
+    folder.fails(
+        &format!("{} --json --csv -", command.replace(" --csv rows.csv", "")),
+        &["--csv -"],
+    );
+    let alone = folder.ok(&format!(
+        "{} --csv -",
+        command.replace(" --csv rows.csv", "")
+    ));
+    let rows = String::from_utf8(alone.stdout).unwrap();
+    assert!(rows.starts_with("image,code,") && rows.lines().count() == 1 + 40 * 12);
 }
 
 /// Hierarchies, group by group, and bins of other masses.

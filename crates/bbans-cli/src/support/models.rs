@@ -85,8 +85,8 @@ impl Models {
             (Some(name), _) => load(name)?,
             (None, Some(model)) => load(model.name)?,
             (None, None) => bail!(
-                "the file was written with the model {}, which is not built in; give its file with \
-                 --model (built in: {})",
+                "the file was written with a model {} that is none of the built-in ones ({}); give its file with --model, \
+                 or the file is damaged",
                 header.model_name,
                 names()
             ),

@@ -1,7 +1,7 @@
 //! The notebook: a file of one JSON record a line, to which runs append what they found.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -47,6 +47,7 @@ impl NotebookArgs {
             path: path.to_owned(),
         };
         if path.exists() {
+            notebook.check()?;
             notebook.append_text("")?;
         } else {
             let folder = path.parent().filter(|f| *f != Path::new(""));
@@ -58,6 +59,24 @@ impl NotebookArgs {
 }
 
 impl Notebook {
+    /// A file that is there is a notebook: its first line is a record, or it has none.
+    fn check(&self) -> Result<()> {
+        let open = || format!("cannot read the notebook {}", self.path.display());
+        let file = File::open(&self.path).with_context(open)?;
+        let mut line = Vec::new();
+        BufReader::new(file.take(MAX_BYTES))
+            .read_until(b'\n', &mut line)
+            .with_context(open)?;
+        let record = serde_json::from_slice::<Value>(&line);
+        if line.is_empty() || record.is_ok_and(|record| record["kind"].is_string()) {
+            return Ok(());
+        }
+        bail!(
+            "{} is no notebook: its first line is no record of a run; name another file with --notebook",
+            self.path.display()
+        )
+    }
+
     /// Appends a record of `kind`: date, command, version, machine, and `content`'s fields.
     ///
     /// # Errors

@@ -28,7 +28,10 @@ impl Line {
             trailing,
             crlf,
         };
-        if !matches!(separator, b' ' | b',' | b'\t' | b';') || body.is_empty() {
+        let digit = body
+            .first()
+            .is_some_and(|&first| first == b'0' || first == b'1');
+        if !matches!(separator, b' ' | b',' | b'\t' | b';') || !digit {
             let shown = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
             return Err(Error::invalid_argument(format!(
                 "no data format that bbans reads: it starts with {shown:?}; expected IDX, .npy, PNG, \

@@ -110,7 +110,7 @@ pub(super) fn decode(input: impl Read) -> Result<(Vec<usize>, u8, Vec<u8>)> {
         (png::ColorType::Grayscale, png::BitDepth::Eight) => 8,
         (color, depth) => {
             return Err(Error::invalid_argument(format!(
-                "a PNG of type {color:?} with {depth:?} bits; expected grey of 1 or 8 bits"
+                "a PNG of type {color:?} with {depth:?} bits; expected grey of 1 or 8 bits: give colours as .npy"
             )));
         }
     };

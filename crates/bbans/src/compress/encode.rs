@@ -109,13 +109,19 @@ pub(super) fn encode<M: FileModel>(
 
 impl Written {
     fn coded(block: &Block, bytes: Vec<u8>, version: u8) -> Self {
+        let message = container::message_len(version, &block.words);
+        // The word that points begin with is not the message's own.
+        let (content_bytes, initial_words) = match block.plan.points {
+            0 => (message, block.plan.initial_words as u64),
+            _ => (message - 4, 0),
+        };
         Self {
-            content_bytes: container::message_len(version, &block.words),
+            content_bytes,
             bytes,
             count: block.plan.count,
             packed: false,
             carries_checksum: block.plan.points > 0,
-            initial_bits: 32 * block.plan.initial_words as u64,
+            initial_bits: 32 * initial_words,
             net_bits: block.net_bits,
             points: block.plan.points as u64,
             point_bits: block.point_bits,

@@ -13,7 +13,8 @@ pub struct Report {
     pub input_bytes: u64,
     /// Bytes of the file, everything included.
     pub file_bytes: u64,
-    /// Bytes of the header, the trailer, and what surrounds the messages of the blocks.
+    /// Bytes of the header, the trailer, and what surrounds the messages of the blocks, with the word that is in one which
+    /// begins with points.
     pub frame_bytes: u64,
     /// Number of blocks.
     pub blocks: u64,

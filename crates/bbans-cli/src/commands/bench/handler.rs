@@ -17,7 +17,7 @@ use super::report::{Bench, ModelFigures, csv, figures, folder, table};
 use super::subject::Subject;
 use super::{Args, rivals, truth};
 use crate::support::bins;
-use crate::support::files::{Output, OutputFolder, Protected};
+use crate::support::files::{Output, OutputFolder, Protected, is_dash};
 use crate::support::terminal::stdout;
 use crate::support::{machine, models, progress};
 
@@ -36,6 +36,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .map(|(_, model, _)| subject.symbols(model))
         .collect::<Result<_>>()?;
     subject.shape_as(&models[0].1);
+    let csv_alone = args.csv.as_deref().is_some_and(is_dash);
+    if args.json && csv_alone {
+        bail!("--csv - and --json both write to standard output; name a file for the CSV");
+    }
     let models_given = args.model.iter().map(PathBuf::from);
     let read = args.data.iter().chain(&args.expect).cloned();
     let protected = Protected::inputs(read.chain(models_given));
@@ -128,6 +132,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             document["expectations"] = verdicts.to_json();
         }
         writeln!(out, "{document:#}")?;
+    } else if csv_alone {
+        table::print(&mut std::io::stderr().lock(), &bench)?;
     } else {
         table::print(&mut out, &bench)?;
         if let Some(verdicts) = &verdicts {

@@ -176,7 +176,11 @@ pub(super) fn print_rows(out: &mut impl Write, what: &str, rows: &[Row]) -> Resu
                 "  {:<38} {:>9.4} +- {:.4} {bound:>10} {:>12.2}",
                 row.name, m.bits, m.error, m.candidates
             )?,
-            None => writeln!(out, "  {:<38} not applicable", row.name)?,
+            None => writeln!(
+                out,
+                "  {:<38} not applicable: over the budget, or made for other distributions",
+                row.name
+            )?,
         }
     }
     Ok(())

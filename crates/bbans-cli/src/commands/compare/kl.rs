@@ -70,7 +70,7 @@ fn to_json(args: &KlArgs, p: &Family, truth: f64, reverse: f64, found: &[Estimat
 }
 
 /// `KL(q, p)` in closed form; infinite where `q` has support that `p` has not.
-fn kl_nats(q: &Family, p: &Family) -> Result<f64> {
+pub(super) fn kl_nats(q: &Family, p: &Family) -> Result<f64> {
     match (q, p) {
         (Family::Gaussian { mean, sd }, Family::Gaussian { mean: m, sd: s }) => {
             let (ratio, shift) = (sd / s, (mean - m) / s);

@@ -65,7 +65,7 @@ struct ModelArgs {
     /// Overwrite the CSV file
     #[arg(short, long)]
     force: bool,
-    /// Write plots (SVG and PNG) to this folder, which is made
+    /// Write plots (SVG and PNG) to this folder, which is made or empty
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
     /// Print JSON
@@ -102,7 +102,7 @@ struct ToyArgs {
     /// Seed of the shared randomness
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Write plots (SVG and PNG) to this folder, which is made
+    /// Write plots (SVG and PNG) to this folder, which is made or empty
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
     /// Print JSON

@@ -16,7 +16,8 @@ pub(crate) struct Args {
     /// [default: INPUT without .bbans; standard output for standard input]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write to standard output, one file after another
+    /// Write to standard output, one file after another; data are written before the last check of their file, so look at
+    /// the exit status
     #[arg(short = 'c', long, conflicts_with = "output")]
     pub(crate) stdout: bool,
     /// Model file, where the model is not built in

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 /// Show what a .bbans file consists of: header, blocks, model, bits per block
 ///
-/// Reads everything and checks the checksums, but decodes nothing and needs no model.
+/// Reads everything and checks what checksums there are, but decodes nothing and needs no model: lean files have no
+/// checksum but that of what they restore to, which `bbans test` checks.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Compressed file; - is standard input

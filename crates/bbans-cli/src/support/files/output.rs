@@ -239,7 +239,7 @@ impl OutputFolder {
         let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
         if path.symlink_metadata().is_ok() && (!empty || path.is_symlink()) {
             bail!(
-                "{} exists and is no empty folder; name another one with -o",
+                "{} exists and is no empty folder; name another one",
                 path.display()
             );
         }
@@ -315,12 +315,12 @@ pub(crate) fn check_free(path: &Path, force: bool, protected: &Protected) -> Res
     protected.check(path)?;
     let found = fs::metadata(path);
     if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
-        bail!("{} is a folder; name a file with -o", path.display());
+        bail!("{} is a folder; name a file", path.display());
     }
     let keeps_nothing = found.is_ok_and(|m| !m.is_file() && !is_disk(&m));
     if !force && !keeps_nothing && path.symlink_metadata().is_ok() {
         bail!(
-            "{} exists; overwrite it with -f, or name another file with -o",
+            "{} exists; overwrite it with -f, or name another file",
             path.display()
         );
     }

@@ -93,7 +93,10 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
     writeln!(
         out,
         "{:<30} {:>9.5} {:>9}  {error}",
-        format!("bound: -ELBO, {samples} samples"),
+        format!(
+            "{}-ELBO, {samples} samples",
+            if m.particles > 1 { "" } else { "bound: " }
+        ),
         m.bound.bits_per_dim,
         bytes(m.bound.bits_per_dim)
     )?;
@@ -101,7 +104,11 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
     writeln!(
         out,
         "{:<30} {weighted:>9.5} {:>9}  {:+.2}%",
-        "importance-weighted, the same",
+        if m.particles > 1 {
+            "bound: importance-weighted"
+        } else {
+            "importance-weighted, the same"
+        },
         bytes(weighted),
         over(weighted)
     )?;

@@ -19,7 +19,7 @@ use super::ModelArgs;
 use super::codes::{self, OfData};
 use super::plots;
 use crate::support::chain::chain;
-use crate::support::files::{Output, Protected};
+use crate::support::files::{Output, OutputFolder, Protected};
 use crate::support::rows::DataSet;
 use crate::support::terminal::stdout;
 use crate::support::threads::on_threads;
@@ -81,6 +81,11 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         .as_deref()
         .map(|path| Output::create(path, args.force, &protected, None));
     let csv = csv.transpose()?;
+    if args.json && args.csv.as_deref().is_some_and(files::is_dash) {
+        bail!("--csv - and --json both write to standard output; name a file for the CSV");
+    }
+    let plots = (args.plots.as_deref()).map(|folder| OutputFolder::create(folder, None, false));
+    let plots = plots.transpose()?;
     let statistics = Statistics::new(&model, args.budget)?;
     check_time(args, &statistics, data.count())?;
     let mut codes = codes::of_model(&statistics)?;
@@ -97,8 +102,9 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         write_csv(&mut out, &codes, &images)?;
         out.commit()?;
     }
-    if let Some(folder) = &args.plots {
-        plots::model(folder, data.dims(), &codes, &images)?;
+    if let Some(out) = plots {
+        plots::model(out.path(), data.dims(), &codes, &images)?;
+        out.commit()?;
     }
     let report = Report {
         args,
@@ -112,6 +118,9 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
         left_out: &left_out,
         seconds: start.elapsed().as_secs_f64(),
     };
+    if args.csv.as_deref().is_some_and(files::is_dash) {
+        return report.print(&mut std::io::stderr().lock());
+    }
     let mut out = stdout()?.lock();
     if args.json {
         return Ok(writeln!(out, "{:#}", report.to_json())?);

@@ -88,7 +88,7 @@ impl Report<'_> {
         writeln!(
             out,
             "{:<46} {:>9} {:>9} {:>9}",
-            "bits an image", "bits", "bits/dim", "bound"
+            "bits an image", "bits", "bits/dim", "over it"
         )?;
         let kl = self.mean(|i| i.bound.kl_bits);
         let samples = self.args.samples;
@@ -117,15 +117,15 @@ impl Report<'_> {
         for (i, code) in self.codes.iter().enumerate() {
             let bound = self.bound_of_part_1(code);
             let rest = format!(
-                "  part 1 {:.2}{}, part 2 {:.2}; {:.0} candidates, {:.2} ms{}",
+                "  part 1 {:.2}{}, part 2 {:.2}; {:.0} candidates, {:.2} ms an image{}",
                 self.mean(|image| image.sent(i).part_1),
-                bound.map_or(String::new(), |bound| format!(" (bound {bound:.2})")),
+                bound.map_or(String::new(), |bound| format!(" (at most {bound:.2})")),
                 self.mean(|image| image.sent(i).part_2),
                 self.mean(|image| image.sent(i).candidates as f64),
                 1e3 * self.mean(|image| image.sent(i).seconds),
                 match self.crossing(i) {
-                    Some(n) => format!("; chain below from {n} on"),
-                    None => "; chain not below".to_owned(),
+                    Some(n) => format!("; the chain is shorter from {n} images on"),
+                    None => "; the chain is not shorter".to_owned(),
                 }
             );
             row(
