@@ -203,7 +203,7 @@ pub(super) fn rows_to_json(rows: &[Row]) -> Value {
 pub(super) fn run(args: &ChannelArgs) -> Result<()> {
     let Family::Categorical(noise) = &args.noise else {
         bail!(
-            "noise {}; expected B(p) or C(w, w, ...): the symbols are numbers from 0 on",
+            "noise {}; expected B(p) or C(p, p, ...): the symbols are numbers from 0 on",
             args.noise
         );
     };

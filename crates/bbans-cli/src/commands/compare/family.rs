@@ -22,7 +22,7 @@ impl FromStr for Family {
 
     fn from_str(text: &str) -> Result<Self> {
         let shape =
-            || format!("{text:?} is no distribution; expected B(p), C(w, w, ...) or N(mean, sd)");
+            || format!("{text:?} is no distribution; expected B(p), C(p, p, ...) or N(mean, sd)");
         let (name, rest) = text.trim().split_once('(').with_context(shape)?;
         let inner = rest.trim().strip_suffix(')').with_context(shape)?;
         let values: Vec<f64> = inner
@@ -41,15 +41,18 @@ impl FromStr for Family {
                 sd: *sd,
             }),
             ("N", [_, sd]) => bail!("{text}: a standard deviation of {sd}; expected more than 0"),
-            ("C", weights) => {
-                let sum: f64 = weights.iter().sum();
-                if weights.iter().any(|&w| w < 0.0) || (sum - 1.0).abs() > 1e-6 {
-                    bail!("{text}: the probabilities sum to {sum}; expected 1, and none below 0");
+            ("C", probabilities) => {
+                if let Some(less) = probabilities.iter().find(|&&p| p < 0.0) {
+                    bail!("a probability of {less}; expected 0 or more");
                 }
-                if weights.len() > 1 << 16 {
-                    bail!("{} symbols; expected at most 65,536", weights.len());
+                let sum: f64 = probabilities.iter().sum();
+                if (sum - 1.0).abs() > 1e-6 {
+                    bail!("the probabilities sum to {sum}; expected 1");
                 }
-                Ok(Self::Categorical(weights.to_vec()))
+                if probabilities.len() > 1 << 16 {
+                    bail!("{} symbols; expected at most 65,536", probabilities.len());
+                }
+                Ok(Self::Categorical(probabilities.to_vec()))
             }
             _ => bail!(shape()),
         }

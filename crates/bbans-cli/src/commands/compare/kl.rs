@@ -34,17 +34,22 @@ pub(super) fn run(args: &KlArgs) -> Result<()> {
         )?;
         for (name, found) in NAMES.iter().zip(&found) {
             let truth = if *name == "reverse" { reverse } else { truth };
+            // There is no ratio to a truth of 0 or infinity.
+            let over = |v: f64| match truth.is_normal() {
+                true => format!("{:.4}", v / truth),
+                false => "-".to_owned(),
+            };
             writeln!(
                 out,
-                "{name:<10} {:>12.6} {:>12.4} {:>12.4}",
+                "{name:<10} {:>12.6} {:>12} {:>12}",
                 found.mean,
-                found.mean / truth - 1.0,
-                found.deviation / truth
+                over(found.mean - truth),
+                over(found.deviation)
             )?;
         }
         writeln!(
             out,
-            "(bias and deviation over the truth; {} samples, seed {})\n",
+            "(bias and deviation as multiples of the truth; reverse, r log r - (r - 1), estimates KL(p, q); {} samples, seed {})\n",
             args.samples, args.seed
         )?;
     }

@@ -76,7 +76,7 @@ struct ModelArgs {
 /// Blocks of independent draws: bits a sample fall to KL as blocks grow, and the price is exponential
 #[derive(Debug, clap::Args)]
 struct ToyArgs {
-    /// What is sent: B(p), C(w, w, ...) or N(mean, sd)
+    /// What is sent: B(p), C(p, p, ...) or N(mean, sd)
     #[arg(long, default_value = "B(0.5)")]
     q: Family,
     /// What both sides know
@@ -113,7 +113,7 @@ struct ToyArgs {
 /// Send y = (x + noise) mod n, x uniform, by every code, beside the mutual and the functional information
 #[derive(Debug, clap::Args)]
 struct ChannelArgs {
-    /// The noise, B(p) or C(w, w, ...): it has n weights, at most 1,024
+    /// The noise, B(p) or C(p, p, ...): n probabilities, at most 1,024
     #[arg(
         long,
         default_value = "C(0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
@@ -136,7 +136,7 @@ struct ChannelArgs {
 /// Estimators of KL(q, p) from samples of q: bias and standard deviation over the truth
 #[derive(Debug, clap::Args)]
 struct KlArgs {
-    /// What samples are drawn from: B(p), C(w, w, ...) or N(mean, sd)
+    /// What samples are drawn from: B(p), C(p, p, ...) or N(mean, sd)
     #[arg(long, default_value = "N(0, 1)")]
     q: Family,
     /// What it is compared with; several are compared one after another
