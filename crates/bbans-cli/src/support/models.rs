@@ -136,7 +136,12 @@ mod tests {
             assert!(Rc::ptr_eq(&first, &again), "{name}");
         }
         let unknown = models.of_file(&header([7; 32], small.name));
-        assert!(unknown.unwrap_err().to_string().contains("none of the built-in ones"));
+        assert!(
+            unknown
+                .unwrap_err()
+                .to_string()
+                .contains("none of the built-in ones")
+        );
         // One that is given is for every file.
         let mut models = Models::new(Some(small.name));
         let given = models.of_file(&header([7; 32], "x")).unwrap();
