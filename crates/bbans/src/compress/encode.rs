@@ -79,13 +79,13 @@ pub(super) fn encode<M: FileModel>(
     };
     let coded = coded.and_then(|block| {
         let bytes = StoredBlock::to_bytes(header, &block, scale, model.dims())?;
-        Ok(Written::coded(&block, bytes, header.version))
+        let message = container::message_len(header.version, &block.words);
+        Ok((message, Written::coded(&block, bytes, message)))
     });
+    let packed_len = Packed::len_of(data.len(), bits) as u64;
     match coded {
-        coded if header.version == 1 => return coded,
-        Ok(coded) if coded.content_bytes < Packed::len_of(data.len(), bits) as u64 => {
-            return Ok(coded);
-        }
+        Ok((message, coded)) if header.version == 1 || message < packed_len => return Ok(coded),
+        Err(e) if header.version == 1 => return Err(e),
         // A model that gives the data no probability to speak of.
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::Model => {}
@@ -108,8 +108,8 @@ pub(super) fn encode<M: FileModel>(
 }
 
 impl Written {
-    fn coded(block: &Block, bytes: Vec<u8>, version: u8) -> Self {
-        let message = container::message_len(version, &block.words);
+    /// A block whose message has so many bytes.
+    fn coded(block: &Block, bytes: Vec<u8>, message: u64) -> Self {
         // The word that points begin with is not the message's own.
         let (content_bytes, initial_words) = match block.plan.points {
             0 => (message, block.plan.initial_words as u64),
