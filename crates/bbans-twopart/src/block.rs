@@ -75,8 +75,7 @@ impl Code for ClippedBlock {
     }
 
     fn receive(&self, prior: &[Categorical], index: &u64, shared: &mut Shared) -> Result<Vec<u32>> {
-        shared.seek(*index, prior.len() + EXTRA_WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate(*index, prior.len() + EXTRA_WORDS, prior)
     }
 }
 

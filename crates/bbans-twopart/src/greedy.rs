@@ -95,7 +95,6 @@ impl Code for Greedy {
     }
 
     fn receive(&self, prior: &[Categorical], index: &u64, shared: &mut Shared) -> Result<Vec<u32>> {
-        shared.seek(index.saturating_sub(1), WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate(index.saturating_sub(1), WORDS, prior)
     }
 }

@@ -111,8 +111,7 @@ impl Code for GreedyPoisson {
     }
 
     fn receive(&self, prior: &[Categorical], index: &u64, shared: &mut Shared) -> Result<Vec<u32>> {
-        shared.seek(index.saturating_sub(1), WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate(index.saturating_sub(1), WORDS, prior)
     }
 }
 

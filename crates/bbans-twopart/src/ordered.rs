@@ -78,7 +78,6 @@ impl Code for Ordered {
     }
 
     fn receive(&self, prior: &[Categorical], index: &u64, shared: &mut Shared) -> Result<Vec<u32>> {
-        shared.seek(index.saturating_sub(1), prior.len() + EXTRA_WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate(index.saturating_sub(1), prior.len() + EXTRA_WORDS, prior)
     }
 }

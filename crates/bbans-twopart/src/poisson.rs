@@ -93,7 +93,6 @@ impl<I: IndexCode> Code for PoissonFunctional<I> {
     }
 
     fn receive(&self, prior: &[Categorical], index: &u64, shared: &mut Shared) -> Result<Vec<u32>> {
-        shared.seek(index.saturating_sub(1), prior.len() + EXTRA_WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate(index.saturating_sub(1), prior.len() + EXTRA_WORDS, prior)
     }
 }

@@ -133,7 +133,6 @@ impl Code for Rejection {
         index: &RejectionIndex,
         shared: &mut Shared,
     ) -> Result<Vec<u32>> {
-        shared.seek(index.refused, prior.len() + EXTRA_WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate(index.refused, prior.len() + EXTRA_WORDS, prior)
     }
 }

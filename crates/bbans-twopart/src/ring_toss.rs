@@ -236,7 +236,6 @@ impl Code for RingToss {
         index: &RingTossIndex,
         shared: &mut Shared,
     ) -> Result<Vec<u32>> {
-        shared.seek((index.0.len() as u64).saturating_sub(1), WORDS)?;
-        Ok(prior.iter().map(|p| shared.symbol(p)).collect())
+        shared.candidate((index.0.len() as u64).saturating_sub(1), WORDS, prior)
     }
 }

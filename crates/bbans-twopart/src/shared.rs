@@ -42,6 +42,20 @@ impl Shared {
         Ok(())
     }
 
+    /// The latents of candidate number `candidate`, from 0 on, which begins with a word for each.
+    ///
+    /// # Errors
+    /// As [`Shared::seek`].
+    pub(crate) fn candidate(
+        &mut self,
+        candidate: u64,
+        words: usize,
+        prior: &[Categorical],
+    ) -> Result<Vec<u32>> {
+        self.seek(candidate, words)?;
+        Ok(prior.iter().map(|p| self.symbol(p)).collect())
+    }
+
     /// Randomness of the sender alone, for the same group: a part of the stream beyond all candidates.
     pub(crate) fn private(&self) -> Self {
         let mut private = Self {
