@@ -22,7 +22,7 @@ pub fn channel_simulation_divergence(values: impl Iterator<Item = (f64, f64)>) -
 /// The functional information of a channel from equally likely data to symbols, in bits: from `q/p` of all symbols for each
 /// datum, and the probabilities of the symbols under `p`.
 ///
-/// It is between the mutual information and `log2 e` bits below what the ring toss code takes. `p` need not be what the
+/// No less than the mutual information; the ring toss code takes at most `log2 e` bits more than it. `p` need not be what the
 /// data average to: the symbols are taken with their own probabilities.
 pub fn functional_information<R: AsRef<[f64]>>(data: &[R], p: &[f64]) -> f64 {
     let weight = 1.0 / data.len() as f64;

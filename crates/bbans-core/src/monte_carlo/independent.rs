@@ -16,7 +16,7 @@ use ndarray::Array2;
 use crate::bits_back::LatentModel;
 use crate::codec::Codec;
 use crate::distributions::Categorical;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::tape::Tape;
 
@@ -36,6 +36,32 @@ pub struct ImportanceSampling<'a, M> {
 }
 
 impl<M: LatentModel> ImportanceSampling<'_, M> {
+    fn pop_particles(
+        &self,
+        message: &mut Message,
+        posterior: &impl Codec<Symbol = Array2<M::Z>>,
+        count: usize,
+    ) -> Result<Vec<Array2<M::Z>>> {
+        let one = |_| {
+            let z = posterior.pop(message)?;
+            self.check(&z)?;
+            Ok(z)
+        };
+        (0..count).map(one).collect()
+    }
+
+    /// A codec of the model has a latent in each place.
+    fn check(&self, z: &Array2<M::Z>) -> Result<()> {
+        let expected = (self.lanes, self.model.latents());
+        if z.dim() == expected {
+            return Ok(());
+        }
+        Err(Error::model(format!(
+            "latents of [lanes, latents] = {:?}; expected {expected:?}",
+            z.dim()
+        )))
+    }
+
     fn weights(
         &self,
         x: &Array2<M::X>,
@@ -67,9 +93,7 @@ impl<M: LatentModel> Codec for ImportanceSampling<'_, M> {
     fn push(&self, message: &mut Message, x: &Self::Symbol) -> Result<()> {
         let (number, lanes) = (number(self.particles)?, self.lanes);
         let posterior = self.model.posterior(x)?;
-        let z = (0..self.particles)
-            .map(|_| posterior.pop(message))
-            .collect::<Result<Vec<_>>>()?;
+        let z = self.pop_particles(message, &posterior, self.particles)?;
         let mut j = vec![0; lanes];
         message.pop_column(&self.weights(x, &posterior, &z)?, &mut j)?;
         for n in (0..self.particles - 1).rev() {
@@ -89,9 +113,8 @@ impl<M: LatentModel> Codec for ImportanceSampling<'_, M> {
         let coded = self.model.prior(lanes)?.pop(message)?;
         let x = self.model.likelihood(&coded)?.pop(message)?;
         let posterior = self.model.posterior(&x)?;
-        let others = (1..self.particles)
-            .map(|_| posterior.pop(message))
-            .collect::<Result<Vec<_>>>()?;
+        let others = self.pop_particles(message, &posterior, self.particles - 1)?;
+        self.check(&coded)?;
         let particle = |i: usize| {
             Array2::from_shape_fn(coded.dim(), |(lane, k)| {
                 let j = j[lane] as usize;
