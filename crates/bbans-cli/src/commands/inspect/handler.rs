@@ -79,8 +79,14 @@ struct Shown {
 impl Shown {
     fn new(block: &StoredBlock) -> Self {
         let (points, initial_words, growth, words) = match &block.content {
+            // A message that begins with points begins with a word that is none of the initial ones.
             Content::Message { plan, words } => {
-                (plan.points, plan.initial_words, plan.growth, words.len())
+                let initial_words = if plan.points > 0 {
+                    0
+                } else {
+                    plan.initial_words
+                };
+                (plan.points, initial_words, plan.growth, words.len())
             }
             Content::Packed(_) => (0, 0, 0, 0),
             Content::Independent(data) => (data.len(), 0, 0, 0),
