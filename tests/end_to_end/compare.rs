@@ -38,6 +38,22 @@ fn every_code_sends_every_image_at_its_price() {
     }
     let of = |name: &str| codes.iter().find(|code| named(code).starts_with(name));
     assert!(of("ring toss code").unwrap()["part_1_bound_bits"].is_number());
+    // A bound is of what is sent by candidates, and is not shown where much is beyond the budget.
+    let none = json(
+        &folder,
+        "compare model --data x -m tiny.safetensors --limit 40 --budget 1 --json",
+    );
+    let mut without = 0;
+    for code in none["two_part"].as_array().unwrap() {
+        match code["part_1_bound_bits"].as_f64() {
+            Some(bound) => assert!(code["part_1_bits"].as_f64().unwrap() < bound, "{code}"),
+            None => without += 1,
+        }
+    }
+    let always = codes
+        .iter()
+        .filter(|code| code["part_1_bound_bits"].is_null());
+    assert!(without > always.count());
     // Points need no bits to begin with.
     let point = of("point code").unwrap()["total_bits"].as_f64().unwrap();
     assert!(point < figure("bits_back_alone_bits"));

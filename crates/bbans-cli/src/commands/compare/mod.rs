@@ -76,7 +76,7 @@ struct ModelArgs {
 /// Blocks of independent draws: bits a sample fall to KL as blocks grow, and the price is exponential
 #[derive(Debug, clap::Args)]
 struct ToyArgs {
-    /// What is sent: B(p), C(p, p, ...) or N(mean, sd)
+    /// What is sent: B(p), C(p, p, ...), or N(mean, sd) over 256 bins of equal mass of p
     #[arg(long, default_value = "B(0.5)")]
     q: Family,
     /// What both sides know

@@ -138,7 +138,7 @@ pub(super) fn toy(folder: &Path, kl_bits: f64, figures: &[BlockFigures]) -> Resu
         points: vec![],
         lines: vec![
             (
-                "bits a draw".to_owned(),
+                "bits a draw, at most".to_owned(),
                 points(&BlockFigures::bits_per_draw),
             ),
             ("KL".to_owned(), points(&|_| kl_bits)),

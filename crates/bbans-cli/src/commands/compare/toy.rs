@@ -56,7 +56,7 @@ pub(super) fn run(args: &ToyArgs) -> Result<()> {
         return Ok(writeln!(
             out,
             "{:#}",
-            to_json(args, &pair, &singles, &rows)
+            to_json(args, &pair, &singles, &rows)?
         )?);
     }
     print(&mut out, args, &pair, &singles, &rows)
@@ -69,8 +69,7 @@ fn print(
     singles: &[Single],
     rows: &[Row],
 ) -> Result<()> {
-    if let Family::Gaussian { .. } = args.q {
-        let densities = kl_nats(&args.q, &args.p)? / std::f64::consts::LN_2;
+    if let Some(densities) = kl_of_densities(args)? {
         writeln!(
             out,
             "normal distributions are taken over {} bins of equal mass of p: KL of the densities {densities:.4} bits",
@@ -122,6 +121,14 @@ fn print(
     Ok(())
 }
 
+/// `KL(q, p)` in bits of normal distributions as they are, and not over bins.
+fn kl_of_densities(args: &ToyArgs) -> Result<Option<f64>> {
+    Ok(match args.q {
+        Family::Categorical(_) => None,
+        Family::Gaussian { .. } => Some(kl_nats(&args.q, &args.p)? / std::f64::consts::LN_2),
+    })
+}
+
 /// What a message over budget would take.
 fn price(log2_candidates: f64) -> String {
     let years = log2_candidates - CANDIDATES_A_YEAR.log2();
@@ -132,7 +139,7 @@ fn price(log2_candidates: f64) -> String {
     }
 }
 
-fn to_json(args: &ToyArgs, pair: &Pair, singles: &[Single], rows: &[Row]) -> Value {
+fn to_json(args: &ToyArgs, pair: &Pair, singles: &[Single], rows: &[Row]) -> Result<Value> {
     let rows = rows.iter().map(|row| {
         let f = row.figures;
         json!({ "n": f.n, "log2_m": f.log2_m, "log2_candidates": f.log2_candidates,
@@ -140,16 +147,18 @@ fn to_json(args: &ToyArgs, pair: &Pair, singles: &[Single], rows: &[Row]) -> Val
                 "delta": f.delta, "standard_error": f.standard_error,
                 "clipped": channel::to_json(&row.clipped), "exact": channel::to_json(&row.exact) })
     });
-    json!({
+    Ok(json!({
         "q": args.q.to_string(),
         "p": args.p.to_string(),
+        "symbols": pair.probabilities().len(),
         "kl_bits": pair.kl_bits(),
+        "kl_of_densities_bits": kl_of_densities(args)?,
         "channel_simulation_divergence_bits": pair.channel_simulation_divergence(),
         "log2_max_ratio": pair.log2_max_ratio(),
         "seed": args.seed,
         "one_draw": channel::rows_to_json(singles),
         "blocks": rows.collect::<Vec<_>>(),
-    })
+    }))
 }
 
 fn messages(args: &ToyArgs) -> Messages {

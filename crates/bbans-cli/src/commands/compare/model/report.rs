@@ -12,6 +12,9 @@ use super::{Image, KL_SAMPLES, Statistics};
 use crate::commands::compare::ModelArgs;
 use crate::commands::compare::codes::{Information, OfData};
 
+/// Bounds are of what is sent by candidates: shown where no more than this part is beyond the budget.
+const MOST_BEYOND: f64 = 0.01;
+
 /// All figures.
 pub(super) struct Report<'a> {
     pub(super) args: &'a ModelArgs,
@@ -46,9 +49,26 @@ impl Report<'_> {
         (first < below.len()).then_some(first + 1)
     }
 
-    /// The bound on part 1 of a code: the sum of those of its pieces.
+    /// The part of a code's pieces, over all images, that are beyond the budget, and so are sent directly.
+    fn beyond_budget(&self, code: &OfData) -> f64 {
+        let pieces = code.code.pieces();
+        let beyond = |image: &Image| {
+            let ratio = |latents: &Range<usize>| -> f64 {
+                image.log2_max_ratio[latents.clone()].iter().sum()
+            };
+            let all = pieces.iter().map(ratio);
+            all.filter(|&ratio| ratio > f64::from(self.args.budget))
+                .count() as f64
+        };
+        self.mean(beyond) / pieces.len().max(1) as f64
+    }
+
+    /// The bound on part 1 of a code: the sum of those of its pieces. None where it does not hold, as much is sent directly.
     fn bound_of_part_1(&self, code: &OfData) -> Option<f64> {
         let bound = code.bound?;
+        if self.beyond_budget(code) > MOST_BEYOND {
+            return None;
+        }
         let pieces = code.code.pieces();
         let of_piece = |latents: &Range<usize>| {
             let mean = |of: &dyn Fn(&Image) -> &Vec<f64>| {
@@ -115,11 +135,17 @@ impl Report<'_> {
             String::new(),
         )?;
         for (i, code) in self.codes.iter().enumerate() {
-            let bound = self.bound_of_part_1(code);
+            let bound = match (self.bound_of_part_1(code), code.bound) {
+                (Some(bound), _) => format!(" (at most {bound:.2})"),
+                (None, Some(_)) => {
+                    let beyond = 100.0 * self.beyond_budget(code);
+                    format!(" ({beyond:.1}% beyond the budget, sent directly)")
+                }
+                (None, None) => String::new(),
+            };
             let rest = format!(
-                "  part 1 {:.2}{}, part 2 {:.2}; {:.0} candidates, {:.2} ms an image{}",
+                "  part 1 {:.2}{bound}, part 2 {:.2}; {:.0} candidates, {:.2} ms an image{}",
                 self.mean(|image| image.sent(i).part_1),
-                bound.map_or(String::new(), |bound| format!(" (at most {bound:.2})")),
                 self.mean(|image| image.sent(i).part_2),
                 self.mean(|image| image.sent(i).candidates as f64),
                 1e3 * self.mean(|image| image.sent(i).seconds),
