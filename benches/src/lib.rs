@@ -63,6 +63,7 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
         version: 1,
         name: "random".to_owned(),
         data_shape: vec![28, 28],
+        values: Default::default(),
         likelihood: Likelihood::Bernoulli,
         latent: Latent {
             dim: latents,

@@ -285,6 +285,7 @@ fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
         version: if binary { 1 } else { 2 },
         name: name.to_owned(),
         data_shape: TINY_SHAPE.to_vec(),
+        values: Default::default(),
         likelihood,
         latent: Latent {
             dim: 3,

@@ -7,6 +7,7 @@ mod chains;
 mod graphs;
 mod json;
 mod unchain;
+mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 pub use chains::{Chains, LatentLayer, Layer};
 pub use graphs::{Graphs, Group, Stage};
 pub(crate) use json::check_unique;
+pub use values::{Column, MAX_SYMBOLS, Numbers, Step, Values, Zeros};
 
 use crate::file::Tensor;
 use crate::likelihood::Likelihood;
@@ -25,7 +27,7 @@ use bbans_core::{Error, Result};
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
-pub const DESCRIPTION_VERSION: u32 = 7;
+pub const DESCRIPTION_VERSION: u32 = 8;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
@@ -46,12 +48,15 @@ pub(crate) const GRAPHS_SINCE: u32 = 6;
 /// A variational autoencoder with Gaussian latents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
-    /// 1, or 2 to 7 for what the versions before do not have.
+    /// 1, or 2 to 8 for what the versions before do not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
     /// Shape of one datum, for example `[28, 28]`; its product is the number of observed dimensions.
     pub data_shape: Vec<usize>,
+    /// What the symbols stand for; since version 8.
+    #[serde(default, skip_serializing_if = "Values::are_symbols")]
+    pub values: Values,
     /// Distribution of the observed dimensions given the latents.
     pub likelihood: Likelihood,
     /// The latents and their discretization.
@@ -175,6 +180,7 @@ impl Description {
             version,
             name: field(&mut fields, "name")?,
             data_shape: field(&mut fields, "data_shape")?,
+            values: optional(&mut fields, "values")?.unwrap_or_default(),
             likelihood: field(&mut fields, "likelihood")?,
             latent: field(&mut fields, "latent")?,
             training: fields.remove("training"),
@@ -222,6 +228,7 @@ impl Description {
             .oldest_version()
             .max(of_networks)
             .max(of_latents)
+            .max(self.values.oldest_version())
     }
 
     /// The networks as lists of layers, if they are.
@@ -265,6 +272,7 @@ impl Description {
             )));
         }
         self.likelihood.kind().check()?;
+        self.values.check(dims)?;
         self.likelihood.outputs(&self.data_shape)?;
         self.latent.validate()?;
         match &self.networks {
@@ -332,6 +340,13 @@ fn field<T: DeserializeOwned>(fields: &mut Map<String, Value>, name: &str) -> Re
         ))
     })?;
     serde_json::from_value(value).map_err(|e| bad(e).context(format!("field {name}")))
+}
+
+/// A field that may be there.
+fn optional<T: DeserializeOwned>(fields: &mut Map<String, Value>, name: &str) -> Result<Option<T>> {
+    let value = fields.remove(name).map(serde_json::from_value);
+    let value = value.transpose();
+    value.map_err(|e| bad(e).context(format!("field {name}")))
 }
 
 /// All fields that are left.

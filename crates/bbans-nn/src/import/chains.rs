@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::description::{Chains, Description, Latent, Layer, Networks};
+use crate::description::{Chains, Description, Latent, Layer, Networks, Values};
 use crate::file::bins::insert_standard_normal;
 use crate::file::{ModelFile, Tensor};
 use crate::import::arch::{Arch, Decoder, Head, Scale};
@@ -92,6 +92,7 @@ pub(super) fn model(weights: &mut Weights<'_>, arch: &Arch) -> Result<ModelFile>
         version: 1,
         name: arch.name.clone(),
         data_shape: arch.data.shape.clone(),
+        values: Values::default(),
         likelihood,
         latent: Latent {
             dim: latent,

@@ -6,7 +6,7 @@ mod outputs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::description::{Description, Graphs, Group, Latent, Networks};
+use crate::description::{Description, Graphs, Group, Latent, Networks, Values};
 use crate::file::bins::insert_standard_normal;
 use crate::file::{ModelFile, Tensor};
 use crate::graph::Function;
@@ -48,6 +48,7 @@ pub(super) fn model(weights: &mut Weights<'_>, arch: &Arch) -> Result<ModelFile>
         version: 6,
         name: arch.name.clone(),
         data_shape: arch.data.shape.clone(),
+        values: Values::default(),
         likelihood: arch.likelihood.likelihood()?,
         latent: Latent {
             dim: latents,

@@ -1,0 +1,153 @@
+//! What the symbols of a model stand for in a data file.
+
+use serde::{Deserialize, Serialize};
+
+use bbans_core::{Error, Result};
+
+/// Most symbols of a dimension.
+pub const MAX_SYMBOLS: usize = 1 << 16;
+/// Most decimals of a number.
+const MAX_DECIMALS: u8 = 15;
+/// Bounds of numbers, in units of their last decimal: they are exact as `f64`, and no sum of two overflows.
+const MAX_NUMBER: i64 = 1 << 53;
+
+/// What the symbols of a model stand for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Values {
+    /// Of every dimension the same numbers.
+    Numbers(Step),
+    /// The columns of a table: one of each dimension.
+    Columns(Vec<Column>),
+}
+
+/// Symbol `s` stands for the number `lowest + step * s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What the symbol 0 stands for.
+    pub lowest: i64,
+    /// From one symbol to the next.
+    pub step: u32,
+}
+
+/// A column of a table. The symbols stand for the texts, in order, and then for the numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// What is in cells that hold no number, or all that is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
+    /// Numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Numbers>,
+}
+
+/// Numbers that are evenly spaced, as they are written in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// The least one, in units of the last decimal: with two decimals 123 is 1.23.
+    pub lowest: i64,
+    /// From one number to the next, in the same units.
+    pub step: u32,
+    /// How many there are.
+    pub count: usize,
+    /// Digits after the point.
+    pub decimals: u8,
+    /// Which digits after the point are written.
+    pub zeros: Zeros,
+}
+
+/// Which zeros at the end of a number with decimals are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Zeros {
+    /// All: 1.50, 2.00.
+    Kept,
+    /// None, nor a point without digits after it: 1.5, 2.
+    Cut,
+    /// One where there would be no other digit after the point: 1.5, 2.0.
+    One,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self::Numbers(Step { lowest: 0, step: 1 })
+    }
+}
+
+impl Values {
+    /// Whether the symbols are the numbers themselves.
+    pub(super) fn are_symbols(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The oldest version of the description that has them.
+    pub(super) fn oldest_version(&self) -> u32 {
+        if self.are_symbols() { 1 } else { 8 }
+    }
+
+    /// Checks every number.
+    pub(super) fn check(&self, dims: usize) -> Result<()> {
+        match self {
+            Self::Numbers(Step { lowest, step }) => check_steps(*lowest, *step, MAX_SYMBOLS),
+            Self::Columns(columns) if columns.len() != dims => Err(Error::model(format!(
+                "the description has {} columns for {dims} dimensions",
+                columns.len()
+            ))),
+            Self::Columns(columns) => columns.iter().try_for_each(Column::check),
+        }
+    }
+}
+
+impl Column {
+    /// Number of symbols.
+    pub fn levels(&self) -> usize {
+        let numbers = self.numbers.map_or(0, |numbers| numbers.count);
+        self.texts.len().saturating_add(numbers)
+    }
+
+    fn check(&self) -> Result<()> {
+        let levels = self.levels();
+        if !(1..=MAX_SYMBOLS).contains(&levels) {
+            return Err(Error::model(format!(
+                "the column {:?} has {levels} values; expected 1 to {MAX_SYMBOLS}",
+                self.name
+            )));
+        }
+        let mut texts: Vec<&String> = self.texts.iter().collect();
+        texts.sort_unstable();
+        if let Some(pair) = texts.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::model(format!(
+                "the column {:?} has the text {:?} twice",
+                self.name, pair[0]
+            )));
+        }
+        let Some(numbers) = self.numbers else {
+            return Ok(());
+        };
+        if numbers.count == 0 || numbers.decimals > MAX_DECIMALS {
+            return Err(Error::model(format!(
+                "the column {:?} has {} numbers of {} decimals; expected 1 number or more and at most \
+                 {MAX_DECIMALS} decimals",
+                self.name, numbers.count, numbers.decimals
+            )));
+        }
+        check_steps(numbers.lowest, numbers.step, numbers.count)
+    }
+}
+
+fn check_steps(lowest: i64, step: u32, count: usize) -> Result<()> {
+    let highest = i64::from(step).checked_mul(count as i64);
+    let highest = highest.and_then(|span| lowest.checked_add(span));
+    let within = |n: i64| (-MAX_NUMBER..=MAX_NUMBER).contains(&n);
+    if step > 0 && within(lowest) && highest.is_some_and(within) {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "numbers from {lowest} on in steps of {step}; expected a step of 1 or more and numbers within 2^53 of 0"
+    )))
+}
