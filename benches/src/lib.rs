@@ -89,7 +89,7 @@ pub fn random_model(hidden: &[usize], latents: usize) -> VaeModel {
 }
 
 /// `count` images of 784 pixels, 13% of them on in two runs, as in MNIST.
-pub fn images(count: usize) -> Array2<u8> {
+pub fn images(count: usize) -> Array2<u16> {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let starts: Vec<(usize, usize)> = (0..count)
         .map(|_| {
@@ -101,7 +101,7 @@ pub fn images(count: usize) -> Array2<u8> {
         .collect();
     Array2::from_shape_fn((count, 784), |(i, d)| {
         let (a, b) = starts[i];
-        u8::from((a..a + 51).contains(&d) || (b..b + 51).contains(&d))
+        u16::from((a..a + 51).contains(&d) || (b..b + 51).contains(&d))
     })
 }
 

@@ -55,7 +55,7 @@ fn every_path_agrees_on_every_kind_of_layer() {
 fn a_row_does_not_depend_on_the_other_rows() {
     let model = small();
     let x = bbans::sample(&model, 37, 2, 0).unwrap();
-    let posterior = |x: ArrayView2<'_, u8>| {
+    let posterior = |x: ArrayView2<'_, u16>| {
         let latents = model.vae().infer(x).unwrap().top_down().unwrap();
         latents.posterior().unwrap()
     };

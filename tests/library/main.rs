@@ -121,8 +121,8 @@ fn rate_is_the_bound(file: &bbans::nn::ModelFile) {
 
 /// A codec of one datum takes as many bits as `bounds` say, on the whole.
 fn codec_reaches(
-    codec: &impl Codec<Symbol = Array2<u8>>,
-    data: &Array2<u8>,
+    codec: &impl Codec<Symbol = Array2<u16>>,
+    data: &Array2<u16>,
     bounds: &[f64],
     name: &str,
 ) {

@@ -10,7 +10,7 @@ fn small() -> VaeModel {
     VaeModel::from_bytes(bbans_models::MODELS[0].bytes).unwrap()
 }
 
-fn bound_bits_per_dim(model: &VaeModel, data: &Array2<u8>, samples: usize) -> f64 {
+fn bound_bits_per_dim(model: &VaeModel, data: &Array2<u16>, samples: usize) -> f64 {
     let bounds = bbans::elbo(model, data.view(), samples, 1, 0).unwrap();
     bounds.iter().map(bbans::Elbo::bits).sum::<f64>() / data.len() as f64
 }
@@ -85,7 +85,7 @@ fn the_gray_models_meet_their_promises() {
 }
 
 /// A file of at most so many bits/dim, and within 0.4% of the bound.
-fn meets_its_promise(name: &str, content: &[u8], data: &Array2<u8>, most: f64) {
+fn meets_its_promise(name: &str, content: &[u8], data: &Array2<u16>, most: f64) {
     let embedded = bbans_models::MODELS.iter().find(|m| m.name == name);
     let model = VaeModel::from_bytes(embedded.unwrap().bytes).unwrap();
     let bound = bound_bits_per_dim(&model, data, 2);
@@ -104,7 +104,7 @@ fn gunzipped(path: &std::path::Path) -> Vec<u8> {
 }
 
 /// The static binarized MNIST test set: the file's text, and the same as data.
-fn real_test_set() -> Option<(Vec<u8>, Array2<u8>)> {
+fn real_test_set() -> Option<(Vec<u8>, Array2<u16>)> {
     let path = shared("data/binarized_mnist/binarized_mnist_test.amat.gz")?;
     let content = gunzipped(&path);
     let bits: Vec<u8> = content

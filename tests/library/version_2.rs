@@ -19,14 +19,14 @@ fn models() -> Vec<VaeModel> {
     models
 }
 
-fn ascending(data: &Array2<u8>) -> Array2<u8> {
+fn ascending(data: &Array2<u16>) -> Array2<u16> {
     let mut order: Vec<usize> = (0..data.nrows()).collect();
     order.sort_by_key(|&i| data.row(i).to_vec());
     data.select(ndarray::Axis(0), &order)
 }
 
 /// Data of the model's own, and others of which many are equal.
-fn data_of(model: &VaeModel, count: usize) -> Array2<u8> {
+fn data_of(model: &VaeModel, count: usize) -> Array2<u16> {
     let mut data = grey_data(count, model.levels(), 3);
     let drawn = count / 2;
     if drawn > 0 {

@@ -235,7 +235,7 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
 }
 
 /// `count` data with values below `levels`.
-pub fn grey_data(count: usize, levels: usize, seed: u64) -> Array2<u8> {
+pub fn grey_data(count: usize, levels: usize, seed: u64) -> Array2<u16> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     Array2::from_shape_fn((count, 30), |_| (rng.next_u32() as usize % levels) as u8)
 }
@@ -313,13 +313,13 @@ pub fn tiny_model() -> VaeModel {
 }
 
 /// `count` data for [`tiny_model`], about a third of them ones.
-pub fn tiny_data(count: usize, seed: u64) -> Array2<u8> {
+pub fn tiny_data(count: usize, seed: u64) -> Array2<u16> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     Array2::from_shape_fn((count, 30), |_| u8::from(rng.next_u32() % 3 == 0))
 }
 
 /// Data as an IDX file, `1` written as `one`.
-pub fn idx(data: &Array2<u8>, shape: &[usize], one: u8) -> Vec<u8> {
+pub fn idx(data: &Array2<u16>, shape: &[usize], one: u8) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, 1 + shape.len() as u8];
     for size in std::iter::once(data.nrows()).chain(shape.iter().copied()) {
         bytes.extend((size as u32).to_be_bytes());
@@ -329,8 +329,8 @@ pub fn idx(data: &Array2<u8>, shape: &[usize], one: u8) -> Vec<u8> {
 }
 
 /// Data as .amat text.
-pub fn amat(data: &Array2<u8>, separator: &str, end: &str) -> Vec<u8> {
-    let line = |row: ndarray::ArrayView1<'_, u8>| {
+pub fn amat(data: &Array2<u16>, separator: &str, end: &str) -> Vec<u8> {
+    let line = |row: ndarray::ArrayView1<'_, u16>| {
         row.iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
@@ -359,7 +359,7 @@ pub fn npy_with(dictionary: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Data as an .npy file of bytes.
-pub fn npy(data: &Array2<u8>, shape: &[usize]) -> Vec<u8> {
+pub fn npy(data: &Array2<u16>, shape: &[usize]) -> Vec<u8> {
     let shape: Vec<String> = std::iter::once(data.nrows())
         .chain(shape.iter().copied())
         .map(|n| n.to_string())

@@ -45,7 +45,7 @@ pub trait Walk {
     ///
     /// # Errors
     /// If all are known, or a symbol is none of the distribution's.
-    fn observe(&mut self, symbols: &[u8]) -> Result<()>;
+    fn observe(&mut self, symbols: &[u16]) -> Result<()>;
 }
 
 /// The distribution of a dimension in all lanes, given those before it.
@@ -54,19 +54,19 @@ pub trait Conditional {
     ///
     /// # Errors
     /// If a symbol is none of the distribution's.
-    fn record(&self, symbols: &[u8], record: &mut Record) -> Result<()>;
+    fn record(&self, symbols: &[u16], record: &mut Record) -> Result<()>;
 
     /// Pops a symbol for each lane.
     ///
     /// # Errors
     /// If the message has too few words, or it cannot be computed.
-    fn pop(&self, message: &mut Message, symbols: &mut [u8]) -> Result<()>;
+    fn pop(&self, message: &mut Message, symbols: &mut [u16]) -> Result<()>;
 }
 
 /// What is to be pushed, in the order of popping.
 #[derive(Debug, Default)]
 pub struct Record {
-    bits: Vec<u8>,
+    bits: Vec<u16>,
     of_bits: Vec<Bernoulli>,
     lanes: Vec<usize>,
     intervals: Vec<Interval>,
@@ -83,7 +83,7 @@ enum Part {
 
 impl Record {
     /// A bit in each lane.
-    pub fn bits(&mut self, bits: impl Iterator<Item = u8>, distributions: &[Bernoulli]) {
+    pub fn bits(&mut self, bits: impl Iterator<Item = u16>, distributions: &[Bernoulli]) {
         self.bits.extend(bits.take(distributions.len()));
         self.of_bits.extend_from_slice(distributions);
         self.parts.push(Part::Bits(distributions.len()));
@@ -128,10 +128,10 @@ impl Record {
 pub struct InOrder<C>(pub C);
 
 impl<C: Causal> Codec for InOrder<C> {
-    type Symbol = Array2<u8>;
+    type Symbol = Array2<u16>;
 
     #[inline(always)]
-    fn push(&self, message: &mut Message, symbols: &Array2<u8>) -> Result<()> {
+    fn push(&self, message: &mut Message, symbols: &Array2<u16>) -> Result<()> {
         let (dims, lanes) = self.0.dim();
         if symbols.dim() != (lanes, dims) {
             return Err(Error::invalid_argument(format!(
@@ -153,7 +153,7 @@ impl<C: Causal> Codec for InOrder<C> {
     }
 
     #[inline(always)]
-    fn pop(&self, message: &mut Message) -> Result<Array2<u8>> {
+    fn pop(&self, message: &mut Message) -> Result<Array2<u16>> {
         let (dims, lanes) = self.0.dim();
         let mut symbols = Array2::zeros((lanes, dims));
         let (mut walk, mut column) = (self.0.walk()?, vec![0; lanes]);
@@ -206,7 +206,7 @@ mod tests {
             Ok(self)
         }
 
-        fn observe(&mut self, symbols: &[u8]) -> Result<()> {
+        fn observe(&mut self, symbols: &[u16]) -> Result<()> {
             self.next += 1;
             for (sum, &symbol) in self.of_lanes.iter_mut().zip(symbols) {
                 *sum += u32::from(symbol);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     impl Conditional for &Sums {
-        fn record(&self, symbols: &[u8], record: &mut Record) -> Result<()> {
+        fn record(&self, symbols: &[u16], record: &mut Record) -> Result<()> {
             if self.next.is_multiple_of(2) {
                 record.bits(symbols.iter().copied(), &self.bits());
                 return Ok(());
@@ -242,13 +242,13 @@ mod tests {
             Ok(())
         }
 
-        fn pop(&self, message: &mut Message, symbols: &mut [u8]) -> Result<()> {
+        fn pop(&self, message: &mut Message, symbols: &mut [u16]) -> Result<()> {
             if self.next.is_multiple_of(2) {
                 return message.pop_column(&self.bits(), symbols);
             }
             for (lane, symbol) in symbols.iter_mut().enumerate() {
                 let face = message.pop(lane, &self.die(lane))?;
-                *symbol = face as u8;
+                *symbol = face as u16;
             }
             Ok(())
         }
@@ -259,7 +259,7 @@ mod tests {
         for (dims, lanes) in [(0, 3), (1, 1), (2, 3), (7, 70)] {
             let codec = InOrder(Turns { dims, lanes });
             let symbols = Array2::from_shape_fn((lanes, dims), |(lane, d)| {
-                ((lane * 31 + d * 17) % if d % 2 == 0 { 2 } else { 3 }) as u8
+                ((lane * 31 + d * 17) % if d % 2 == 0 { 2 } else { 3 }) as u16
             });
             check_codec(&codec, &symbols, lanes.max(1)).unwrap();
         }

@@ -19,16 +19,16 @@ pub(crate) struct Batch {
     /// What the encoder takes, `[shape.., count]`.
     pub data: Tensor,
     /// The symbols of each lane, `[lanes, dims]`.
-    pub rows: Vec<u8>,
+    pub rows: Vec<u16>,
     /// The same, `[dims, lanes]`.
-    pub columns: Arc<[u8]>,
+    pub columns: Arc<[u16]>,
     /// `[latents, lanes]`.
     pub noise: Tensor,
 }
 
 impl Batch {
     /// Data, `[count, dims]`, with standard normal draws, `[count * samples, latents]`.
-    pub(crate) fn new(network: &Network, x: &[u8], noise: &[f32], samples: usize) -> Result<Self> {
+    pub(crate) fn new(network: &Network, x: &[u16], noise: &[f32], samples: usize) -> Result<Self> {
         let (shape, latents) = (&network.description().data_shape, network.latents());
         let dims = network.description().dims()?;
         let count = x.len() / dims;
@@ -52,7 +52,7 @@ impl Batch {
         let scaled = transposed(x, count, dims);
         let scaled = scaled.iter().map(|&v| f32::from(v) * scale).collect();
         let shape = [&shape[..], &[count]].concat();
-        let rows: Vec<u8> = match samples {
+        let rows: Vec<u16> = match samples {
             1 => x.to_vec(),
             _ => x
                 .chunks_exact(dims)

@@ -1,4 +1,4 @@
-//! Training data: bits or bytes, one datum after another.
+//! Training data: symbols, one datum after another.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::error::{Error, Result};
 use crate::noise::below;
 
-/// What the bytes of a [`Dataset`] are.
+/// What the symbols of a [`Dataset`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
     /// 0 or 1.
@@ -14,7 +14,7 @@ pub enum Values {
     /// 0 to 255; a pixel of value `v` is drawn anew as 1 with probability `v / 255` each time it
     /// is looked at (dynamic binarization, Salakhutdinov & Murray 2008).
     Grey,
-    /// 0 to 255, as they are.
+    /// As they are.
     Levels,
 }
 
@@ -22,38 +22,38 @@ pub enum Values {
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// Row-major, `[count, dims]`.
-    bytes: Vec<u8>,
+    symbols: Vec<u16>,
     shape: Vec<usize>,
     dims: usize,
     values: Values,
 }
 
 impl Dataset {
-    /// Data from their bytes, row-major `[count, dims]`, where `dims` is the product of `shape`.
+    /// Data from their symbols, row-major `[count, dims]`, where `dims` is the product of `shape`.
     ///
     /// # Errors
-    /// If the bytes are no whole number of data, there are none, or binary data hold other values
+    /// If the symbols are no whole number of data, there are none, or binary data hold other values
     /// than 0 and 1.
-    pub fn new(bytes: Vec<u8>, shape: Vec<usize>, values: Values) -> Result<Self> {
+    pub fn new(symbols: Vec<u16>, shape: Vec<usize>, values: Values) -> Result<Self> {
         let dims: usize = shape.iter().product();
-        if bytes.is_empty() {
+        if symbols.is_empty() {
             return Err(Error::new("there are no data; expected at least 2"));
         }
-        if dims == 0 || !bytes.len().is_multiple_of(dims) {
+        if dims == 0 || !symbols.len().is_multiple_of(dims) {
             return Err(Error::new(format!(
-                "{} bytes are no whole number of data of shape {shape:?}",
-                bytes.len()
+                "{} symbols are no whole number of data of shape {shape:?}",
+                symbols.len()
             )));
         }
         if values == Values::Binary
-            && let Some(v) = bytes.iter().find(|&&v| v > 1)
+            && let Some(v) = symbols.iter().find(|&&v| v > 1)
         {
             return Err(Error::new(format!(
                 "found the value {v} in binary data; expected 0 and 1 (for grey data, --binarize)"
             )));
         }
         Ok(Self {
-            bytes,
+            symbols,
             shape,
             dims,
             values,
@@ -62,7 +62,7 @@ impl Dataset {
 
     /// Number of data.
     pub fn count(&self) -> usize {
-        self.bytes.len() / self.dims
+        self.symbols.len() / self.dims
     }
 
     /// Observed dimensions of one datum.
@@ -75,14 +75,24 @@ impl Dataset {
         &self.shape
     }
 
-    /// What the bytes are.
+    /// What the symbols are.
     pub fn values(&self) -> Values {
         self.values
     }
 
-    /// All bytes, row-major `[count, dims]`.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// All symbols, row-major `[count, dims]`.
+    pub fn symbols(&self) -> &[u16] {
+        &self.symbols
+    }
+
+    /// BLAKE3 of the symbols: of a byte each, or of two where one is above 255.
+    pub fn digest(&self) -> String {
+        let wide = self.symbols.iter().any(|&s| s > 255);
+        let bytes: Vec<u8> = match wide {
+            true => self.symbols.iter().flat_map(|s| s.to_le_bytes()).collect(),
+            false => self.symbols.iter().map(|&s| s as u8).collect(),
+        };
+        blake3::hash(&bytes).to_hex().to_string()
     }
 
     /// Splits off the last `held_out` data, for validation.
@@ -96,9 +106,9 @@ impl Dataset {
                 "{count} data are too few to hold {held_out} of them out for validation"
             )));
         }
-        let tail = self.bytes.split_off((count - held_out) * self.dims);
+        let tail = self.symbols.split_off((count - held_out) * self.dims);
         let validation = Self {
-            bytes: tail,
+            symbols: tail,
             shape: self.shape.clone(),
             dims: self.dims,
             values: self.values,
@@ -111,32 +121,32 @@ impl Dataset {
         match self.values {
             Values::Binary | Values::Grey => 2,
             Values::Levels => {
-                let greatest = self.bytes.iter().fold(1, |m, &b| b.max(m));
+                let greatest = self.symbols.iter().fold(1, |m, &b| b.max(m));
                 usize::from(greatest) + 1
             }
         }
     }
 
     /// At most `most` data spread over the set, `[count, dims]`, as symbols; grey ones are binarized, by a fixed seed.
-    pub fn spread(&self, most: usize) -> Vec<u8> {
+    pub fn spread(&self, most: usize) -> Vec<u16> {
         let count = most.min(self.count());
         let rows: Vec<usize> = (0..count).map(|i| i * self.count() / count).collect();
         self.batch(&rows, &mut ChaCha8Rng::seed_from_u64(0))
     }
 
     /// The data numbered `rows`, grey ones binarized, `[rows, dims]`.
-    pub(crate) fn batch(&self, rows: &[usize], rng: &mut ChaCha8Rng) -> Vec<u8> {
+    pub(crate) fn batch(&self, rows: &[usize], rng: &mut ChaCha8Rng) -> Vec<u16> {
         let mut out = Vec::with_capacity(rows.len() * self.dims);
         let mut random = vec![0u8; 2 * self.dims];
         for &row in rows {
-            let pixels = &self.bytes[row * self.dims..][..self.dims];
+            let pixels = &self.symbols[row * self.dims..][..self.dims];
             match self.values {
                 Values::Binary | Values::Levels => out.extend_from_slice(pixels),
                 Values::Grey => {
                     rng.fill_bytes(&mut random);
                     out.extend(pixels.iter().zip(random.chunks_exact(2)).map(|(&v, r)| {
                         let draw = (u32::from(u16::from_le_bytes([r[0], r[1]])) * 255) >> 16;
-                        u8::from(draw < u32::from(v))
+                        u16::from(draw < u32::from(v))
                     }));
                 }
             }

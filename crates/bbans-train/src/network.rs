@@ -246,7 +246,7 @@ impl Network {
     ///
     /// # Errors
     /// If the sizes do not fit, or a symbol is beyond the likelihood's levels.
-    pub fn elbo(&self, x: &[u8], noise: &[f32]) -> Result<Elbo> {
+    pub fn elbo(&self, x: &[u16], noise: &[f32]) -> Result<Elbo> {
         let batch = Batch::new(self, x, noise, 1)?;
         let terms = self.terms(&batch, Derivatives::None)?;
         let mut elbo = Elbo {
@@ -264,7 +264,12 @@ impl Network {
     ///
     /// # Errors
     /// If the sizes do not fit, or a symbol is beyond the likelihood's levels.
-    pub fn importance_weighted_nats(&self, x: &[u8], noise: &[f32], samples: usize) -> Result<f64> {
+    pub fn importance_weighted_nats(
+        &self,
+        x: &[u16],
+        noise: &[f32],
+        samples: usize,
+    ) -> Result<f64> {
         let batch = Batch::new(self, x, noise, samples)?;
         let terms = self.terms(&batch, Derivatives::None)?;
         total(&importance_weighted(&terms, &batch, 1.0)?.unsqueeze(0)?)

@@ -117,7 +117,7 @@ impl Trainer {
         schedule.check()?;
         drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT)));
         let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
-        let data_digest = digest(data.bytes());
+        let data_digest = data.digest();
         let (training, validation) = match schedule.held_out_part {
             0 => (data, None),
             part => {

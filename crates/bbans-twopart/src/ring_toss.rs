@@ -194,7 +194,7 @@ impl Code for RingToss {
             let taken = i + 1 == index.0.len();
             match bit(mass) {
                 Some(bit) => {
-                    let interval = bit.interval(&u8::from(taken));
+                    let interval = bit.interval(&u16::from(taken));
                     let none =
                         || Error::invalid_argument("a candidate that is neither taken nor refused");
                     message.push(0, interval.ok_or_else(none)?)?;

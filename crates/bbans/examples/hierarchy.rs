@@ -105,7 +105,7 @@ impl LatentModel for Upper {
 
 impl Lower {
     /// Means of `q(z1|x)`, `[latents, lanes]`, by the shares of ones; its standard deviation is 0.5.
-    fn means(x: &Array2<u8>) -> Array2<f32> {
+    fn means(x: &Array2<u16>) -> Array2<f32> {
         let ones = |k: usize, lane: usize| -> f32 {
             let pixels = (0..PIXELS).map(|p| f32::from(x[(lane, k * PIXELS + p)]));
             pixels.sum::<f32>() / PIXELS as f32
@@ -115,16 +115,16 @@ impl Lower {
         })
     }
 
-    fn posterior_of(&self, x: &Array2<u8>) -> Result<Independent<Array2<GaussianBin<'_>>>> {
+    fn posterior_of(&self, x: &Array2<u16>) -> Result<Independent<Array2<GaussianBin<'_>>>> {
         self.upper.gaussian(&Self::means(x), 0.5)
     }
 
-    fn likelihood_of(&self, z1: &Array2<u16>) -> impl Codec<Symbol = Array2<u8>> + use<> {
+    fn likelihood_of(&self, z1: &Array2<u16>) -> impl Codec<Symbol = Array2<u16>> + use<> {
         Self::likelihood_at(self.upper.values(z1))
     }
 
     /// `p(x|z1)` for values `[latents, lanes]`.
-    fn likelihood_at(z: Array2<f32>) -> impl Codec<Symbol = Array2<u8>> + use<> {
+    fn likelihood_at(z: Array2<f32>) -> impl Codec<Symbol = Array2<u16>> + use<> {
         Independent::new(z.ncols(), LATENTS * PIXELS, move |lane, dim| {
             let p = 1.0 / (1.0 + (-2.0 * z[(dim / PIXELS, lane)]).exp());
             Bernoulli::new((p * 16_777_216.0) as u32)
@@ -133,7 +133,7 @@ impl Lower {
 }
 
 impl LatentModel for Lower {
-    type X = u8;
+    type X = u16;
     type Z = u16;
 
     fn dims(&self) -> usize {
@@ -156,11 +156,11 @@ impl LatentModel for Lower {
         })
     }
 
-    fn likelihood(&self, z1: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+    fn likelihood(&self, z1: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         Ok(self.likelihood_of(z1))
     }
 
-    fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
+    fn posterior(&self, x: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         self.posterior_of(x)
     }
 }
@@ -168,7 +168,7 @@ impl LatentModel for Lower {
 /// `q(z1|x) q(z2|z1)` of data, or, without data, `p(z2) p(z1|z2)`: `[z1, z2]`, one after the other.
 struct Both<'a> {
     model: &'a Flat,
-    x: Option<&'a Array2<u8>>,
+    x: Option<&'a Array2<u16>>,
     lanes: usize,
 }
 
@@ -210,7 +210,7 @@ impl Codec for Both<'_> {
 }
 
 impl LatentModel for Flat {
-    type X = u8;
+    type X = u16;
     type Z = u16;
 
     fn dims(&self) -> usize {
@@ -233,12 +233,12 @@ impl LatentModel for Flat {
         })
     }
 
-    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         let z1 = z.view().split_at(Axis(1), LATENTS).0.to_owned();
         Ok(self.lower.likelihood_of(&z1))
     }
 
-    fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
+    fn posterior(&self, x: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         // The codec outlives the call; the data do not.
         Ok(Owned {
             model: self,
@@ -250,7 +250,7 @@ impl LatentModel for Flat {
 /// [`Both`] with data of its own.
 struct Owned<'a> {
     model: &'a Flat,
-    x: Array2<u8>,
+    x: Array2<u16>,
 }
 
 impl Owned<'_> {
@@ -316,7 +316,7 @@ impl Codec for FromTheTop<'_> {
 }
 
 impl LatentModel for TopDown {
-    type X = u8;
+    type X = u16;
     type Z = u16;
 
     fn dims(&self) -> usize {
@@ -335,7 +335,7 @@ impl LatentModel for TopDown {
         uniform_bins(lanes, 2 * LATENTS, BIN_PRECISION)
     }
 
-    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         let z = self.lower.upper.values(z);
         let (z2, e1) = z.view().split_at(Axis(0), LATENTS);
         Ok(Lower::likelihood_at(
@@ -343,7 +343,7 @@ impl LatentModel for TopDown {
         ))
     }
 
-    fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
+    fn posterior(&self, x: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         Ok(FromTheTop {
             upper: &self.lower.upper,
             mean: Lower::means(x),
@@ -353,7 +353,7 @@ impl LatentModel for TopDown {
 
 /// The least number of initial words that data can be coded with, one after another on one lane,
 /// and the net bits.
-fn least_words<M: LatentModel<X = u8>>(model: &M, data: &Array2<u8>) -> Result<(usize, f64)> {
+fn least_words<M: LatentModel<X = u16>>(model: &M, data: &Array2<u16>) -> Result<(usize, f64)> {
     let codec = BitsBack { model, lanes: 1 };
     for words in 1.. {
         let mut message = Message::with_initial_words(words);

@@ -29,7 +29,7 @@ pub struct Binned {
 /// As [`crate::elbo`].
 pub fn binned(
     model: &VaeModel,
-    data: ArrayView2<'_, u8>,
+    data: ArrayView2<'_, u16>,
     seed: u64,
     first: u64,
 ) -> Result<Vec<Binned>> {

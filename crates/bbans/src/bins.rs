@@ -43,7 +43,7 @@ const MOST_COST: f64 = 5e-4;
 const DRAWS: u64 = 4;
 
 /// Bits of `data` with the latents of all draws: `-log2 p(x|z) p(z) / q(z|x)`, of which the bound is the mean.
-fn continuous(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
+fn continuous(model: &VaeModel, data: ArrayView2<'_, u16>) -> Result<f64> {
     (0..DRAWS)
         .map(|seed| {
             let of_data = elbo(model, data, 1, seed, 0)?;
@@ -53,7 +53,7 @@ fn continuous(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
 }
 
 /// The same with the bins that these latents fall into.
-fn with_bins_of(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
+fn with_bins_of(model: &VaeModel, data: ArrayView2<'_, u16>) -> Result<f64> {
     (0..DRAWS)
         .map(|seed| {
             let of_data = binned(model, data, seed, 0)?;
@@ -66,7 +66,7 @@ fn with_bins_of(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
 ///
 /// # Errors
 /// As [`spread`].
-pub fn bins_cost(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
+pub fn bins_cost(model: &VaeModel, data: ArrayView2<'_, u16>) -> Result<f64> {
     Ok(with_bins_of(model, data)? / continuous(model, data)? - 1.0)
 }
 
@@ -75,7 +75,7 @@ pub fn bins_cost(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<f64> {
 ///
 /// # Errors
 /// [`bbans_core::ErrorKind::Model`] if the model cannot be evaluated.
-pub fn spread(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<Spread> {
+pub fn spread(model: &VaeModel, data: ArrayView2<'_, u16>) -> Result<Spread> {
     let vae = model.vae();
     let (mut outside, mut count, mut reach) = (0usize, 0usize, 0f64);
     let edge = |edge: Option<&f32>| edge.copied().unwrap_or(0.0);
@@ -106,7 +106,7 @@ pub fn spread(model: &VaeModel, data: ArrayView2<'_, u8>) -> Result<Spread> {
 /// # Errors
 /// [`bbans_core::ErrorKind::InvalidArgument`] if there are no data, [`bbans_core::ErrorKind::Model`] if the model cannot
 /// be evaluated.
-pub fn fit_bins(file: &ModelFile, data: ArrayView2<'_, u8>) -> Result<Fitted> {
+pub fn fit_bins(file: &ModelFile, data: ArrayView2<'_, u16>) -> Result<Fitted> {
     if data.is_empty() {
         return Err(Error::invalid_argument(
             "no data to choose bins by; expected at least one datum",

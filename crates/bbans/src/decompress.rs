@@ -5,14 +5,14 @@ use std::num::NonZeroUsize;
 
 use bbans_core::block::{Coder, Plan};
 use bbans_core::{Error, Result};
-use bbans_format::DataWriter;
 use bbans_format::container::{
     Check, Content, Datum, Framing, Header, Packed, Part, Parts, StoredBlock, Trailer,
 };
-use bbans_format::data::Target;
+use bbans_format::data::{Exception, Target};
+use bbans_format::{DataWriter, Rows};
 use ndarray::{Array2, Axis};
 
-use crate::file_model::{ByteSymbol, FileModel, check_fits};
+use crate::file_model::{FileModel, FileSymbol, check_fits};
 use crate::pipeline::ordered;
 
 /// What was restored.
@@ -22,6 +22,15 @@ pub struct Restored {
     pub count: u64,
     /// Number of blocks.
     pub blocks: u64,
+}
+
+/// A writer of the data of a file that was compressed with this model.
+///
+/// # Errors
+/// As [`DataWriter::new`].
+pub fn writer(model: &impl FileModel, header: &Header, target: Target) -> Result<DataWriter> {
+    let source = header.source.clone();
+    DataWriter::new(source, model.dims(), &model.values(), target)
 }
 
 /// Decompresses what follows `header` in `input`, up to the end of the member, to `writer`.
@@ -54,12 +63,11 @@ pub fn decompress(
         coder: Coder::new(model, header.way),
         header,
     };
-    let work = |b: StoredBlock| Ok((b.scale, decoder.block(b)?));
-    ordered(threads.get(), next, work, |(scale, (data, payload))| {
-        let data = data.as_standard_layout();
-        writer.write(data.as_slice().unwrap_or_default(), scale)?;
-        count += data.nrows() as u64;
-        carried = payload;
+    let work = |b: StoredBlock| decoder.block(b);
+    ordered(threads.get(), next, work, |decoded| {
+        writer.write(&decoded.rows, decoded.scale)?;
+        count += decoded.rows.count as u64;
+        carried = decoded.payload;
         progress(count);
         Ok(())
     })?;
@@ -130,6 +138,7 @@ pub fn decompress_datum(
     let Part::Block(StoredBlock {
         content: Content::Independent(data),
         scale,
+        exceptions,
         ..
     }) = Parts::new(file, &header)?.read()?
     else {
@@ -144,9 +153,35 @@ pub fn decompress_datum(
     };
     let symbols = decoder.datum(datum)?;
     let source = header.source.of_one(index as usize)?;
-    let mut writer = DataWriter::new(source, model.dims(), target)?;
-    writer.write(symbols.as_slice().unwrap_or_default(), scale)?;
+    let dims = model.dims();
+    let mut writer = DataWriter::new(source, dims, &model.values(), target)?;
+    let (first, last) = (
+        (index - first) as usize * dims,
+        (index - first + 1) as usize * dims,
+    );
+    let own = exceptions
+        .into_iter()
+        .filter(|e| (first..last).contains(&e.at));
+    let rows = Rows {
+        count: 1,
+        symbols: symbols.into_raw_vec_and_offset().0,
+        exceptions: own
+            .map(|e| Exception {
+                at: e.at - first,
+                ..e
+            })
+            .collect(),
+    };
+    writer.write(&rows, scale)?;
     writer.finish(0).map(drop)
+}
+
+/// What a block holds.
+struct DecodedBlock {
+    rows: Rows,
+    scale: u16,
+    /// The checksum of a lean file, if its message carries it.
+    payload: Option<u32>,
 }
 
 /// Decodes the blocks of a member.
@@ -157,9 +192,27 @@ struct Decoder<'a, M: FileModel> {
 }
 
 impl<M: FileModel> Decoder<'_, M> {
+    /// The data of a block.
+    fn block(&self, block: StoredBlock) -> Result<DecodedBlock> {
+        let (symbols, payload) = self.symbols(block.content, block.count)?;
+        Ok(DecodedBlock {
+            rows: Rows {
+                count: symbols.nrows(),
+                symbols: symbols
+                    .as_standard_layout()
+                    .into_owned()
+                    .into_raw_vec_and_offset()
+                    .0,
+                exceptions: block.exceptions,
+            },
+            scale: block.scale,
+            payload,
+        })
+    }
+
     /// The symbols of a block, `[count, dims]`, and the checksum of a lean file, if its message carries it.
-    fn block(&self, block: StoredBlock) -> Result<(Array2<u8>, Option<u32>)> {
-        match block.content {
+    fn symbols(&self, content: Content, count: usize) -> Result<(Array2<u16>, Option<u32>)> {
+        match content {
             Content::Message { plan, words } => {
                 let decoded = self.coder.decode(plan, words)?;
                 let lean = self.header.framing == Framing::Lean;
@@ -168,9 +221,9 @@ impl<M: FileModel> Decoder<'_, M> {
                         "the block does not end with the word that it begins with",
                     ));
                 }
-                Ok((ByteSymbol::to_bytes(decoded.data)?, decoded.payload))
+                Ok((FileSymbol::to_numbers(decoded.data)?, decoded.payload))
             }
-            Content::Packed(packed) => Ok((self.packed(&packed, block.count)?, None)),
+            Content::Packed(packed) => Ok((self.packed(&packed, count)?, None)),
             Content::Independent(data) => {
                 let rows = data.iter().map(|datum| self.datum(datum));
                 let rows = rows.collect::<Result<Vec<_>>>()?;
@@ -181,7 +234,7 @@ impl<M: FileModel> Decoder<'_, M> {
         }
     }
 
-    fn packed(&self, packed: &Packed, count: usize) -> Result<Array2<u8>> {
+    fn packed(&self, packed: &Packed, count: usize) -> Result<Array2<u16>> {
         let (dims, levels) = (self.model.dims(), self.model.levels());
         let symbols = packed.symbols(count * dims);
         if let Some(s) = symbols.iter().find(|&&s| usize::from(s) >= levels) {
@@ -193,7 +246,7 @@ impl<M: FileModel> Decoder<'_, M> {
     }
 
     /// A datum that is decodable alone, `[1, dims]`.
-    fn datum(&self, datum: &Datum) -> Result<Array2<u8>> {
+    fn datum(&self, datum: &Datum) -> Result<Array2<u16>> {
         let words = match datum {
             Datum::Message(words) => words.clone(),
             Datum::Packed(packed) => return self.packed(packed, 1),
@@ -206,8 +259,10 @@ impl<M: FileModel> Decoder<'_, M> {
             growth: 0,
         };
         let decoded = self.coder.decode(plan, words)?;
-        let symbols = ByteSymbol::to_bytes(decoded.data)?;
-        if decoded.payload != symbols.as_slice().map(Datum::checksum) {
+        let symbols = FileSymbol::to_numbers(decoded.data)?;
+        let bits = Packed::bits_of(self.model.levels());
+        let checksum = symbols.as_slice().map(|s| Datum::checksum(s, bits));
+        if decoded.payload != checksum {
             return Err(Error::corruption(
                 "the checksum of a datum does not fit; the file is damaged",
             ));

@@ -41,7 +41,7 @@ impl Elbo {
 /// [`bbans_core::ErrorKind::InvalidArgument`] for 0 samples.
 pub fn elbo(
     model: &VaeModel,
-    data: ArrayView2<'_, u8>,
+    data: ArrayView2<'_, u16>,
     samples: usize,
     seed: u64,
     first: u64,
@@ -59,7 +59,7 @@ pub(crate) fn noise(seed: u64, datum: u64) -> impl FnMut() -> f64 {
 }
 
 /// Checks what a bound is asked of.
-pub(crate) fn check(model: &VaeModel, data: ArrayView2<'_, u8>, samples: usize) -> Result<()> {
+pub(crate) fn check(model: &VaeModel, data: ArrayView2<'_, u16>, samples: usize) -> Result<()> {
     if samples == 0 {
         return Err(Error::invalid_argument(
             "a bound of 0 samples of z; expected at least 1",
@@ -80,7 +80,7 @@ pub(crate) fn check(model: &VaeModel, data: ArrayView2<'_, u8>, samples: usize) 
 /// As [`elbo`].
 pub fn elbo_with<N: FnMut() -> f64>(
     model: &VaeModel,
-    data: ArrayView2<'_, u8>,
+    data: ArrayView2<'_, u16>,
     samples: usize,
     mut noise: impl FnMut(usize) -> N,
 ) -> Result<Vec<Elbo>> {

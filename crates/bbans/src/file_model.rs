@@ -2,55 +2,63 @@
 
 use bbans_core::{Error, LatentModel, Result};
 use bbans_format::Source;
+use bbans_nn::description::Values;
 use ndarray::Array2;
 
-/// A symbol that stands for a byte of a data file.
-pub trait ByteSymbol: Clone + Sized {
-    /// The symbols of bytes.
-    fn of_bytes(bytes: Array2<u8>) -> Array2<Self>;
-
-    /// The bytes of symbols.
+/// A symbol of a data file's values, `0..levels` with at most 65,536 levels.
+pub trait FileSymbol: Clone + Sized {
+    /// The symbols of these numbers.
     ///
     /// # Errors
-    /// [`bbans_core::ErrorKind::Model`] if a symbol is above 255: the model gave one that no byte has.
-    fn to_bytes(symbols: Array2<Self>) -> Result<Array2<u8>>;
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if a number is beyond the type: the model has no such symbol.
+    fn of_numbers(numbers: Array2<u16>) -> Result<Array2<Self>>;
+
+    /// The numbers of symbols.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Model`] if a symbol is above 65,535: the model gave one that no value has.
+    fn to_numbers(symbols: Array2<Self>) -> Result<Array2<u16>>;
 }
 
-impl ByteSymbol for u8 {
-    fn of_bytes(bytes: Array2<u8>) -> Array2<u8> {
-        bytes
+impl FileSymbol for u16 {
+    fn of_numbers(numbers: Array2<u16>) -> Result<Array2<u16>> {
+        Ok(numbers)
     }
 
-    fn to_bytes(symbols: Array2<u8>) -> Result<Array2<u8>> {
+    fn to_numbers(symbols: Array2<u16>) -> Result<Array2<u16>> {
         Ok(symbols)
     }
 }
 
-macro_rules! byte_symbols {
+macro_rules! file_symbols {
     ($($of:ty),*) => {
-        $(impl ByteSymbol for $of {
-            fn of_bytes(bytes: Array2<u8>) -> Array2<Self> {
-                bytes.mapv(Self::from)
+        $(impl FileSymbol for $of {
+            fn of_numbers(numbers: Array2<u16>) -> Result<Array2<Self>> {
+                let none = |number| Error::invalid_argument(format!("a symbol {number}, which the model does not have"));
+                convert(numbers, |number| Self::try_from(number).map_err(|_| none(number)))
             }
 
-            fn to_bytes(symbols: Array2<Self>) -> Result<Array2<u8>> {
-                let no_byte = |symbol| Error::model(format!("a symbol {symbol}; expected at most 255"));
-                let byte = |&symbol: &Self| u8::try_from(symbol).map_err(|_| no_byte(symbol));
-                let bytes = symbols.iter().map(byte).collect::<Result<Vec<u8>>>()?;
-                Array2::from_shape_vec(symbols.dim(), bytes).map_err(Error::model)
+            fn to_numbers(symbols: Array2<Self>) -> Result<Array2<u16>> {
+                let none = |symbol| Error::model(format!("a symbol {symbol}; expected at most 65,535"));
+                convert(symbols, |symbol| u16::try_from(symbol).map_err(|_| none(symbol)))
             }
         })*
     };
 }
 
-byte_symbols!(u16, u32, u64, usize, i32);
+fn convert<A: Copy, B>(all: Array2<A>, one: impl Fn(A) -> Result<B>) -> Result<Array2<B>> {
+    let converted = all.iter().map(|&a| one(a)).collect::<Result<Vec<B>>>()?;
+    Array2::from_shape_vec(all.dim(), converted).map_err(Error::model)
+}
 
-/// A latent-variable model whose symbols are bytes of data files, of any type: a file can be bound to it.
+file_symbols!(u8, u32, u64, usize, i32);
+
+/// A latent-variable model of the values of data files: a file can be bound to it.
 ///
 /// The program `bbans` restores the files of models that are model files. Those of a model in code need the code: a
 /// bbans file holds the fingerprint of its model, not the model, and only the code knows what the fingerprint means.
 /// Such a model's own program calls [`crate::decompress`], or [`crate::decompress_bytes`].
-pub trait FileModel: LatentModel<X: ByteSymbol> + Sync {
+pub trait FileModel: LatentModel<X: FileSymbol> + Sync {
     /// A digest of everything that the model's codecs depend on. A file names it, so that no other
     /// model is used to decode.
     fn fingerprint(&self) -> [u8; 32];
@@ -61,10 +69,15 @@ pub trait FileModel: LatentModel<X: ByteSymbol> + Sync {
     /// Shape of one datum; its product is [`LatentModel::dims`].
     fn shape(&self) -> &[usize];
 
-    /// Number of symbols of an observed dimension, `0..levels`. With 2, the default, a block's bytes
-    /// may be 0 and one other; with more they are the symbols.
+    /// Number of symbols of an observed dimension, `0..levels`, of the one with the most. With 2, the default, a block's
+    /// values may be 0 and one other; with more they are the symbols.
     fn levels(&self) -> usize {
         2
+    }
+
+    /// What the symbols stand for.
+    fn values(&self) -> Values {
+        Values::default()
     }
 }
 

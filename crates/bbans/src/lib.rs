@@ -41,7 +41,7 @@ pub use bbans_core::{
 };
 pub use bbans_format::container;
 pub use bbans_format::data;
-pub use bbans_format::{DataReader, DataWriter, Source};
+pub use bbans_format::{DataReader, DataWriter, Rows, Source};
 pub use bbans_nn as nn;
 /// The arrays that symbols and parameters are in.
 pub use ndarray;
@@ -49,9 +49,9 @@ pub use ndarray;
 pub use binned::{Binned, binned, fresh_bits};
 pub use bins::{Fitted, Spread, bins_cost, fit_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
-pub use decompress::{Restored, decompress, decompress_datum};
+pub use decompress::{Restored, decompress, decompress_datum, writer};
 pub use elbo::{Elbo, elbo, elbo_with};
-pub use file_model::{ByteSymbol, FileModel, check_fits};
+pub use file_model::{FileModel, FileSymbol, check_fits};
 pub use memory::{compress_bytes, decompress_bytes};
 pub use sample::sample;
 pub use vae_model::VaeModel;

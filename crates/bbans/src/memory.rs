@@ -4,12 +4,12 @@ use std::io::{Cursor, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bbans_core::{Error, Result};
+use bbans_format::DataReader;
 use bbans_format::container::Header;
 use bbans_format::data::Target;
-use bbans_format::{DataReader, DataWriter};
 
 use crate::compress::{Options, compress};
-use crate::decompress::decompress;
+use crate::decompress::{decompress, writer};
 use crate::file_model::FileModel;
 
 /// The bbans file of a data file's bytes: IDX, .amat, .npy, or a PNG picture.
@@ -49,9 +49,16 @@ pub fn decompress_bytes(
     while let Some(of_member) = header {
         let memory = Memory::default();
         let target = Target::Stream(Box::new(memory.clone()));
-        let writer = DataWriter::new(of_member.source.clone(), model.dims(), target)?;
+        let restored_to = writer(model, &of_member, target)?;
         let threads = options.threads;
-        decompress(model, &of_member, &mut file, writer, threads, &mut |_| {})?;
+        decompress(
+            model,
+            &of_member,
+            &mut file,
+            restored_to,
+            threads,
+            &mut |_| {},
+        )?;
         restored.append(&mut memory.0.lock().unwrap_or_else(PoisonError::into_inner));
         header = Header::read(&mut file)?;
     }

@@ -31,8 +31,8 @@ pub(crate) fn fit(file: &ModelFile, path: &Path) -> Result<Fitted> {
         let (reader, _) = files::open_data(path)?;
         bbans::check_fits(&model, reader.source())?;
         let mut data = DataSet::read(reader)?.spread(FIT_DATA);
-        bbans::symbols(&model, &mut data.bytes)?;
-        let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+        bbans::symbols(&model, &mut data.symbols)?;
+        let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
         Ok(bbans::fit_bins(file, view)?)
     };
     let fitted: Result<Fitted> = fit();
@@ -73,7 +73,7 @@ fn percent(part: f64) -> String {
 }
 
 /// Warns if the bins of a model do not fit the posteriors of symbols, `[count, dims]`.
-pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u8>) {
+pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u16>) {
     let some = data.slice_axis(
         ndarray::Axis(0),
         ndarray::Slice::from(..data.nrows().min(JUDGED)),
@@ -104,10 +104,10 @@ pub(crate) fn warn_of_file(model: &VaeModel, path: &Path) {
         .ok()
         .and_then(|(mut reader, _)| reader.read(JUDGED).ok());
     if let Some(mut rows) = first
-        && bbans::symbols(model, &mut rows.bytes).is_ok()
+        && bbans::symbols(model, &mut rows.symbols).is_ok()
         && let Ok(data) = ArrayView2::from_shape(
-            (rows.count, rows.bytes.len() / rows.count.max(1)),
-            &rows.bytes,
+            (rows.count, rows.symbols.len() / rows.count.max(1)),
+            &rows.symbols,
         )
     {
         warn(model, data);

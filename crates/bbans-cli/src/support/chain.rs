@@ -18,7 +18,10 @@ pub(crate) struct Chain {
 ///
 /// # Errors
 /// If the model cannot code them.
-pub(crate) fn chain<M: LatentModel<X = u8>>(model: &M, data: ArrayView2<'_, u8>) -> Result<Chain> {
+pub(crate) fn chain<M: LatentModel<X = u16>>(
+    model: &M,
+    data: ArrayView2<'_, u16>,
+) -> Result<Chain> {
     let codec = BitsBack { model, lanes: 1 };
     let mut words = (model.posterior_bits() / 32.0) as usize + 2;
     'start: loop {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use bbans::data::Target;
-use bbans::{DataWriter, FileModel, container::Header};
+use bbans::{FileModel, container::Header};
 
 /// A stream that keeps what is written.
 #[derive(Clone, Default)]
@@ -38,7 +38,7 @@ pub(crate) fn restore(
     let header = Header::read(&mut file)?.context("the file is empty")?;
     let memory = Memory::default();
     let target = Target::Stream(Box::new(memory.clone()));
-    let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
+    let writer = bbans::writer(model, &header, target)?;
     bbans::decompress(model, &header, &mut file, writer, threads, &mut |_| {})?;
     let mut bytes = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *bytes))

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use bbans::block::Way;
     use bbans::container::Framing;
-    use bbans::data::Layout;
+    use bbans::data::{Array, Element, Form, Layout};
     use bbans::{FileModel, Source};
 
     #[test]
@@ -121,7 +121,12 @@ mod tests {
             block_len: 1,
             source: Source {
                 shape: vec![784],
-                layout: Layout::Idx { prefix: vec![] },
+                layout: Layout::Array(Array {
+                    form: Form::Idx,
+                    prefix: vec![],
+                    element: Element::U8,
+                    fortran: false,
+                }),
             },
             stored: bbans::container::Stored::default(),
         };

@@ -27,11 +27,12 @@ impl Picture {
         let rows = data.count().div_ceil(columns);
         let (total_width, total_height) = (columns * width, rows * height);
         let mut pixels = vec![0; total_width * total_height];
-        for (i, image) in data.bytes.chunks_exact(data.dims()).enumerate() {
+        for (i, image) in data.symbols.chunks_exact(data.dims()).enumerate() {
             let corner = i / columns * height * total_width + i % columns * width;
             for (y, row) in image.chunks_exact(width).enumerate() {
                 let start = corner + y * total_width;
-                pixels[start..start + width].copy_from_slice(row);
+                let pixels = &mut pixels[start..start + width];
+                (pixels.iter_mut().zip(row)).for_each(|(to, &from)| *to = from as u8);
             }
         }
         Ok(Self {
@@ -78,7 +79,7 @@ mod tests {
     fn tiles_keep_every_pixel() {
         let data = DataSet {
             shape: vec![1, 2],
-            bytes: vec![1, 2, 3, 4, 5, 6],
+            symbols: vec![1, 2, 3, 4, 5, 6],
         };
         let picture = Picture::tiled(&data).unwrap();
         assert_eq!((picture.width, picture.height), (4, 2));

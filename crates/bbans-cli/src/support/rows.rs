@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use bbans::data::Layout;
 use bbans::{DataReader, Source};
 
-/// Most bytes of a data set in memory.
-const MAX_BYTES: usize = 1 << 33;
+/// Most values of a data set in memory.
+const MAX_VALUES: usize = 1 << 32;
 
 /// A data set.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct DataSet {
     /// Shape of one datum.
     pub(crate) shape: Vec<usize>,
     /// Row-major `[count, dims]`.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) symbols: Vec<u16>,
 }
 
 impl DataSet {
@@ -26,14 +26,14 @@ impl DataSet {
     /// If they cannot be read or are too many.
     pub(crate) fn read(mut reader: DataReader) -> Result<Self> {
         let shape = reader.source().shape.clone();
-        let mut bytes = Vec::new();
+        let mut symbols = Vec::new();
         loop {
             let rows = reader.read(1000)?;
             if rows.count == 0 {
-                return Ok(Self { shape, bytes });
+                return Ok(Self { shape, symbols });
             }
-            bytes.extend(rows.bytes);
-            if bytes.len() > MAX_BYTES {
+            symbols.extend(rows.symbols);
+            if symbols.len() > MAX_VALUES {
                 bail!("the data are larger than 8 GiB, too large to be held in memory");
             }
         }
@@ -46,7 +46,7 @@ impl DataSet {
 
     /// Number of data.
     pub(crate) fn count(&self) -> usize {
-        self.bytes.len() / self.dims()
+        self.symbols.len() / self.dims()
     }
 
     /// `limit` data spread evenly over the set: number `i * count / limit` for every `i`.
@@ -56,12 +56,17 @@ impl DataSet {
             return self;
         }
         let row = |i: usize| {
-            &self.bytes[(i as u128 * count as u128 / limit as u128) as usize * dims..][..dims]
+            &self.symbols[(i as u128 * count as u128 / limit as u128) as usize * dims..][..dims]
         };
         Self {
-            bytes: (0..limit).flat_map(row).copied().collect(),
+            symbols: (0..limit).flat_map(row).copied().collect(),
             shape: self.shape.clone(),
         }
+    }
+
+    /// The symbols as bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.symbols.iter().map(|&s| s as u8).collect()
     }
 
     /// The set as an IDX file.
@@ -75,7 +80,7 @@ impl DataSet {
             .collect::<std::result::Result<_, _>>()?;
         let mut idx = vec![0, 0, 8, u8::try_from(sizes.len())?];
         sizes.iter().for_each(|size| idx.extend(size.to_be_bytes()));
-        idx.extend(&self.bytes);
+        idx.extend(self.bytes());
         Ok(idx)
     }
 
@@ -86,7 +91,7 @@ impl DataSet {
     pub(crate) fn write(&self, path: &Path, out: &mut impl Write) -> Result<()> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("amat") => {
-                for row in self.bytes.chunks_exact(self.dims()) {
+                for row in self.symbols.chunks_exact(self.dims()) {
                     let line: Vec<&str> = row
                         .iter()
                         .map(|&b| if b == 0 { "0" } else { "1" })

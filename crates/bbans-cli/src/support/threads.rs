@@ -12,9 +12,9 @@ use ndarray::{ArrayView2, Axis};
 /// # Errors
 /// The first error of a part.
 pub(crate) fn on_threads<T: Send>(
-    data: ArrayView2<'_, u8>,
+    data: ArrayView2<'_, u16>,
     threads: NonZeroUsize,
-    work: impl Fn(usize, ArrayView2<'_, u8>) -> Result<Vec<T>> + Sync,
+    work: impl Fn(usize, ArrayView2<'_, u16>) -> Result<Vec<T>> + Sync,
 ) -> Result<Vec<T>> {
     let part = data.nrows().div_ceil(threads.get()).max(1);
     let parts: Vec<_> = data.axis_chunks_iter(Axis(0), part).collect();

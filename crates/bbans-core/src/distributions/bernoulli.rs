@@ -22,21 +22,21 @@ impl Bernoulli {
 }
 
 impl Distribution for Bernoulli {
-    type Symbol = u8;
+    type Symbol = u16;
 
     #[inline(always)]
-    fn interval(&self, &bit: &u8) -> Option<Interval> {
+    fn interval(&self, &bit: &u16) -> Option<Interval> {
         (bit <= 1).then(|| self.of(bit == 1))
     }
 
     #[inline(always)]
-    fn locate(&self, quantile: u32) -> (u8, Interval) {
+    fn locate(&self, quantile: u32) -> (u16, Interval) {
         let bit = quantile < self.mass_of_one;
-        (u8::from(bit), self.of(bit))
+        (u16::from(bit), self.of(bit))
     }
 
     #[inline(always)]
-    fn intervals(column: &[Self], bits: &[u8], intervals: &mut [Interval]) -> bool {
+    fn intervals(column: &[Self], bits: &[u16], intervals: &mut [Interval]) -> bool {
         let mut greatest = 0;
         for ((interval, bernoulli), &bit) in intervals.iter_mut().zip(column).zip(bits) {
             greatest = bit.max(greatest);

@@ -69,16 +69,16 @@ impl<'a> Table<'a> {
 }
 
 impl Distribution for Table<'_> {
-    type Symbol = u8;
+    type Symbol = u16;
 
     #[inline(always)]
-    fn interval(&self, &symbol: &u8) -> Option<Interval> {
+    fn interval(&self, &symbol: &u16) -> Option<Interval> {
         let at = usize::from(symbol) * self.lanes;
         Interval::between(*self.starts.get(at)?, *self.starts.get(at + self.lanes)?)
     }
 
     #[inline(always)]
-    fn locate(&self, quantile: u32) -> (u8, Interval) {
+    fn locate(&self, quantile: u32) -> (u16, Interval) {
         // The last start that is not above the quantile.
         let (mut low, mut high) = (0, self.starts.len().div_ceil(self.lanes) - 1);
         while high - low > 1 {
@@ -86,7 +86,7 @@ impl Distribution for Table<'_> {
             let below = self.starts[middle * self.lanes] <= quantile;
             (low, high) = if below { (middle, high) } else { (low, middle) };
         }
-        let symbol = low as u8;
+        let symbol = low as u16;
         let interval = self.interval(&symbol);
         (
             symbol,
@@ -144,10 +144,10 @@ impl<T: Tables> Tabulated<T> {
 }
 
 impl<T: Tables> Codec for Tabulated<T> {
-    type Symbol = Array2<u8>;
+    type Symbol = Array2<u16>;
 
     #[inline(always)]
-    fn push(&self, message: &mut Message, symbols: &Array2<u8>) -> Result<()> {
+    fn push(&self, message: &mut Message, symbols: &Array2<u16>) -> Result<()> {
         let (dims, lanes) = self.0.dim();
         check_shape(symbols.dim(), (lanes, dims))?;
         let mut column = vec![0; lanes];
@@ -160,7 +160,7 @@ impl<T: Tables> Codec for Tabulated<T> {
     }
 
     #[inline(always)]
-    fn pop(&self, message: &mut Message) -> Result<Array2<u8>> {
+    fn pop(&self, message: &mut Message) -> Result<Array2<u16>> {
         let (dims, lanes) = self.0.dim();
         let mut symbols = Array2::zeros((lanes, dims));
         let mut column = vec![0; lanes];
@@ -233,7 +233,7 @@ mod tests {
                 levels,
             });
             let symbols =
-                Array2::from_shape_fn((lanes, dims), |(l, d)| ((7 * l + 13 * d) % levels) as u8);
+                Array2::from_shape_fn((lanes, dims), |(l, d)| ((7 * l + 13 * d) % levels) as u16);
             check_codec(&codec, &symbols, lanes).unwrap();
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn read_words<R: Read>(
     way: Way,
     count: usize,
     dims: usize,
-) -> Result<(u8, Raw)> {
+) -> Result<(u16, Raw)> {
     let most = block::MAX_INITIAL_WORDS as u64;
     let initial_words = r.varint(most, "a block's number of initial words")? as usize;
     let [growth, scale] = r.array()?;
@@ -67,23 +67,25 @@ pub(super) fn read_words<R: Read>(
         growth,
     };
     let len = r.varint(limits::max_words(&plan, dims), "a block's length")?;
-    Ok((scale, Raw::Words(plan, r.words(len)?)))
+    Ok((u16::from(scale), Raw::Words(plan, r.words(len)?)))
 }
 
 /// Reads the scale and the content of a block of `count` data that are coded.
 pub(super) fn read_message<R: Read>(
     r: &mut Recorder<'_, R>,
+    version: u8,
     way: Way,
     count: usize,
     dims: usize,
-) -> Result<(u8, Raw)> {
+) -> Result<(u16, Raw)> {
     let points = r.varint(count as u64, "a block's number of points")? as usize;
     let most = block::MAX_INITIAL_WORDS as u64;
     let initial_words = match points {
         0 => r.varint(most, "a block's number of initial words")? as usize,
         _ => 1,
     };
-    let [growth, scale] = r.array()?;
+    let growth = r.byte()?;
+    let scale = read_scale(r, version)?;
     let plan = Plan {
         way,
         count,
@@ -91,18 +93,19 @@ pub(super) fn read_message<R: Read>(
         initial_words,
         growth,
     };
-    let len = r.varint(limits::max_bytes(count, dims), "a block's length")?;
+    let len = r.varint(limits::max_bytes(version, count, dims), "a block's length")?;
     Ok((scale, Raw::Message(plan, r.bytes(len)?)))
 }
 
 /// Reads the scale and the content of a block of `count` data as they are.
 pub(super) fn read_packed<R: Read>(
     r: &mut Recorder<'_, R>,
+    version: u8,
     count: usize,
     dims: usize,
-) -> Result<(u8, Raw)> {
-    let [scale, bits] = r.array()?;
-    let bits = check_bits(bits)?;
+) -> Result<(u16, Raw)> {
+    let scale = read_scale(r, version)?;
+    let bits = read_bits(r, version)?;
     let bytes = r.bytes(Packed::len_of(count.saturating_mul(dims), bits) as u64)?;
     Ok((scale, Raw::Packed(bits, bytes)))
 }
@@ -110,12 +113,13 @@ pub(super) fn read_packed<R: Read>(
 /// Reads the scale and the content of a block of `count` data each decodable alone.
 pub(super) fn read_independent<R: Read>(
     r: &mut Recorder<'_, R>,
+    version: u8,
     count: usize,
     dims: usize,
-) -> Result<(u8, Raw)> {
-    let [scale, bits] = r.array()?;
-    let bits = check_bits(bits)?;
-    let most = limits::max_bytes(1, dims);
+) -> Result<(u16, Raw)> {
+    let scale = read_scale(r, version)?;
+    let bits = read_bits(r, version)?;
+    let most = limits::max_bytes(version, 1, dims);
     let len = |_| r.varint(most, "a datum's length");
     let lens = (0..count).map(len).collect::<Result<Vec<_>>>()?;
     let packed = Packed::len_of(dims, bits) as u64;
@@ -124,11 +128,19 @@ pub(super) fn read_independent<R: Read>(
     Ok((scale, Raw::Independent(bits, data)))
 }
 
-fn check_bits(bits: u8) -> Result<u32> {
-    match bits {
-        1..=8 => Ok(u32::from(bits)),
-        _ => Err(Error::corruption(format!(
-            "symbols of {bits} bits; expected 1 to 8"
+fn read_scale<R: Read>(r: &mut Recorder<'_, R>, version: u8) -> Result<u16> {
+    Ok(match version {
+        1 | 2 => u16::from(r.byte()?),
+        _ => r.varint(u64::from(u16::MAX), "a block's scale")? as u16,
+    })
+}
+
+fn read_bits<R: Read>(r: &mut Recorder<'_, R>, version: u8) -> Result<u32> {
+    let most = if version > 2 { 16 } else { 8 };
+    match u32::from(r.byte()?) {
+        bits if (1..=most).contains(&bits) => Ok(bits),
+        bits => Err(Error::corruption(format!(
+            "symbols of {bits} bits; expected 1 to {most}"
         ))),
     }
 }

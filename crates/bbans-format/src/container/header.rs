@@ -32,7 +32,7 @@ const UNCOUPLED: u8 = 8;
 /// What a member starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the container, 1 or 2.
+    /// Version of the container, 1 to 3.
     pub version: u8,
     /// What follows; [`Framing::Blocks`] in version 1.
     pub framing: Framing,
@@ -82,13 +82,13 @@ impl Header {
         put_varint(&mut body, self.block_len as u64);
         match self.version {
             1 if self.way == Way::plain(self.way.lanes) && self.framing == Framing::Blocks => {}
-            2 => {
+            2 | 3 => {
                 put_varint(&mut body, self.way.whitened as u64);
                 put_varint(&mut body, self.way.particles as u64);
             }
             version => {
                 return Err(Error::invalid_argument(format!(
-                    "a header of version {version} for {:?} and {:?}; expected version 2, or version 1 and blocks of \
+                    "a header of version {version} for {:?} and {:?}; expected version 2 or 3, or version 1 and blocks of \
                      plain bits-back coding",
                     self.framing, self.way
                 )));
@@ -265,6 +265,13 @@ impl Header {
     /// Checks what fields say together.
     fn check(&self) -> Result<()> {
         self.way.check()?;
+        if self.version < self.source.oldest_version() {
+            return Err(Error::invalid_argument(format!(
+                "data that version {} has in a header of version {}",
+                self.source.oldest_version(),
+                self.version
+            )));
+        }
         let dims = limits::dims(&self.source.shape)?;
         limits::check_block(self.block_len, dims, self.way.unordered)?;
         let independent = self.framing == Framing::Independent;

@@ -21,6 +21,9 @@ pub const MAX_NAMES: usize = 1 << 21;
 /// Most bytes of all names together, each with its line's end.
 pub const MAX_NAME_BYTES: u64 = 1 << 26;
 
+/// Most bytes of an exception: a cell of a table.
+pub const MAX_EXCEPTION_BYTES: u64 = 1 << 20;
+
 /// Data in a block, at most, for an encoder's choice.
 const BLOCK_DATA: usize = 5000;
 
@@ -78,6 +81,9 @@ pub(super) fn max_words(plan: &Plan, dims: usize) -> u64 {
 }
 
 /// Most bytes of a message, from version 2 on: one that is longer than its data as they are is not written.
-pub(super) fn max_bytes(count: usize, dims: usize) -> u64 {
-    (count as u64).saturating_mul(dims as u64)
+pub(super) fn max_bytes(version: u8, count: usize, dims: usize) -> u64 {
+    let of_symbol = if version > 2 { 2 } else { 1 };
+    (count as u64)
+        .saturating_mul(dims as u64)
+        .saturating_mul(of_symbol)
 }

@@ -1,4 +1,4 @@
-//! The container, versions 1 and 2: a header, blocks, a trailer. docs/format has every byte.
+//! The container, versions 1 to 3: a header, blocks, a trailer. docs/format has every byte.
 //!
 //! It is written and read as a stream, block by block; the trailer's table makes it seekable where
 //! the file is. Files may be concatenated: each is a member of its own.
@@ -15,20 +15,20 @@ mod trailer;
 pub use header::{Framing, Header, LEAN_FINGERPRINT, Stored};
 pub(crate) use limits::dims as dims_of;
 pub use limits::{
-    MAX_BLOCK_SYMBOLS, MAX_BLOCK_WORDS, MAX_DIMS, MAX_HEADER_BYTES, MAX_NAME_BYTES, MAX_NAMES,
-    MAX_SET_SYMBOLS, block_len, set_len,
+    MAX_BLOCK_SYMBOLS, MAX_BLOCK_WORDS, MAX_DIMS, MAX_EXCEPTION_BYTES, MAX_HEADER_BYTES,
+    MAX_NAME_BYTES, MAX_NAMES, MAX_SET_SYMBOLS, block_len, set_len,
 };
 pub use message_bytes::message_len;
 pub use packed::Packed;
 pub use parts::{Part, Parts};
-pub use stored::{Content, Datum, StoredBlock};
+pub use stored::{Content, Datum, Extra, StoredBlock};
 pub use trailer::{Check, Trailer};
 
 /// The first bytes of a file; the first is no ASCII and the last two are a line end, so that a
 /// transfer that alters either is noticed.
 pub const MAGIC: [u8; 8] = *b"\x89bbans\r\n";
 /// The newest version that this library reads.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 fn put_crc(out: &mut Vec<u8>) {
     let crc = crc32fast::hash(out);

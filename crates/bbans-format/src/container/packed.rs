@@ -5,15 +5,15 @@ use bbans_core::{Error, Result};
 /// Symbols of a block, each of `bits` bits, the first in the lowest bits of the first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
-    /// Bits of a symbol, 1 to 8.
+    /// Bits of a symbol, 1 to 16.
     bits: u32,
     bytes: Vec<u8>,
 }
 
 impl Packed {
-    /// Bits of a symbol of so many levels: 1 to 8.
+    /// Bits of a symbol of so many levels: 1 to 16.
     pub fn bits_of(levels: usize) -> u32 {
-        levels.saturating_sub(1).max(1).ilog2().min(7) + 1
+        levels.saturating_sub(1).max(1).ilog2().min(15) + 1
     }
 
     /// Bytes of `count` symbols of `bits` bits each.
@@ -22,7 +22,7 @@ impl Packed {
     }
 
     /// Symbols, of which none has more than `bits` bits.
-    pub fn new(symbols: &[u8], bits: u32) -> Self {
+    pub fn new(symbols: &[u16], bits: u32) -> Self {
         let mut bytes = Vec::with_capacity(Self::len_of(symbols.len(), bits));
         let (mut rest, mut held) = (0u32, 0);
         for &symbol in symbols {
@@ -56,19 +56,19 @@ impl Packed {
     }
 
     /// The first `count` symbols.
-    pub fn symbols(&self, count: usize) -> Vec<u8> {
+    pub fn symbols(&self, count: usize) -> Vec<u16> {
         let mask = (1u32 << self.bits) - 1;
         let mut bytes = self.bytes.iter();
         let (mut rest, mut held) = (0u32, 0);
         let mut next = || {
-            if held < self.bits {
+            while held < self.bits {
                 rest |= u32::from(bytes.next().copied().unwrap_or(0)) << held;
                 held += 8;
             }
             let symbol = rest & mask;
             rest >>= self.bits;
             held -= self.bits;
-            symbol as u8
+            symbol as u16
         };
         (0..count).map(|_| next()).collect()
     }
@@ -90,16 +90,16 @@ mod tests {
 
     #[test]
     fn bits_hold_the_levels() {
-        let bits = [1, 2, 3, 4, 5, 16, 17, 128, 129, 256].map(Packed::bits_of);
-        assert_eq!(bits, [1, 1, 2, 2, 3, 4, 5, 7, 8, 8]);
+        let bits = [1, 2, 3, 4, 5, 16, 17, 128, 129, 256, 257, 1 << 16].map(Packed::bits_of);
+        assert_eq!(bits, [1, 1, 2, 2, 3, 4, 5, 7, 8, 8, 9, 16]);
     }
 
     #[test]
     fn symbols_come_back() {
-        for bits in 1..=8 {
+        for bits in 1..=16 {
             for count in 0..50usize {
-                let symbol = |i: usize| (i * i * 31 % (1 << bits)) as u8;
-                let symbols: Vec<u8> = (0..count).map(symbol).collect();
+                let symbol = |i: usize| (i * i * 31 % (1 << bits)) as u16;
+                let symbols: Vec<u16> = (0..count).map(symbol).collect();
                 let packed = Packed::new(&symbols, bits);
                 assert_eq!(packed.bytes().len(), Packed::len_of(count, bits));
                 assert_eq!(packed.symbols(count), symbols);

@@ -7,7 +7,7 @@ use bbans_core::{Error, Result};
 
 use super::content::{NO_ENCODER, read_independent, read_message, read_packed, read_words};
 use super::header::Framing;
-use super::stored::{TAG_BLOCK, TAG_INDEPENDENT, TAG_PACKED};
+use super::stored::{TAG_BLOCK, TAG_INDEPENDENT, TAG_PACKED, read_exceptions};
 use super::trailer::{TAG_TRAILER, read_lean_end, read_trailer};
 use super::{Header, StoredBlock, Trailer, limits};
 use crate::bytes::Recorder;
@@ -83,11 +83,16 @@ impl<'a, R: Read> Parts<'a, R> {
                 if count == 0 {
                     return Err(Error::corruption(NO_ENCODER));
                 }
+                let version = self.version;
+                let exceptions = match version {
+                    1 | 2 => Vec::new(),
+                    _ => read_exceptions(&mut r, (count as u64).saturating_mul(dims as u64))?,
+                };
                 let (scale, content) = match tag {
-                    TAG_BLOCK if self.version == 1 => read_words(&mut r, way, count, dims)?,
-                    TAG_BLOCK => read_message(&mut r, way, count, dims)?,
-                    TAG_PACKED => read_packed(&mut r, count, dims)?,
-                    _ => read_independent(&mut r, count, dims)?,
+                    TAG_BLOCK if version == 1 => read_words(&mut r, way, count, dims)?,
+                    TAG_BLOCK => read_message(&mut r, version, way, count, dims)?,
+                    TAG_PACKED => read_packed(&mut r, version, count, dims)?,
+                    _ => read_independent(&mut r, version, count, dims)?,
                 };
                 if !lean {
                     r.check_crc("a block")?;
@@ -95,6 +100,7 @@ impl<'a, R: Read> Parts<'a, R> {
                 let block = StoredBlock {
                     count,
                     scale,
+                    exceptions,
                     content: content.checked(count, dims)?,
                     stored_bytes: r.read(),
                 };

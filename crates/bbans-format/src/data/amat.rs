@@ -65,7 +65,7 @@ impl Line {
     }
 
     /// The values of a line without its end; `None` unless [`Line::render`] gives exactly it.
-    pub(crate) fn parse(self, body: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    pub(crate) fn parse(self, body: &[u8], out: &mut Vec<u16>) -> Option<()> {
         if body.len() != self.body_len() {
             return None;
         }
@@ -76,19 +76,19 @@ impl Line {
         out.extend(pairs.map(|pair| {
             let value = pair[0].wrapping_sub(b'0');
             valid &= value <= 1 && pair[1] == self.separator;
-            value
+            u16::from(value)
         }));
-        out.extend(last.iter().map(|digit| digit.wrapping_sub(b'0')));
+        out.extend(last.iter().map(|digit| u16::from(digit.wrapping_sub(b'0'))));
         valid &= out.last().is_some_and(|&v| v <= 1) && out.len() - start == self.dims;
         valid.then_some(())
     }
 
     /// The line without its end.
-    pub(crate) fn render(self, values: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn render(self, values: &[u16], out: &mut Vec<u8>) {
         out.extend(
             values
                 .iter()
-                .flat_map(|&v| [b'0' + (v & 1), self.separator]),
+                .flat_map(|&v| [b'0' + (v & 1) as u8, self.separator]),
         );
         if !self.trailing {
             out.pop();

@@ -5,17 +5,24 @@
 //! for PNG the same names and pixels.
 
 mod amat;
+mod array;
+mod element;
 mod names;
 mod npy;
+mod numeric;
 mod png_file;
 mod prefix;
 mod reader;
+mod rows;
 mod source;
 mod writer;
 
+pub use array::{Array, Form};
+pub use element::{Element, Kind};
 pub use names::Names;
 pub use png_file::{PngData, read_folder};
-pub use reader::{DataReader, End, Rows};
+pub use reader::{DataReader, End};
+pub use rows::{Exception, Rows};
 pub(crate) use source::MAX_RANK;
 pub use source::{Layout, Source};
 pub use writer::{DataWriter, Target};

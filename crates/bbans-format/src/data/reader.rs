@@ -6,21 +6,18 @@ use std::path::PathBuf;
 use bbans_core::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 
+use bbans_nn::description::{Step, Values};
+
 use super::amat::Line;
+use super::array::{self, Array, Form};
+use super::element::Element;
 use super::names::Names;
 use super::npy;
+use super::numeric::Numeric;
 use super::png_file;
+use super::rows::Rows;
 use super::source::{Layout, Source};
 use crate::container::{MAX_DIMS, dims_of};
-
-/// Some consecutive data.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rows {
-    /// Number of data; none at the end of the file.
-    pub count: usize,
-    /// Their bytes, row-major `[count, dims]`.
-    pub bytes: Vec<u8>,
-}
 
 /// What is known of a file once it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,16 +34,13 @@ pub struct End {
 pub struct DataReader {
     source: Source,
     input: Input,
+    numeric: Numeric,
 }
 
 type Stream = BufReader<Hashed<Box<dyn Read + Send>>>;
 
 enum Input {
-    /// So many data of one byte a value are left.
-    Bytes {
-        stream: Stream,
-        left: usize,
-    },
+    Values(array::Values<Stream>),
     /// Lines; `cut` once the last one was seen.
     Lines {
         stream: Stream,
@@ -75,13 +69,7 @@ impl DataReader {
     /// # Errors
     /// [`bbans_core::ErrorKind::InvalidArgument`] if the format is none that bbans reads.
     pub fn open(input: impl Read + Send + 'static, name: &str) -> Result<Self> {
-        let mut input = BufReader::with_capacity(1 << 16, input);
-        let input: Box<dyn Read + Send> = if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-            Box::new(MultiGzDecoder::new(input))
-        } else {
-            Box::new(input)
-        };
-        let mut stream = BufReader::with_capacity(1 << 16, Hashed::new(input));
+        let mut stream = unzipped(input)?;
         let mut head = Vec::new();
         (&mut stream).take(8).read_to_end(&mut head)?;
         match head.as_slice() {
@@ -96,6 +84,25 @@ impl DataReader {
         }
     }
 
+    /// The values of a stream without a header, in data of this shape.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if the shape is none.
+    pub fn raw(
+        input: impl Read + Send + 'static,
+        shape: Vec<usize>,
+        element: Element,
+    ) -> Result<Self> {
+        let stream = unzipped(input)?;
+        let array = Array {
+            form: Form::Raw,
+            prefix: Vec::new(),
+            element,
+            fortran: false,
+        };
+        Self::array(shape, array, None, stream)
+    }
+
     /// A folder of PNG files of one size, in the order of their names.
     ///
     /// # Errors
@@ -107,7 +114,56 @@ impl DataReader {
             hasher: blake3::Hasher::new(),
             bytes: 0,
         };
-        Ok(Self { source, input })
+        Ok(Self::new(source, input))
+    }
+
+    fn new(source: Source, input: Input) -> Self {
+        let element = match &source.layout {
+            Layout::Array(array) => array.element,
+            _ => Element::U8,
+        };
+        let numeric = Numeric {
+            element,
+            values: Step { lowest: 0, step: 1 },
+            levels: 1 << 16,
+        };
+        Self {
+            source,
+            input,
+            numeric,
+        }
+    }
+
+    /// Symbols from here on stand for these values, of `levels` of them.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if the file has no such values.
+    pub fn bind(&mut self, values: &Values, levels: usize) -> Result<()> {
+        match values {
+            Values::Numbers(step) => {
+                (self.numeric.values, self.numeric.levels) = (*step, levels);
+                Ok(())
+            }
+            Values::Columns(_) => Err(Error::invalid_argument(format!(
+                "the model is one of tables, the data are {}; expected a CSV file",
+                self.source.kind()
+            ))),
+        }
+    }
+
+    /// Makes data of this shape of a file that is one long row of values; other files stay as they are.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if the shape does not divide the file.
+    pub fn fit(&mut self, shape: &[usize]) -> Result<()> {
+        match &mut self.input {
+            Input::Values(values) if values.is_flat() => {
+                values.cut(dims_of(shape)?)?;
+                self.source.shape = shape.to_vec();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn empty(stream: Stream) -> Result<Self> {
@@ -116,13 +172,11 @@ impl DataReader {
             trailing: false,
             crlf: false,
         };
-        Ok(Self {
-            source: Source {
-                shape: vec![],
-                layout,
-            },
-            input: Input::Empty { stream },
-        })
+        let source = Source {
+            shape: vec![],
+            layout,
+        };
+        Ok(Self::new(source, Input::Empty { stream }))
     }
 
     fn idx(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
@@ -131,29 +185,34 @@ impl DataReader {
             return bad("that ends within its header".into());
         }
         let (kind, rank) = (prefix[2], usize::from(prefix[3]));
-        if kind != 8 {
+        let Some(element) = Element::of_idx(kind) else {
             return bad(format!(
-                "of type 0x{kind:02x}; expected 0x08, unsigned bytes"
+                "of type 0x{kind:02x}; expected 0x08 or 0x09 (bytes), 0x0b or 0x0c (integers), 0x0d or 0x0e (floats)"
             ));
-        }
-        if !(2..=9).contains(&rank) {
+        };
+        if !(1..=9).contains(&rank) {
             return bad(format!(
-                "with {rank} axes; expected the count and those of a datum, 2 to 9"
+                "with {rank} axes; expected the count and those of a datum, 1 to 9"
             ));
         }
         let missing = (4 + 4 * rank).saturating_sub(prefix.len()) as u64;
         (&mut stream).take(missing).read_to_end(&mut prefix)?;
-        if prefix.len() != 4 + 4 * rank {
+        if prefix.len() < 4 + 4 * rank {
             return bad("that ends within its header".into());
         }
+        // The first bytes of a file of few axes may be values already.
+        let values = prefix.split_off(4 + 4 * rank);
         let sizes = prefix[4..].chunks_exact(4);
         let mut sizes = sizes.map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize);
         let count = sizes.next().unwrap_or(0);
-        let source = Source {
-            shape: sizes.collect(),
-            layout: Layout::Idx { prefix },
+        let shape = sizes.collect();
+        let array = Array {
+            form: Form::Idx,
+            prefix,
+            element,
+            fortran: false,
         };
-        Self::bytes(source, count, stream)
+        Self::array_of(shape, array, Some(count), values, stream)
     }
 
     fn npy(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
@@ -180,31 +239,56 @@ impl DataReader {
                 "an .npy file that ends within its header",
             ));
         }
-        let (count, shape) = npy::parse_dictionary(&String::from_utf8_lossy(text))?;
-        Self::bytes(
-            Source {
-                shape,
-                layout: Layout::Npy { prefix },
-            },
+        let npy::Header {
+            element,
+            fortran,
             count,
-            stream,
-        )
+            shape,
+        } = npy::parse_dictionary(&String::from_utf8_lossy(text))?;
+        let array = Array {
+            form: Form::Npy,
+            prefix,
+            element,
+            fortran,
+        };
+        Self::array(shape, array, Some(count), stream)
     }
 
-    fn bytes(source: Source, count: usize, stream: Stream) -> Result<Self> {
-        match dims_of(&source.shape)? {
-            1.. => Ok(Self {
-                source,
-                input: Input::Bytes {
-                    stream,
-                    left: count,
-                },
-            }),
-            _ => Err(Error::invalid_argument(format!(
-                "data of shape {:?}",
-                source.shape
-            ))),
+    fn array(
+        shape: Vec<usize>,
+        array: Array,
+        count: Option<usize>,
+        stream: Stream,
+    ) -> Result<Self> {
+        Self::array_of(shape, array, count, Vec::new(), stream)
+    }
+
+    /// The data of an array, the first bytes of which were read already. Without a shape it is one row of values.
+    fn array_of(
+        shape: Vec<usize>,
+        array: Array,
+        count: Option<usize>,
+        first: Vec<u8>,
+        stream: Stream,
+    ) -> Result<Self> {
+        let (dims, flat) = match (shape.is_empty(), count) {
+            (true, Some(_)) => (1, true),
+            _ => (dims_of(&shape)?, false),
+        };
+        if dims == 0 {
+            return Err(Error::invalid_argument(format!("data of shape {shape:?}")));
         }
+        let values = array::Values::new(&array, first, stream, &shape, count, flat);
+        let source = Source {
+            // One row, until somebody says where it is cut.
+            shape: if flat {
+                vec![count.unwrap_or(0)]
+            } else {
+                shape
+            },
+            layout: Layout::Array(array),
+        };
+        Ok(Self::new(source, Input::Values(values)))
     }
 
     fn amat(mut first: Vec<u8>, mut stream: Stream) -> Result<Self> {
@@ -223,15 +307,13 @@ impl DataReader {
             shape: vec![line.dims],
             layout: line.layout(),
         };
-        Ok(Self {
-            source,
-            input: Input::Lines {
-                stream,
-                line,
-                first,
-                cut: 0,
-            },
-        })
+        let input = Input::Lines {
+            stream,
+            line,
+            first,
+            cut: 0,
+        };
+        Ok(Self::new(source, input))
     }
 
     fn one_png(head: Vec<u8>, stream: Stream, name: &str) -> Result<Self> {
@@ -245,10 +327,7 @@ impl DataReader {
             pixels: Some(pixels),
             hasher: blake3::Hasher::new(),
         };
-        Ok(Self {
-            source: Source { shape, layout },
-            input,
-        })
+        Ok(Self::new(Source { shape, layout }, input))
     }
 
     /// Shape and layout of the file.
@@ -259,7 +338,7 @@ impl DataReader {
     /// Number of data, where the file says it before they are read.
     pub fn count_hint(&self) -> Option<usize> {
         match &self.input {
-            Input::Bytes { left, .. } => Some(*left),
+            Input::Values(values) => values.count_hint(),
             Input::Png { paths, .. } => Some(paths.len()),
             Input::OnePng { pixels, .. } => Some(usize::from(pixels.is_some())),
             Input::Empty { .. } => Some(0),
@@ -275,7 +354,7 @@ impl DataReader {
         let dims = self.source.dims().unwrap_or(0);
         match &mut self.input {
             Input::Empty { .. } => Ok(Rows::default()),
-            Input::Bytes { stream, left } => read_bytes(stream, left, max, dims),
+            Input::Values(values) => values.read(max, dims, &self.numeric),
             Input::Lines {
                 stream,
                 line,
@@ -292,7 +371,7 @@ impl DataReader {
                     let pixels = png_file::read_like(&path, &self.source)?;
                     hasher.update(&pixels);
                     *bytes += pixels.len() as u64;
-                    rows.bytes.extend(pixels);
+                    rows.symbols.extend(pixels.into_iter().map(u16::from));
                     rows.count += 1;
                 }
                 Ok(rows)
@@ -302,7 +381,11 @@ impl DataReader {
                     return Ok(Rows::default());
                 };
                 hasher.update(&bytes);
-                Ok(Rows { count: 1, bytes })
+                Ok(Rows {
+                    count: 1,
+                    symbols: bytes.into_iter().map(u16::from).collect(),
+                    exceptions: vec![],
+                })
             }
         }
     }
@@ -318,7 +401,8 @@ impl DataReader {
             }
         };
         match self.input {
-            Input::Bytes { stream, .. } | Input::Empty { stream } => of(stream, 0),
+            Input::Values(values) => of(values.into_stream(), 0),
+            Input::Empty { stream } => of(stream, 0),
             Input::Lines { stream, cut, .. } => of(stream, cut),
             Input::Png { hasher, bytes, .. } => End {
                 cut: 0,
@@ -334,25 +418,15 @@ impl DataReader {
     }
 }
 
-fn read_bytes(stream: &mut Stream, left: &mut usize, max: usize, dims: usize) -> Result<Rows> {
-    let count = max.min(*left);
-    let wanted = (count as u64).checked_mul(dims as u64);
-    let wanted = wanted.ok_or_else(|| Error::invalid_argument("data too large to be read"))?;
-    let mut bytes = Vec::new();
-    let read = stream.take(wanted).read_to_end(&mut bytes)? as u64;
-    if read < wanted {
-        let missing = u128::from(wanted - read) + (*left - count) as u128 * dims as u128;
-        return Err(Error::invalid_argument(format!(
-            "the data end {missing} bytes before the count that their header gives"
-        )));
-    }
-    *left -= count;
-    if *left == 0 && !stream.fill_buf()?.is_empty() {
-        return Err(Error::invalid_argument(
-            "the file goes on after the data that its header counts; expected it to end there",
-        ));
-    }
-    Ok(Rows { count, bytes })
+/// The stream without a gzip around it.
+fn unzipped(input: impl Read + Send + 'static) -> Result<Stream> {
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    let input: Box<dyn Read + Send> = if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(input))
+    } else {
+        Box::new(input)
+    };
+    Ok(BufReader::with_capacity(1 << 16, Hashed::new(input)))
 }
 
 fn read_lines(
@@ -379,7 +453,7 @@ fn read_lines(
         *cut = missing.min(line.end().len()) as u8;
         let (body, end) = text.split_at(line.body_len().min(text.len()));
         let ended = line.end().starts_with(end);
-        if missing > line.end().len() || !ended || line.parse(body, &mut rows.bytes).is_none() {
+        if missing > line.end().len() || !ended || line.parse(body, &mut rows.symbols).is_none() {
             return Err(Error::invalid_argument(format!(
                 "line {} of the .amat text is not {} values 0 or 1 laid out like the first line \
                  (counted from the start of this part of the file)",

@@ -4,8 +4,9 @@ use std::io::Read;
 
 use bbans_core::{Error, Result};
 
+use super::array::{Array, Form};
+use super::element::Element;
 use super::names::Names;
-use super::prefix;
 use crate::bytes::{Recorder, put_varint};
 
 /// Longest prefix that is kept: an .npy header has at most 64 KiB before version 2.
@@ -27,16 +28,8 @@ pub struct Source {
 /// How data lie in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
-    /// IDX: a header, kept as it is, then one byte for each value.
-    Idx {
-        /// The header's bytes.
-        prefix: Vec<u8>,
-    },
-    /// .npy: likewise.
-    Npy {
-        /// The header's bytes.
-        prefix: Vec<u8>,
-    },
+    /// IDX, .npy and others: a header, kept as it is, then one value after another.
+    Array(Array),
     /// .amat: a line for each datum, a digit 0 or 1 for each value.
     Amat {
         /// The byte between two values.
@@ -69,12 +62,13 @@ impl Source {
     /// If there is no name for it.
     pub fn of_one(&self, index: usize) -> Result<Self> {
         let layout = match &self.layout {
-            Layout::Idx { .. } => Layout::Idx {
-                prefix: prefix::idx(1, &self.shape),
-            },
-            Layout::Npy { .. } => Layout::Npy {
-                prefix: prefix::npy(1, &self.shape),
-            },
+            Layout::Array(array) => {
+                let usual = array.usual_prefix(1, &self.shape);
+                Layout::Array(Array {
+                    prefix: usual.unwrap_or_else(|| array.prefix.clone()),
+                    ..array.clone()
+                })
+            }
             Layout::Amat { .. } => self.layout.clone(),
             Layout::Png { depth, names, .. } => Layout::Png {
                 depth: *depth,
@@ -88,39 +82,58 @@ impl Source {
         })
     }
 
+    /// Whether a header need not be kept.
+    fn is_usual(&self, array: &Array, count: Option<usize>) -> bool {
+        let usual = count.and_then(|count| array.usual_prefix(count, &self.shape));
+        usual.is_some_and(|usual| usual == array.prefix)
+    }
+
     /// The layout's name.
     pub fn kind(&self) -> &'static str {
-        match self.layout {
-            Layout::Idx { .. } => "idx",
-            Layout::Npy { .. } => "npy",
+        match &self.layout {
+            Layout::Array(array) => array.form.name(),
             Layout::Amat { .. } => "amat",
             Layout::Png { .. } => "png",
         }
     }
 
+    /// The oldest version of the container that has such a source.
+    pub fn oldest_version(&self) -> u8 {
+        match &self.layout {
+            Layout::Array(array) if old_form(array).is_none() => 3,
+            _ => 1,
+        }
+    }
+
     /// Appends the bytes of a header; of a lean one, which knows the `count` of data, without a prefix that says no more.
     pub(crate) fn write(&self, count: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
-        let shape = &self.shape;
         let known = match &self.layout {
-            Layout::Idx { prefix } => count.is_some_and(|n| *prefix == prefix::idx(n, shape)),
-            Layout::Npy { prefix } => count.is_some_and(|n| *prefix == prefix::npy(n, shape)),
+            Layout::Array(array) => self.is_usual(array, count),
             _ => false,
         };
-        out.push(match self.layout {
-            Layout::Idx { .. } if known => 5,
-            Layout::Npy { .. } if known => 6,
-            Layout::Idx { .. } => 1,
+        out.push(match &self.layout {
+            Layout::Array(array) => match (old_form(array), known) {
+                (Some(Form::Idx), true) => 5,
+                (Some(_), true) => 6,
+                (Some(Form::Idx), false) => 1,
+                (Some(_), false) => 3,
+                (None, _) => ARRAY,
+            },
             Layout::Amat { .. } => 2,
-            Layout::Npy { .. } => 3,
             Layout::Png { .. } => 4,
         });
         put_varint(out, self.shape.len() as u64);
         self.shape.iter().for_each(|&d| put_varint(out, d as u64));
         match &self.layout {
-            Layout::Idx { .. } | Layout::Npy { .. } if known => {}
-            Layout::Idx { prefix } | Layout::Npy { prefix } => {
-                put_varint(out, prefix.len() as u64);
-                out.extend(prefix);
+            Layout::Array(array) => {
+                if old_form(array).is_none() {
+                    let flags = u8::from(array.fortran) | u8::from(known) << 1;
+                    out.extend([array.form.code(), array.element.code(), flags]);
+                }
+                if !known {
+                    put_varint(out, array.prefix.len() as u64);
+                    out.extend(&array.prefix);
+                }
             }
             Layout::Amat {
                 separator,
@@ -151,32 +164,31 @@ impl Source {
         };
         let shape: Vec<usize> = (0..rank).map(axis).collect::<Result<_>>()?;
         let layout = match kind {
-            1 | 3 => {
-                let len = r.varint(MAX_PREFIX, "the length of the data's header")?;
-                let prefix = r.bytes(len)?.to_vec();
-                // One form for each header.
-                let standard = match kind {
-                    1 => prefix::idx,
-                    _ => prefix::npy,
+            1 | 3 | 5 | 6 => {
+                let form = match kind {
+                    1 | 5 => Form::Idx,
+                    _ => Form::Npy,
                 };
-                if count.is_some_and(|n| prefix == standard(n, &shape)) {
-                    return Err(Error::corruption("a header that need not be kept"));
+                if kind > 3 && count.is_none() {
+                    return Err(unknown("a data format"));
                 }
-                if kind == 1 {
-                    Layout::Idx { prefix }
-                } else {
-                    Layout::Npy { prefix }
+                read_array(r, form, Element::U8, false, kind > 3, &shape, count)?
+            }
+            ARRAY => {
+                let [form, element, flags] = r.array()?;
+                let (Some(form), Some(element), 0..=3) =
+                    (Form::of_code(form), Element::of_code(element), flags)
+                else {
+                    return Err(unknown("a file of values"));
+                };
+                let (fortran, known) = (flags & 1 != 0, flags & 2 != 0);
+                let layout = read_array(r, form, element, fortran, known, &shape, count)?;
+                // One form for each source.
+                match &layout {
+                    Layout::Array(array) if old_form(array).is_none() => layout,
+                    _ => return Err(Error::corruption("an older layout in a newer form")),
                 }
             }
-            5 | 6 => match (kind, count) {
-                (5, Some(n)) => Layout::Idx {
-                    prefix: prefix::idx(n, &shape),
-                },
-                (6, Some(n)) => Layout::Npy {
-                    prefix: prefix::npy(n, &shape),
-                },
-                _ => return Err(unknown("a data format")),
-            },
             2 => {
                 let [separator, flags] = r.array()?;
                 let layout = Layout::Amat {
@@ -206,6 +218,47 @@ impl Source {
         };
         Ok(Self { shape, layout })
     }
+}
+
+/// The layout of a file of values.
+const ARRAY: u8 = 7;
+
+/// The form of an array that version 1 has.
+fn old_form(array: &Array) -> Option<Form> {
+    let old = array.element == Element::U8 && !array.fortran;
+    Some(array.form).filter(|form| old && matches!(form, Form::Idx | Form::Npy))
+}
+
+fn read_array<R: Read>(
+    r: &mut Recorder<'_, R>,
+    form: Form,
+    element: Element,
+    fortran: bool,
+    known: bool,
+    shape: &[usize],
+    count: Option<usize>,
+) -> Result<Layout> {
+    let mut array = Array {
+        form,
+        prefix: Vec::new(),
+        element,
+        fortran,
+    };
+    // What says no more than the other fields is not there: one form for each header.
+    let usual = count.and_then(|count| array.usual_prefix(count, shape));
+    array.prefix = match (known, usual) {
+        (true, Some(usual)) => usual,
+        (true, None) => return Err(Error::corruption("a header that nobody knows")),
+        (false, usual) => {
+            let len = r.varint(MAX_PREFIX, "the length of the data's header")?;
+            let prefix = r.bytes(len)?;
+            if usual.is_some_and(|usual| prefix == usual) {
+                return Err(Error::corruption("a header that need not be kept"));
+            }
+            prefix
+        }
+    };
+    Ok(Layout::Array(array))
 }
 
 fn unknown(what: &str) -> Error {

@@ -1,14 +1,19 @@
 //! Restoring data files.
 
-use std::borrow::Cow;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use bbans_core::{Error, Result};
 
+use bbans_nn::description::Values;
+
 use super::amat::Line;
+use super::array::reverse_axes;
+use super::element::Element;
+use super::numeric::Numeric;
 use super::png_file;
+use super::rows::Rows;
 use super::source::{Layout, Source};
 
 /// Where a file is restored to.
@@ -29,8 +34,9 @@ pub struct DataWriter {
     hasher: blake3::Hasher,
     /// Data written.
     count: usize,
-    /// The end of the last line, which the trailer may take away.
+    /// The end of the last line, which the trailer may take away; of a file in another order all values.
     pending: Vec<u8>,
+    numeric: Numeric,
 }
 
 impl DataWriter {
@@ -38,7 +44,22 @@ impl DataWriter {
     ///
     /// # Errors
     /// If the target does not suit the source, or cannot be written.
-    pub fn new(source: Source, dims: usize, target: Target) -> Result<Self> {
+    pub fn new(source: Source, dims: usize, values: &Values, target: Target) -> Result<Self> {
+        let Values::Numbers(step) = *values else {
+            return Err(Error::corruption(format!(
+                "the model is one of tables, the file holds {}",
+                source.kind()
+            )));
+        };
+        let element = match &source.layout {
+            Layout::Array(array) => array.element,
+            _ => Element::U8,
+        };
+        let numeric = Numeric {
+            element,
+            values: step,
+            levels: 1 << 16,
+        };
         let mut writer = Self {
             dims,
             target,
@@ -46,6 +67,7 @@ impl DataWriter {
             count: 0,
             pending: vec![],
             source,
+            numeric,
         };
         match (&writer.source.layout, &writer.target) {
             (Layout::Png { single: false, .. }, Target::Stream(_)) => {
@@ -54,8 +76,8 @@ impl DataWriter {
                      name a folder with -o",
                 ));
             }
-            (Layout::Idx { prefix } | Layout::Npy { prefix }, _) => {
-                let prefix = prefix.clone();
+            (Layout::Array(array), _) => {
+                let prefix = array.prefix.clone();
                 writer.put(&prefix)?;
             }
             _ => {}
@@ -63,20 +85,22 @@ impl DataWriter {
         Ok(writer)
     }
 
-    /// Writes data: symbols row-major `[count, dims]`, each of which stands for the byte
-    /// `symbol * scale`.
+    /// Writes data, whose symbols each stand for the one that is `scale` times as large.
     ///
     /// # Errors
     /// If the target cannot be written, or the data do not fit the source.
-    pub fn write(&mut self, symbols: &[u8], scale: u8) -> Result<()> {
-        let bytes = match scale {
-            1 => Cow::Borrowed(symbols),
-            scale => symbols.iter().map(|&s| s.wrapping_mul(scale)).collect(),
-        };
+    pub fn write(&mut self, rows: &Rows, scale: u16) -> Result<()> {
+        let symbols = &rows.symbols;
         match self.source.layout.clone() {
-            Layout::Idx { .. } | Layout::Npy { .. } => {
-                self.count += bytes.len() / self.dims.max(1);
-                self.put(&bytes)
+            Layout::Array(array) => {
+                self.count += rows.count;
+                let mut bytes = Vec::new();
+                self.numeric.put(rows, scale, &mut bytes)?;
+                match array.fortran {
+                    true => self.pending.extend(bytes),
+                    false => self.put(&bytes)?,
+                }
+                Ok(())
             }
             Layout::Amat {
                 separator,
@@ -100,6 +124,8 @@ impl DataWriter {
                 self.put(&text)
             }
             Layout::Png { depth, names, .. } => {
+                let mut bytes = Vec::new();
+                self.numeric.put(rows, scale, &mut bytes)?;
                 self.hasher.update(&bytes);
                 for image in bytes.chunks_exact(self.dims.max(1)) {
                     let name = names.get(self.count).ok_or_else(too_many)?;
@@ -135,7 +161,13 @@ impl DataWriter {
     /// # Errors
     /// [`bbans_core::ErrorKind::Corruption`] if that is not what the data need.
     pub fn finish(mut self, cut: u8) -> Result<[u8; 32]> {
-        let pending = std::mem::take(&mut self.pending);
+        let mut pending = std::mem::take(&mut self.pending);
+        if let Layout::Array(array) = &self.source.layout
+            && array.fortran
+        {
+            let axes = [&[self.count][..], &self.source.shape].concat();
+            pending = reverse_axes(&pending, &axes, self.numeric.element.size());
+        }
         let kept = pending.len().checked_sub(usize::from(cut));
         let kept =
             kept.ok_or_else(|| Error::corruption("the trailer cuts more than a line's end"))?;

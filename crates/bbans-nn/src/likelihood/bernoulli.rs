@@ -26,7 +26,7 @@ pub(super) fn nats(logit: f64, x: usize) -> f64 {
 }
 
 /// Of many.
-pub(crate) fn sum_nats(logits: impl Iterator<Item = f32>, x: impl Fn(usize) -> u8) -> f64 {
+pub(crate) fn sum_nats(logits: impl Iterator<Item = f32>, x: impl Fn(usize) -> u16) -> f64 {
     let mut total = 0.0;
     // The logarithms of up to 16 factors between 1 and 2 are taken as one.
     let mut product = 1.0f64;

@@ -159,7 +159,7 @@ impl<'a> Colours<'a> {
     ///
     /// # Errors
     /// If the network's result is infinite or NaN.
-    pub fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+    pub fn nats(&self, x: impl Fn(usize, usize) -> u16) -> Result<Vec<f64>> {
         let lanes = self.hidden.lanes();
         let mut parameters = vec![0.0; self.likelihood.parameters() * lanes];
         let mut nats = vec![0.0; lanes];
@@ -285,7 +285,7 @@ impl ColourWalk<'_> {
     }
 
     /// The weights given a channel's symbols: each times what its component gives the symbol, over the greatest.
-    fn weigh(&mut self, channel: usize, symbols: &[u8]) {
+    fn weigh(&mut self, channel: usize, symbols: &[u16]) {
         let (lanes, path) = (self.colours.hidden.lanes(), self.colours.path);
         let likelihood = self.colours.likelihood;
         let mut all = std::mem::take(&mut self.weights);
@@ -370,7 +370,7 @@ impl Walk for ColourWalk<'_> {
         })
     }
 
-    fn observe(&mut self, symbols: &[u8]) -> Result<()> {
+    fn observe(&mut self, symbols: &[u16]) -> Result<()> {
         let (lanes, levels) = (self.colours.hidden.lanes(), self.colours.likelihood.levels);
         let known = symbols.iter().all(|&x| usize::from(x) < levels);
         if self.next >= self.colours.dims || symbols.len() != lanes || !known {
@@ -405,7 +405,7 @@ impl TableColumn<'_> {
 }
 
 impl Conditional for TableColumn<'_> {
-    fn record(&self, symbols: &[u8], record: &mut Record) -> Result<()> {
+    fn record(&self, symbols: &[u16], record: &mut Record) -> Result<()> {
         for ((lane, table), symbol) in self.tables()?.iter().enumerate().zip(symbols) {
             let no_level = || {
                 Error::invalid_argument(format!(
@@ -417,7 +417,7 @@ impl Conditional for TableColumn<'_> {
         Ok(())
     }
 
-    fn pop(&self, message: &mut Message, symbols: &mut [u8]) -> Result<()> {
+    fn pop(&self, message: &mut Message, symbols: &mut [u16]) -> Result<()> {
         message.pop_column(&self.tables()?, symbols)
     }
 }

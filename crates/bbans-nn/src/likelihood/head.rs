@@ -210,7 +210,7 @@ impl Channels<'_> {
     ///
     /// # Errors
     /// If a network's result is infinite or NaN.
-    pub fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+    pub fn nats(&self, x: impl Fn(usize, usize) -> u16) -> Result<Vec<f64>> {
         let (pixels, lanes) = self.dim();
         let (mut images, mut nats) = (self.walk()?, vec![0.0; lanes]);
         let mut column = vec![0; lanes];
@@ -308,7 +308,7 @@ impl Walk for Images<'_> {
         Ok(Hurdle::new(hidden, path, head.likelihood.levels()))
     }
 
-    fn observe(&mut self, symbols: &[u8]) -> Result<()> {
+    fn observe(&mut self, symbols: &[u16]) -> Result<()> {
         let c = self.channels;
         if self.next >= c.height * c.width {
             return Err(Error::model("all pixels of the images are known"));

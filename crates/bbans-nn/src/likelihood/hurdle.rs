@@ -51,7 +51,7 @@ impl<'a> Hurdle<'a> {
     }
 
     /// The lanes whose symbol is above 0, if there is more to say of it.
-    fn lanes_above(&self, symbols: &[u8]) -> Vec<usize> {
+    fn lanes_above(&self, symbols: &[u16]) -> Vec<usize> {
         if self.levels == 2 {
             return Vec::new();
         }
@@ -81,7 +81,7 @@ impl<'a> Hurdle<'a> {
     ///
     /// # Errors
     /// If the network's result is infinite or NaN.
-    pub fn add_nats(&self, symbols: &[u8], nats: &mut [f64]) -> Result<()> {
+    pub fn add_nats(&self, symbols: &[u16], nats: &mut [f64]) -> Result<()> {
         let flags = self.logits(0..1)?;
         for ((nats, &l), &x) in nats.iter_mut().zip(&flags).zip(symbols) {
             *nats += bernoulli::nats(f64::from(l), usize::from(x > 0));
@@ -104,11 +104,11 @@ impl<'a> Hurdle<'a> {
 
 impl Conditional for Hurdle<'_> {
     #[inline(always)]
-    fn record(&self, symbols: &[u8], record: &mut Record) -> Result<()> {
+    fn record(&self, symbols: &[u16], record: &mut Record) -> Result<()> {
         if let Some(&level) = symbols.iter().find(|&&x| usize::from(x) >= self.levels) {
             return Err(no_level(level));
         }
-        let bits = symbols.iter().map(|&x| u8::from(x > 0));
+        let bits = symbols.iter().map(|&x| u16::from(x > 0));
         record.bits(bits, &self.above_zero()?);
         let above = self.lanes_above(symbols);
         if above.is_empty() {
@@ -124,7 +124,7 @@ impl Conditional for Hurdle<'_> {
     }
 
     #[inline(always)]
-    fn pop(&self, message: &mut Message, symbols: &mut [u8]) -> Result<()> {
+    fn pop(&self, message: &mut Message, symbols: &mut [u16]) -> Result<()> {
         message.pop_column(&self.above_zero()?, symbols)?;
         let above = self.lanes_above(symbols);
         if above.is_empty() {
@@ -138,7 +138,7 @@ impl Conditional for Hurdle<'_> {
     }
 }
 
-fn no_level(level: u8) -> Error {
+fn no_level(level: u16) -> Error {
     Error::invalid_argument(format!(
         "the model has no level {level}, which the data have"
     ))

@@ -36,7 +36,7 @@ impl<'a> Decoded<'a> {
     ///
     /// # Errors
     /// If the network's result is infinite or NaN.
-    pub(super) fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+    pub(super) fn nats(&self, x: impl Fn(usize, usize) -> u16) -> Result<Vec<f64>> {
         let (mut parameters, lanes) = (Vec::new(), self.hidden.lanes());
         self.parameters(0..self.dims, &mut parameters)?;
         let each = self.likelihood.parameters();

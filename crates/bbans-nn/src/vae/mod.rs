@@ -209,10 +209,17 @@ impl Vae {
     ///
     /// # Errors
     /// If the width is another, or the network's result is infinite or NaN.
-    pub fn infer(&self, x: ArrayView2<'_, u8>) -> Result<Inference<'_>> {
-        let (lanes, x) = (x.nrows(), x.as_standard_layout());
-        let bytes = Inputs::Bytes(x.as_slice().unwrap_or_default());
-        let features = self.functions.encode.run(self.path, bytes, lanes)?;
+    pub fn infer(&self, x: ArrayView2<'_, u16>) -> Result<Inference<'_>> {
+        let lanes = x.nrows();
+        let encode = &self.functions.encode;
+        let features = if self.likelihood().levels() <= 256 {
+            let mut bytes = Vec::with_capacity(x.len());
+            bytes.extend(x.iter().map(|&symbol| symbol as u8));
+            encode.run(self.path, Inputs::Bytes(&bytes), lanes)?
+        } else {
+            let numbers: Vec<f32> = x.t().iter().map(|&symbol| f32::from(symbol)).collect();
+            encode.run(self.path, Inputs::Values(&[&numbers]), lanes)?
+        };
         let mut values = Values::new(&self.functions, lanes)?;
         for (value, numbers) in features.into_iter().enumerate() {
             values.set(value, numbers);
@@ -355,7 +362,7 @@ impl Observed<'_> {
     ///
     /// # Errors
     /// If the network's result is infinite or NaN.
-    pub fn nats(&self, x: impl Fn(usize, usize) -> u8) -> Result<Vec<f64>> {
+    pub fn nats(&self, x: impl Fn(usize, usize) -> u16) -> Result<Vec<f64>> {
         match self {
             Self::Independent(decoded) => decoded.nats(x),
             Self::Head(channels) => channels.nats(x),

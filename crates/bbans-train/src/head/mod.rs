@@ -30,7 +30,7 @@ pub(crate) enum Derivatives {
 /// of them, `[.., lanes]`, and the weights in one row, in the order of [`Plan`].
 pub(crate) fn causal_nats(
     plan: &Arc<Plan>,
-    x: &[u8],
+    x: &[u16],
     features: &Tensor,
     weights: &Tensor,
     derivatives: Derivatives,
@@ -253,9 +253,9 @@ mod tests {
                 .map(|i| ((i * 7919 + seed * 104_729) % 1000) as f32 / 500.0 - 1.0)
                 .collect()
         };
-        let x: Vec<u8> = draw(24, 1)
+        let x: Vec<u16> = draw(24, 1)
             .iter()
-            .map(|&v| ((v + 1.0) / 2.0 * levels).floor().min(levels - 1.0) as u8)
+            .map(|&v| ((v + 1.0) / 2.0 * levels).floor().min(levels - 1.0) as u16)
             .collect();
         let (features, weights) = (draw(4 * 2, 2), draw(plan.weights(), 3));
         for (derivatives, factors) in [

@@ -30,7 +30,9 @@ fn a_loss_changes_as_its_derivatives_say() {
     ] {
         let network = network(preset, levels, true);
         let mut rng = generator(2, Purpose::Latents, 0);
-        let x: Vec<u8> = (0..6 * 32).map(|_| below(&mut rng, levels) as u8).collect();
+        let x: Vec<u16> = (0..6 * 32)
+            .map(|_| below(&mut rng, levels) as u16)
+            .collect();
         for samples in [1, 3] {
             let mut noise = vec![0.0; 6 * samples * network.latents()];
             fill_normal(&mut rng, &mut noise);
@@ -89,7 +91,9 @@ fn the_fused_head_is_the_one_of_tensors() {
         let [fused, composed] = [true, false].map(|fuse| network(preset, levels, fuse));
         assert!(matches!(fused.head, Head::Fused(..)));
         let mut rng = generator(3, Purpose::Latents, 0);
-        let x: Vec<u8> = (0..5 * 32).map(|_| below(&mut rng, levels) as u8).collect();
+        let x: Vec<u16> = (0..5 * 32)
+            .map(|_| below(&mut rng, levels) as u16)
+            .collect();
         let mut noise = vec![0.0; 5 * fused.latents()];
         fill_normal(&mut rng, &mut noise);
         let run = |network: &Network| {

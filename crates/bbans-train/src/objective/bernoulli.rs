@@ -8,14 +8,14 @@ use candle_core::{Result, Tensor};
 use super::Objective;
 
 impl Objective for Bernoulli {
-    fn nats(&self, parameters: &[f64], x: &[u8], by: &mut [f64]) -> f64 {
+    fn nats(&self, parameters: &[f64], x: &[u16], by: &mut [f64]) -> f64 {
         let (l, x) = (parameters[0], f64::from(x[0]));
         by[0] = 1.0 / (1.0 + (-l).exp()) - x;
         l.max(0.0) - l * x + (-l.abs()).exp().ln_1p()
     }
 
     /// `-log p = max(l, 0) - l x + log(1 + e^-|l|)`, and its derivative is `sigmoid(l) - x`.
-    fn lanes(&self, path: Path, logits: &[f32], x: &[u8], nats: &mut [f64], by: &mut [f32]) {
+    fn lanes(&self, path: Path, logits: &[f32], x: &[u16], nats: &mut [f64], by: &mut [f32]) {
         path.vectorize(
             #[inline(always)]
             || {

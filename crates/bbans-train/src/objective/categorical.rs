@@ -7,7 +7,7 @@ use bbans_nn::simd::Path;
 use super::{Objective, log_sum_exp};
 
 impl Objective for Categorical {
-    fn nats(&self, parameters: &[f64], x: &[u8], by: &mut [f64]) -> f64 {
+    fn nats(&self, parameters: &[f64], x: &[u16], by: &mut [f64]) -> f64 {
         let x = usize::from(x[0]);
         by.copy_from_slice(parameters);
         let total = log_sum_exp(by);
@@ -15,7 +15,7 @@ impl Objective for Categorical {
         total - parameters[x]
     }
 
-    fn lanes(&self, path: Path, logits: &[f32], x: &[u8], nats: &mut [f64], by: &mut [f32]) {
+    fn lanes(&self, path: Path, logits: &[f32], x: &[u16], nats: &mut [f64], by: &mut [f32]) {
         let lanes = nats.len();
         let (mut greatest, mut sums) = (vec![f32::MIN; lanes], vec![0.0f32; lanes]);
         path.vectorize(

@@ -23,7 +23,7 @@ impl Objective for ColourLogistics {
         [logits, means.repeat(3), log_scales.repeat(3), coefficients].concat()
     }
 
-    fn nats(&self, parameters: &[f64], x: &[u8], by: &mut [f64]) -> f64 {
+    fn nats(&self, parameters: &[f64], x: &[u16], by: &mut [f64]) -> f64 {
         let n = self.components;
         // Numbers of the parameters: logits, means, log scales and coefficients, by channel and component.
         let mean = |channel: usize, i: usize| n * (1 + channel) + i;

@@ -9,7 +9,7 @@ impl Objective for DiscretizedGaussian {
         units_of_locations(self.levels, 1).concat()
     }
 
-    fn nats(&self, parameters: &[f64], x: &[u8], by: &mut [f64]) -> f64 {
+    fn nats(&self, parameters: &[f64], x: &[u16], by: &mut [f64]) -> f64 {
         let (mean, log_sigma) = (parameters[0], parameters[1]);
         let rate = (-log_sigma.clamp(-10.0, 20.0)).exp();
         let (symbol, last) = (usize::from(x[0]), self.levels - 1);

@@ -12,7 +12,7 @@ impl Objective for DiscretizedLogistic {
         [logits, locations].concat()
     }
 
-    fn nats(&self, parameters: &[f64], x: &[u8], by: &mut [f64]) -> f64 {
+    fn nats(&self, parameters: &[f64], x: &[u16], by: &mut [f64]) -> f64 {
         let n = self.components;
         let (logits, rest) = parameters.split_at(parameters.len() - 2 * n);
         let (by_logits, by_rest) = by.split_at_mut(logits.len());

@@ -37,8 +37,8 @@ fn nats_are_the_bounds_and_derivatives_those_of_differences() {
             // Means between the levels, and some parameters far out.
             p.iter_mut()
                 .for_each(|p| *p = *p * 3.0 + if draw % 2 == 0 { 4.0 } else { 0.0 });
-            let x: Vec<u8> = (0..objective.dims() * LANES)
-                .map(|_| below(&mut rng, levels) as u8)
+            let x: Vec<u16> = (0..objective.dims() * LANES)
+                .map(|_| below(&mut rng, levels) as u16)
                 .collect();
             let (mut nats, mut by) = (vec![0.0; LANES], vec![0.0; p.len()]);
             objective.lanes(Path::detect(), &p, &x, &mut nats, &mut by);
@@ -50,7 +50,7 @@ fn nats_are_the_bounds_and_derivatives_those_of_differences() {
                     .map(|&v| v.into())
                     .collect();
                 let of = |p: &[f64]| {
-                    let symbols: Vec<u8> = x.iter().skip(lane).step_by(LANES).copied().collect();
+                    let symbols: Vec<u16> = x.iter().skip(lane).step_by(LANES).copied().collect();
                     objective.nats(p, &symbols, &mut vec![0.0; count])
                 };
                 assert!((nats[lane] - of(&own)).abs() <= 1e-4 * (1.0 + nats[lane]));

@@ -5,7 +5,7 @@ use super::moves;
 /// `log` of the mass of a symbol, and its derivatives by the mean and by the log scale.
 ///
 /// With `sigmoid(high) - sigmoid(low) = sigmoid(high) sigmoid(-low) (1 - e^(low - high))` nothing cancels.
-pub(super) fn log_mass(levels: usize, mean: f64, log_scale: f64, x: u8) -> [f64; 3] {
+pub(super) fn log_mass(levels: usize, mean: f64, log_scale: f64, x: u16) -> [f64; 3] {
     let rate = (-log_scale.clamp(-10.0, 20.0)).exp();
     let moves = moves(log_scale, [-10.0, 20.0]);
     let at = |edge: f64| (edge - mean) * rate;

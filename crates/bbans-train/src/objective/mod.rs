@@ -45,11 +45,11 @@ trait Objective: Kind {
     }
 
     /// `-log p(x)` of what shares parameters, and its derivatives by them.
-    fn nats(&self, parameters: &[f64], x: &[u8], by: &mut [f64]) -> f64;
+    fn nats(&self, parameters: &[f64], x: &[u16], by: &mut [f64]) -> f64;
 
     /// The same in all lanes: parameters and derivatives are `[parameters, lanes]`, symbols `[dims, lanes]`; adds to
     /// the nats of each lane.
-    fn lanes(&self, _: Path, parameters: &[f32], x: &[u8], nats: &mut [f64], by: &mut [f32]) {
+    fn lanes(&self, _: Path, parameters: &[f32], x: &[u16], nats: &mut [f64], by: &mut [f32]) {
         let lanes = nats.len();
         let count = parameters.len() / lanes;
         let (mut of_lane, mut by_lane) = (vec![0.0; count], vec![0.0; count]);
@@ -100,7 +100,7 @@ pub(crate) fn nats(
     likelihood: Likelihood,
     parameters: &Tensor,
     units: Option<&[Unit]>,
-    x: &Arc<[u8]>,
+    x: &Arc<[u16]>,
     differentiable: bool,
 ) -> Result<Tensor> {
     let lanes = parameters.dims().last().copied().unwrap_or(1);
@@ -131,7 +131,7 @@ pub(crate) fn nats(
 
 struct Nats {
     likelihood: Likelihood,
-    x: Arc<[u8]>,
+    x: Arc<[u16]>,
     lanes: usize,
     units: Option<Vec<Unit>>,
     /// Found on the way forward, where all that they need is at hand.

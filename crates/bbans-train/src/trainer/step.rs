@@ -30,7 +30,7 @@ impl Trainer {
     /// is known in between.
     pub(super) fn gradients(
         &self,
-        x: &[u8],
+        x: &[u16],
         noise: &[f32],
         kl_weight: f64,
     ) -> Result<(f64, GradStore)> {
@@ -83,7 +83,7 @@ impl Trainer {
     }
 
     /// Data and their noise in equal parts, one for each processor.
-    pub(super) fn parts<'a>(&self, x: &'a [u8], noise: &'a [f32]) -> Vec<(&'a [u8], &'a [f32])> {
+    pub(super) fn parts<'a>(&self, x: &'a [u16], noise: &'a [f32]) -> Vec<(&'a [u16], &'a [f32])> {
         let (dims, samples) = (self.training.dims(), self.schedule.samples);
         let (count, latents) = (x.len() / dims, samples * self.network.latents());
         let most = (count * samples / MIN_LANES).clamp(1, count.max(1));
@@ -131,7 +131,7 @@ mod tests {
         };
         let mut arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
         arch.schedule.free_bits = free_bits;
-        let bytes = (0..COUNT * 16).map(|i| u8::from(i * i % 7 < 3)).collect();
+        let bytes = (0..COUNT * 16).map(|i| u16::from(i * i % 7 < 3)).collect();
         let data = Dataset::new(bytes, vec![4, 4], Values::Binary).unwrap();
         let mut trainer = Trainer::new(&arch, "test", data, None, None).unwrap();
         trainer.pool = ThreadPoolBuilder::new()

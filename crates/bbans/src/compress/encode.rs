@@ -3,11 +3,12 @@
 use bbans_core::block::{Block, Coder};
 use bbans_core::{Error, ErrorKind, LatentModel, Result};
 use bbans_format::Rows;
-use bbans_format::container::{self, Datum, Framing, Header, Packed, StoredBlock};
+use bbans_format::container::{self, Datum, Extra, Framing, Header, Packed, StoredBlock};
+use bbans_format::data::Exception;
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::symbols::symbols;
-use crate::file_model::{ByteSymbol, FileModel};
+use super::symbols::{check_rare, symbols};
+use crate::file_model::{FileModel, FileSymbol};
 
 /// A block as it is written, and what it consists of.
 pub(super) struct Written {
@@ -23,35 +24,60 @@ pub(super) struct Written {
     pub(super) point_bits: f64,
 }
 
-/// Data of a block as symbols of the model.
+/// Data of a block as symbols of the model, and what their symbols are multiplied by to give those of the file.
+#[derive(Clone)]
 pub(super) struct Symbols {
-    pub(super) count: usize,
-    /// Row-major `[count, dims]`.
-    pub(super) bytes: Vec<u8>,
-    pub(super) scale: u8,
+    pub(super) rows: Rows,
+    pub(super) scale: u16,
 }
 
-/// The symbols of rows of bytes; those of a set in ascending order.
-pub(super) fn symbols_of(model: &impl FileModel, rows: Rows, header: &Header) -> Result<Symbols> {
-    let Rows { count, mut bytes } = rows;
-    let scale = symbols(model, &mut bytes)?;
+/// The symbols of data; those of a set in ascending order.
+pub(super) fn symbols_of(
+    model: &impl FileModel,
+    mut rows: Rows,
+    header: &Header,
+) -> Result<Symbols> {
+    check_rare(model, &rows)?;
+    let scale = symbols(model, &mut rows.symbols)?;
     if header.way.unordered {
-        let mut rows: Vec<&[u8]> = bytes.chunks_exact(model.dims().max(1)).collect();
-        rows.sort_unstable();
-        bytes = rows.concat();
+        rows = sorted(rows, model.dims().max(1));
     }
-    Ok(Symbols {
-        count,
-        bytes,
-        scale,
-    })
+    Ok(Symbols { rows, scale })
 }
 
-/// Symbols of the model, `[count, dims]`, of bytes.
-pub(super) fn data_of<M: FileModel>(count: usize, bytes: Vec<u8>) -> Result<Array2<M::X>> {
-    let dims = bytes.len().checked_div(count).unwrap_or(0);
-    let data = Array2::from_shape_vec((count, dims), bytes).map_err(Error::invalid_argument)?;
-    Ok(ByteSymbol::of_bytes(data))
+/// The same data in ascending order of their symbols, and of their exceptions.
+fn sorted(rows: Rows, dims: usize) -> Rows {
+    let mut exceptions = rows.exceptions.into_iter().peekable();
+    let data = rows.symbols.chunks_exact(dims).enumerate();
+    let datum = |(i, symbols)| {
+        let mut own = Vec::new();
+        while let Some(Exception { at, bytes }) = exceptions.next_if(|e| e.at < (i + 1) * dims) {
+            own.push((at - i * dims, bytes));
+        }
+        (symbols, own)
+    };
+    let mut data: Vec<(&[u16], Vec<(usize, Vec<u8>)>)> = data.map(datum).collect();
+    data.sort_unstable();
+    let mut sorted = Rows {
+        count: rows.count,
+        ..Rows::default()
+    };
+    for (i, (symbols, own)) in data.into_iter().enumerate() {
+        sorted.symbols.extend(symbols);
+        let own = own.into_iter().map(|(at, bytes)| Exception {
+            at: i * dims + at,
+            bytes,
+        });
+        sorted.exceptions.extend(own);
+    }
+    sorted
+}
+
+/// Symbols of the model, `[count, dims]`.
+pub(super) fn data_of<M: FileModel>(count: usize, symbols: Vec<u16>) -> Result<Array2<M::X>> {
+    let dims = symbols.len().checked_div(count).unwrap_or(0);
+    let data = Array2::from_shape_vec((count, dims), symbols).map_err(Error::invalid_argument)?;
+    FileSymbol::of_numbers(data)
 }
 
 /// A block of these data; with the `checksum` of the file if it is lean.
@@ -62,23 +88,25 @@ pub(super) fn encode<M: FileModel>(
     symbols: Symbols,
     checksum: Option<u32>,
 ) -> Result<Written> {
-    let Symbols {
-        count,
-        bytes,
-        scale,
-    } = symbols;
+    let Symbols { rows, scale } = symbols;
     let bits = Packed::bits_of(model.levels());
-    let data = data_of::<M>(count, bytes)?;
+    let count = rows.count;
+    let data = data_of::<M>(count, rows.symbols)?;
     let data = data.view();
+    let extra = Extra {
+        scale,
+        exceptions: rows.exceptions,
+    };
+    let extra = &extra;
     if header.framing == Framing::Independent {
-        return independent(coder, header, data, scale, bits);
+        return independent(coder, header, data, extra, bits);
     }
     let coded = match header.version {
         1 => coder.encode(data),
         _ => coder.encode_shorter(data, checksum.unwrap_or(0)),
     };
     let coded = coded.and_then(|block| {
-        let bytes = StoredBlock::to_bytes(header, &block, scale, model.dims())?;
+        let bytes = StoredBlock::to_bytes(header, &block, extra, model.dims())?;
         let message = container::message_len(header.version, &block.words);
         Ok((message, Written::coded(&block, bytes, message)))
     });
@@ -91,11 +119,11 @@ pub(super) fn encode<M: FileModel>(
         Err(e) if e.kind() == ErrorKind::Model => {}
         Err(e) => return Err(e),
     }
-    let symbols = ByteSymbol::to_bytes(data.to_owned())?;
+    let symbols = FileSymbol::to_numbers(data.to_owned())?;
     let packed = Packed::new(symbols.as_slice().unwrap_or_default(), bits);
     let content_bytes = packed.bytes().len() as u64;
     Ok(Written {
-        bytes: StoredBlock::packed_to_bytes(header, &packed, count, scale),
+        bytes: StoredBlock::packed_to_bytes(header, &packed, count, extra),
         count,
         packed: true,
         carries_checksum: false,
@@ -130,21 +158,21 @@ impl Written {
 }
 
 /// A block of data each of which is a message of its own.
-fn independent<M: LatentModel<X: ByteSymbol>>(
+fn independent<M: LatentModel<X: FileSymbol>>(
     coder: &Coder<'_, M>,
     header: &Header,
     data: ArrayView2<'_, M::X>,
-    scale: u8,
+    extra: &Extra,
     bits: u32,
 ) -> Result<Written> {
     let mut net_bits = 0.0;
     let mut all = Vec::with_capacity(data.nrows());
     for datum in data.axis_chunks_iter(Axis(0), 1) {
-        let symbols = ByteSymbol::to_bytes(datum.to_owned())?;
+        let symbols = FileSymbol::to_numbers(datum.to_owned())?;
         let symbols = symbols.as_slice().unwrap_or_default();
         let packed = Packed::new(symbols, bits);
         all.push(
-            match coder.encode_with_points(datum, Datum::checksum(symbols)) {
+            match coder.encode_with_points(datum, Datum::checksum(symbols, bits)) {
                 Ok(Some(block)) if 4 * block.words.len() <= packed.bytes().len() => {
                     net_bits += block.net_bits;
                     Datum::Message(block.words)
@@ -158,7 +186,7 @@ fn independent<M: LatentModel<X: ByteSymbol>>(
         );
     }
     let packed = all.iter().all(|datum| matches!(datum, Datum::Packed(_)));
-    let bytes = StoredBlock::independent_to_bytes(header, &all, scale, bits);
+    let bytes = StoredBlock::independent_to_bytes(header, &all, extra, bits);
     Ok(Written {
         content_bytes: (net_bits / 8.0) as u64,
         bytes,

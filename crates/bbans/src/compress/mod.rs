@@ -11,7 +11,8 @@ use bbans_core::block::Coder;
 use bbans_core::{Error, Result};
 use bbans_format::container::{self, Check, Framing, Header, Packed, Trailer};
 use bbans_format::data::{End, Layout, Target};
-use bbans_format::{DataReader, DataWriter, Rows};
+use bbans_format::{DataReader, DataWriter, Rows, Source};
+use bbans_nn::description::Values;
 
 use self::encode::{Symbols, data_of, encode, symbols_of};
 pub use self::options::Options;
@@ -32,7 +33,9 @@ pub fn compress(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
     options.check()?;
+    reader.fit(model.shape())?;
     check_fits(model, reader.source())?;
+    reader.bind(&model.values(), model.levels())?;
     if options.unordered && matches!(reader.source().layout, Layout::Png { .. }) {
         return Err(Error::invalid_argument(
             "PNG files have names, which their order belongs to; leave --unordered out, or give the pixels as .npy",
@@ -48,7 +51,10 @@ pub fn compress(
         _ => options.way().whitened(model),
     };
     let mut header = Header {
-        version: options.format,
+        version: match options.format {
+            1 => 1,
+            _ => version(model, reader.source()),
+        },
         framing: match options.independent {
             true => Framing::Independent,
             false => Framing::Blocks,
@@ -77,6 +83,7 @@ pub fn compress(
             true => Some(DataWriter::new(
                 header.source.clone(),
                 dims,
+                &model.values(),
                 Target::Nowhere,
             )?),
             false => None,
@@ -89,6 +96,13 @@ pub fn compress(
         return Ok(report);
     }
     work.blocks(ahead, reader, out, options, progress)
+}
+
+/// The version of a file's container: the oldest that has what it needs, but version 1.
+fn version(model: &impl FileModel, source: &Source) -> u8 {
+    let others = model.levels() > 256 || model.values() != Values::default();
+    let of_model = if others { 3 } else { 2 };
+    source.oldest_version().max(of_model)
 }
 
 /// Whether so many data go to a lean file, where they are in one block.
@@ -141,9 +155,13 @@ impl<M: FileModel> Work<'_, M> {
         {
             // By the first block, whichever thread has it.
             let last = rows.count.min(DECIDING);
-            let bytes = rows.bytes[rows.bytes.len() - last * model.dims()..].to_vec();
-            let Symbols { bytes, .. } = symbols_of(model, Rows { count: last, bytes }, header)?;
-            coder.decide(data_of::<M>(last, bytes)?.view());
+            let rows = Rows {
+                count: last,
+                symbols: rows.symbols[rows.symbols.len() - last * model.dims()..].to_vec(),
+                exceptions: vec![],
+            };
+            let Symbols { rows, .. } = symbols_of(model, rows, header)?;
+            coder.decide(data_of::<M>(last, rows.symbols)?.view());
         }
         let mut ahead = ahead.into_iter();
         let next = || {
@@ -155,13 +173,13 @@ impl<M: FileModel> Work<'_, M> {
         };
         let work = |rows: Rows| {
             let symbols = symbols_of(model, rows, header)?;
-            let sorted = (header.way.unordered).then(|| (symbols.bytes.clone(), symbols.scale));
+            let sorted = (header.way.unordered).then(|| symbols.clone());
             Ok((encode(model, &coder, header, symbols, None)?, sorted))
         };
         ordered(options.threads.get(), next, work, |(block, sorted)| {
             out.write_all(&block.bytes)?;
-            if let (Some(canonical), Some((data, scale))) = (&mut canonical, sorted) {
-                canonical.write(&data, scale)?;
+            if let (Some(canonical), Some(sorted)) = (&mut canonical, sorted) {
+                canonical.write(&sorted.rows, sorted.scale)?;
             }
             table.push((block.count as u64, block.bytes.len() as u64));
             report.add(&block);
@@ -197,7 +215,7 @@ impl<M: FileModel> Work<'_, M> {
         let symbols = symbols_of(model, rows, header)?;
         let digest = match canonical {
             Some(mut canonical) => {
-                canonical.write(&symbols.bytes, symbols.scale)?;
+                canonical.write(&symbols.rows, symbols.scale)?;
                 canonical.finish(end.cut)?
             }
             None => end.digest,

@@ -1,20 +1,26 @@
-//! Bytes of a data file as symbols of a model.
+//! Values of a data file as symbols of a model.
 
 use bbans_core::{Error, Result};
+use bbans_format::Rows;
+use bbans_format::data::Exception;
+use bbans_nn::description::Values;
 
 use crate::file_model::FileModel;
 
-/// Turns bytes into the symbols of a model, in place; returns the scale, what a symbol is multiplied
-/// by to give its byte again.
+/// Of so many values one may be none of the model's.
+const RARE: usize = 8;
+
+/// Turns numbers into the symbols of a model, in place; returns the scale, what a symbol is multiplied
+/// by to give its number again.
 ///
 /// # Errors
-/// [`bbans_core::ErrorKind::InvalidArgument`] if the model has no symbol for a byte.
-pub fn symbols(model: &impl FileModel, bytes: &mut [u8]) -> Result<u8> {
+/// [`bbans_core::ErrorKind::InvalidArgument`] if the model has no symbol for a number.
+pub fn symbols(model: &impl FileModel, numbers: &mut [u16]) -> Result<u16> {
     let levels = model.levels();
-    if levels == 2 {
-        return binary_symbols(bytes);
+    if levels == 2 && model.values() == Values::default() {
+        return binary_symbols(numbers);
     }
-    match bytes.iter().find(|&&b| usize::from(b) >= levels) {
+    match numbers.iter().find(|&&b| usize::from(b) >= levels) {
         None => Ok(1),
         Some(b) => Err(Error::invalid_argument(format!(
             "the data have the value {b}, the model {} is for values below {levels}",
@@ -23,18 +29,44 @@ pub fn symbols(model: &impl FileModel, bytes: &mut [u8]) -> Result<u8> {
     }
 }
 
-/// Turns bytes of two values, 0 and another, into 0 and 1; returns the other.
+/// Checks that few values are none of the model's.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::InvalidArgument`] if the data are others than the model's.
+pub(super) fn check_rare(model: &impl FileModel, rows: &Rows) -> Result<()> {
+    let Some(Exception { at, bytes }) = rows.exceptions.first() else {
+        return Ok(());
+    };
+    if rows.exceptions.len() <= rows.symbols.len() / RARE + 1 {
+        return Ok(());
+    }
+    let shown = &bytes[..bytes.len().min(20)];
+    let value = match str::from_utf8(shown) {
+        Ok(text) if text.chars().all(|c| !c.is_control()) => format!("{text:?}"),
+        _ => format!("of the bytes {shown:02x?}"),
+    };
+    Err(Error::invalid_argument(format!(
+        "{} of {} values are none that the model {} has, the first of them {value} in dimension {}; train a model for \
+         these data with `bbans train`",
+        rows.exceptions.len(),
+        rows.symbols.len(),
+        model.name(),
+        at % model.dims().max(1)
+    )))
+}
+
+/// Turns numbers of two values, 0 and another, into 0 and 1; returns the other.
 ///
 /// # Errors
 /// [`bbans_core::ErrorKind::InvalidArgument`] if there are more values: the data are grey.
-pub fn binary_symbols(bytes: &mut [u8]) -> Result<u8> {
-    let scale = bytes.iter().fold(0, |m, &b| b.max(m)).max(1);
+pub fn binary_symbols(numbers: &mut [u16]) -> Result<u16> {
+    let scale = numbers.iter().fold(0, |m, &b| b.max(m)).max(1);
     // Without an early end this is a pass that vectorises.
-    let grey = bytes
+    let grey = numbers
         .iter()
         .fold(false, |grey, &b| grey | ((b != 0) & (b != scale)));
     if let Some(other) = grey
-        .then(|| bytes.iter().find(|&&b| b != 0 && b != scale))
+        .then(|| numbers.iter().find(|&&b| b != 0 && b != scale))
         .flatten()
     {
         return Err(Error::invalid_argument(format!(
@@ -43,6 +75,6 @@ pub fn binary_symbols(bytes: &mut [u8]) -> Result<u8> {
              binary first with `bbans binarize`, which loses the grey levels"
         )));
     }
-    bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    numbers.iter_mut().for_each(|b| *b = u16::from(*b != 0));
     Ok(scale)
 }

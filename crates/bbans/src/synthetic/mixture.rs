@@ -44,9 +44,9 @@ impl Mixture {
     }
 
     /// `p(z, x)` for every `z`.
-    fn joint(&self, x: ArrayView1<'_, u8>) -> Vec<f64> {
+    fn joint(&self, x: ArrayView1<'_, u16>) -> Vec<f64> {
         let of = |k: usize| {
-            let factor = |(&mass, &bit): (&u32, &u8)| {
+            let factor = |(&mass, &bit): (&u32, &u16)| {
                 let p = probability(mass);
                 if bit == 1 { p } else { 1.0 - p }
             };
@@ -57,18 +57,18 @@ impl Mixture {
     }
 
     /// `-log2 p(x)` of one datum.
-    pub fn bits(&self, x: ArrayView1<'_, u8>) -> f64 {
+    pub fn bits(&self, x: ArrayView1<'_, u16>) -> f64 {
         -self.joint(x).iter().sum::<f64>().log2()
     }
 
     /// Data drawn from the model, `[count, dims]`.
-    pub fn draw(&self, rng: &mut ChaCha8Rng, count: usize) -> Array2<u8> {
+    pub fn draw(&self, rng: &mut ChaCha8Rng, count: usize) -> Array2<u16> {
         let mut data = Array2::zeros((count, self.dims()));
         let mut quantile = || rng.next_u32() >> 8;
         for mut row in data.rows_mut() {
             let (z, _) = self.weights.locate(quantile());
             for (x, &mass) in row.iter_mut().zip(self.ones.row(z as usize)) {
-                *x = u8::from(quantile() < mass);
+                *x = u16::from(quantile() < mass);
             }
         }
         data
@@ -80,7 +80,7 @@ fn probability(mass: u32) -> f64 {
 }
 
 impl LatentModel for Mixture {
-    type X = u8;
+    type X = u16;
     type Z = u32;
 
     fn dims(&self) -> usize {
@@ -99,12 +99,12 @@ impl LatentModel for Mixture {
         Ok(Independent::new(lanes, 1, |_, _| self.weights.clone()))
     }
 
-    fn likelihood(&self, z: &Array2<u32>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+    fn likelihood(&self, z: &Array2<u32>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         let ones = |lane, dim| Bernoulli::new(self.ones[(z[(lane, 0)] as usize, dim)]);
         Ok(Independent::new(z.nrows(), self.dims(), ones))
     }
 
-    fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u32>>> {
+    fn posterior(&self, x: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u32>>> {
         let rows = x.rows().into_iter();
         let posteriors: Vec<_> = rows
             .map(|x| Categorical::from_weights(&self.joint(x)))

@@ -7,6 +7,7 @@ mod prior;
 
 use bbans_core::distributions::{Bins, Categorical, GaussianBin, gaussian_bins};
 use bbans_core::{Codec, Independent, LatentModel, PRECISION, Result, TOTAL_MASS};
+use bbans_nn::description::Values;
 use bbans_nn::simd::Path;
 use bbans_nn::{Posterior, TopDown, Vae};
 use ndarray::Array2;
@@ -93,7 +94,7 @@ impl VaeModel {
 }
 
 impl LatentModel for VaeModel {
-    type X = u8;
+    type X = u16;
     type Z = u16;
 
     fn dims(&self) -> usize {
@@ -116,11 +117,11 @@ impl LatentModel for VaeModel {
         Ok(self.on_path(PriorCodec::new(self, lanes)?))
     }
 
-    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u8>>> {
+    fn likelihood(&self, z: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         Ok(self.on_path(ObservedCodec::new(&self.vae, z)?))
     }
 
-    fn posterior(&self, x: &Array2<u8>) -> Result<impl Codec<Symbol = Array2<u16>>> {
+    fn posterior(&self, x: &Array2<u16>) -> Result<impl Codec<Symbol = Array2<u16>>> {
         Ok(self.on_path(Inferred {
             model: self,
             inference: self.vae.infer(x.view())?,
@@ -163,5 +164,9 @@ impl FileModel for VaeModel {
 
     fn levels(&self) -> usize {
         self.vae.likelihood().levels()
+    }
+
+    fn values(&self) -> Values {
+        self.vae.description().values.clone()
     }
 }

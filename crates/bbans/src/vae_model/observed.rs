@@ -17,10 +17,10 @@ pub(super) enum ObservedCodec<'a> {
 }
 
 impl Codec for ObservedCodec<'_> {
-    type Symbol = Array2<u8>;
+    type Symbol = Array2<u16>;
 
     #[inline(always)]
-    fn push(&self, message: &mut Message, symbol: &Array2<u8>) -> Result<()> {
+    fn push(&self, message: &mut Message, symbol: &Array2<u16>) -> Result<()> {
         match self {
             Self::Bits(codec) => codec.push(message, symbol),
             Self::Levels(codec) => codec.push(message, symbol),
@@ -30,7 +30,7 @@ impl Codec for ObservedCodec<'_> {
     }
 
     #[inline(always)]
-    fn pop(&self, message: &mut Message) -> Result<Array2<u8>> {
+    fn pop(&self, message: &mut Message) -> Result<Array2<u16>> {
         match self {
             Self::Bits(codec) => codec.pop(message),
             Self::Levels(codec) => codec.pop(message),

@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             ..Way::plain(options.lanes)
         };
         let causes = causes(model, data, way, args.seed, options.threads)?;
-        let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+        let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
         bins::warn(model, view);
         let per_datum = match args.report {
             Some(_) => per_datum(model, data, options.threads)?,

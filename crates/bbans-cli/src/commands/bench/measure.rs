@@ -71,7 +71,7 @@ pub(super) fn bound(
     seed: u64,
     threads: NonZeroUsize,
 ) -> Result<Bound> {
-    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
     let values = view.len() as f64;
     let bounds = on_threads(view, threads, |first, rows| {
         Ok(bbans::elbo(model, rows, samples, seed, first as u64)?)
@@ -106,7 +106,7 @@ pub(super) fn causes(
     seed: u64,
     threads: NonZeroUsize,
 ) -> Result<Causes> {
-    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
     let of_datum = on_threads(view, threads, |first, rows| {
         let exact = bbans::elbo(model, rows, 1, seed, first as u64)?;
         let again = bbans::elbo(model, rows, 1, seed.wrapping_add(1), first as u64)?;
@@ -147,7 +147,7 @@ pub(super) fn per_datum(
     data: &DataSet,
     threads: NonZeroUsize,
 ) -> Result<Vec<f64>> {
-    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
     on_threads(view, threads, |_, rows| Ok(chain(model, rows)?.net_bits))
 }
 

@@ -85,7 +85,7 @@ impl Subject {
         let reader = DataReader::open(Cursor::new(self.content.to_vec()), "bench.png")?;
         bbans::check_fits(model, reader.source())?;
         let mut data = self.data.clone();
-        bbans::symbols(model, &mut data.bytes).with_context(|| self.name.clone())?;
+        bbans::symbols(model, &mut data.symbols).with_context(|| self.name.clone())?;
         Ok(data)
     }
 
@@ -99,7 +99,7 @@ impl Subject {
     /// The data for rivals, and their number of levels: 2 if there are two values, 0 and another.
     pub(super) fn for_rivals(&self) -> (DataSet, usize) {
         let mut data = self.data.clone();
-        let levels = match bbans::binary_symbols(&mut data.bytes) {
+        let levels = match bbans::binary_symbols(&mut data.symbols) {
             Ok(_) => 2,
             Err(_) => 256,
         };

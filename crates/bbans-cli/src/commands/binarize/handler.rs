@@ -16,14 +16,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.stochastic {
         let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
         // Uniform over 0..255: 1 with probability v / 255, to within 2^-32.
-        let mut draw = || ((u64::from(rng.next_u32()) * 255) >> 32) as u8;
-        data.bytes
+        let mut draw = || ((u64::from(rng.next_u32()) * 255) >> 32) as u16;
+        data.symbols
             .iter_mut()
-            .for_each(|v| *v = u8::from(draw() < *v));
+            .for_each(|v| *v = u16::from(draw() < *v));
     } else {
-        data.bytes
+        data.symbols
             .iter_mut()
-            .for_each(|v| *v = u8::from(*v >= args.threshold));
+            .for_each(|v| *v = u16::from(*v >= u16::from(args.threshold)));
     }
     let mut out = Output::create(&args.output, args.force, &protected, origin.as_ref())?;
     data.write(&args.output, &mut out)?;

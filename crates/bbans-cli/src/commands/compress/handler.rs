@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bbans::data::{Layout, Target};
-use bbans::{DataWriter, LatentModel, Options, Report, VaeModel};
+use bbans::{Options, Report, VaeModel};
 
 use super::Args;
 use crate::commands::decompress::handler::decode;
@@ -126,7 +126,7 @@ fn compare(model: &VaeModel, written: &Path, args: &Args) -> Result<()> {
     let restore = || -> Result<()> {
         let mut file = BufReader::new(File::open(written)?);
         members::each(&mut file, |header, file| {
-            let writer = DataWriter::new(header.source.clone(), model.dims(), Target::Nowhere)?;
+            let writer = bbans::writer(model, &header, Target::Nowhere)?;
             decode(model, &header, file, writer, args.coding.threads.get()).map(drop)
         })?;
         Ok(())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use bbans::data::Target;
-use bbans::{DataWriter, LatentModel, VaeModel, container::Header};
+use bbans::{DataWriter, VaeModel, container::Header};
 
 use super::Args;
 use crate::support::files::{self, Committed, Origin, Output, OutputFolder, Protected};
@@ -50,7 +50,7 @@ fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) ->
     members::each(&mut file, |header, file| {
         let model = models.of_file(&header)?;
         let target = restored.target(&header)?;
-        let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
+        let writer = bbans::writer(&*model, &header, target)?;
         decode(&model, &header, file, writer, args.threads.get()).map(drop)
     })?;
     let committed = restored.commit()?;

@@ -70,7 +70,7 @@ struct Shown {
     points: usize,
     initial_words: usize,
     growth: u8,
-    scale: u8,
+    scale: u16,
     words: usize,
     stored_bytes: u64,
     bits_per_datum: f64,

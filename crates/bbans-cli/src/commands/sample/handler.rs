@@ -25,10 +25,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         );
     }
     let count = args.count as usize;
-    let mut bytes = Vec::new();
+    let mut symbols = Vec::new();
     for (step, start) in (0..count).step_by(LANES).enumerate() {
         let lanes = LANES.min(count - start);
-        bytes.extend(
+        symbols.extend(
             bbans::sample(&model, lanes, args.seed, step as u64)?
                 .iter()
                 .copied(),
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let data = DataSet {
         shape: model.shape().to_vec(),
-        bytes,
+        symbols,
     };
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
     if args.output.extension().is_some_and(|e| e == "png") {

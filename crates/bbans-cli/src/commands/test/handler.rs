@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use bbans::data::Target;
-use bbans::{DataWriter, LatentModel};
 
 use super::Args;
 use crate::commands::decompress::handler::decode;
@@ -30,7 +29,7 @@ fn check(args: &Args, path: &Path, models: &mut Models) -> Result<u64> {
     let mut count = 0;
     members::each(&mut file, |header, file| {
         let model = models.of_file(&header)?;
-        let writer = DataWriter::new(header.source.clone(), model.dims(), Target::Nowhere)?;
+        let writer = bbans::writer(&*model, &header, Target::Nowhere)?;
         count += decode(&model, &header, file, writer, args.threads.get())?;
         Ok(())
     })?;

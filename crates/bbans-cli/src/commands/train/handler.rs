@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (data, source, arch) = data_and_arch(path, args, from.as_ref())?;
     let dims = data.dims();
     let some = data.spread(bins::FIT_DATA);
-    let digest = blake3::hash(data.bytes()).to_hex().to_string();
+    let digest = data.digest();
     let mut checkpoint = output.clone().into_os_string();
     checkpoint.push(".checkpoint");
     let checkpoint = PathBuf::from(checkpoint);
@@ -155,24 +155,24 @@ fn data_and_arch(
     args: &Args,
     from: Option<&ModelFile>,
 ) -> Result<(Dataset, String, Arch)> {
-    let DataSet { shape, mut bytes } = DataSet::read(files::open_data(path)?.0)?;
+    let DataSet { shape, mut symbols } = DataSet::read(files::open_data(path)?.0)?;
     let values = if args.binarize {
         Values::Grey
     } else {
         Values::Levels
     };
     if !args.binarize
-        && let Ok(one) = bbans::binary_symbols(&mut bytes)
+        && let Ok(one) = bbans::binary_symbols(&mut symbols)
     {
-        let data = Dataset::new(bytes, shape.clone(), Values::Binary)?;
+        let data = Dataset::new(symbols, shape.clone(), Values::Binary)?;
         let (source, found) = arch(args, from, &data)?;
         if found.description.likelihood.levels() == 2 {
             return Ok((data, source, found));
         }
         // Of more levels two values are what they are.
-        bytes = data.bytes().iter().map(|bit| bit * one).collect();
+        symbols = data.symbols().iter().map(|bit| bit * one).collect();
     }
-    let data = Dataset::new(bytes, shape, values)?;
+    let data = Dataset::new(symbols, shape, values)?;
     let (source, found) = arch(args, from, &data)?;
     Ok((data, source, found))
 }

@@ -115,15 +115,15 @@ fn extremes(path: &Path, data: &DataSet, bits: &[f64], dearest: bool) -> Result<
     let dims = data.dims();
     let chosen = DataSet {
         shape: data.shape.clone(),
-        bytes: order
+        symbols: order
             .iter()
             .take(PICTURES)
-            .flat_map(|&i| &data.bytes[i * dims..(i + 1) * dims])
+            .flat_map(|&i| &data.symbols[i * dims..(i + 1) * dims])
             .copied()
             .collect(),
     };
-    let white = data.bytes.iter().fold(1, |m, &v| v.max(m));
-    let file = Picture::tiled(&chosen)?.brightened(white).to_png()?;
+    let white = data.symbols.iter().fold(1, |m, &v| v.max(m));
+    let file = Picture::tiled(&chosen)?.brightened(white as u8).to_png()?;
     fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -30,10 +30,10 @@ pub(super) fn all(data: &DataSet, levels: usize) -> Result<Vec<Laid>> {
         bytes,
     };
     let width = data.shape.last().copied().unwrap_or(1).max(1);
-    let mut all = vec![stream("one byte a value", data.bytes.clone())];
+    let mut all = vec![stream("one byte a value", data.bytes())];
     if binary {
-        all.push(stream("packed bits", pack(&data.bytes, usize::MAX)));
-        all.push(stream("rows padded to bytes", pack(&data.bytes, width)));
+        all.push(stream("packed bits", pack(&data.bytes(), usize::MAX)));
+        all.push(stream("rows padded to bytes", pack(&data.bytes(), width)));
     }
     let &[height, width] = data.shape.as_slice() else {
         return Ok(all);
@@ -45,7 +45,7 @@ pub(super) fn all(data: &DataSet, levels: usize) -> Result<Vec<Laid>> {
         pixels,
     } = Picture::tiled(data)?;
     let tiled = (tiled_width, tiled_height, pixels);
-    let tall = (width, data.count() * height, data.bytes.clone());
+    let tall = (width, data.count() * height, data.bytes());
     for (name, stream_name, (width, height, bytes)) in [
         ("one tall image", None, tall),
         (

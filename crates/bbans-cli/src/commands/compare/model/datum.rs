@@ -30,7 +30,7 @@ impl Sent {
 pub(in crate::commands::compare) struct Datum<'a> {
     pub(in crate::commands::compare) seed: u64,
     pub(in crate::commands::compare) model: &'a VaeModel,
-    pub(in crate::commands::compare) x: &'a Array2<u8>,
+    pub(in crate::commands::compare) x: &'a Array2<u16>,
     pub(super) posteriors: &'a Posteriors<'a>,
     pub(in crate::commands::compare) number: u64,
 }

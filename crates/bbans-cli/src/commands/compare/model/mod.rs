@@ -89,7 +89,7 @@ pub(super) fn run(args: &ModelArgs) -> Result<()> {
     let statistics = Statistics::new(&model, args.budget)?;
     check_time(args, &statistics, data.count())?;
     let mut codes = codes::of_model(&statistics)?;
-    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.bytes)?;
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
     let mut images = send_all(args, &model, &codes, view)?;
     let left_out = leave_out(&mut codes, &mut images);
     let chain = chain(&model, view)?;
@@ -181,7 +181,7 @@ fn read(args: &ModelArgs, model: &VaeModel) -> Result<(String, DataSet)> {
     if data.count() == 0 {
         bail!("{name}: no data; there is nothing to compare");
     }
-    bbans::symbols(model, &mut data.bytes).with_context(|| name.clone())?;
+    bbans::symbols(model, &mut data.symbols).with_context(|| name.clone())?;
     Ok((name, data))
 }
 
@@ -190,10 +190,10 @@ fn send_all(
     args: &ModelArgs,
     model: &VaeModel,
     codes: &[OfData],
-    data: ArrayView2<'_, u8>,
+    data: ArrayView2<'_, u16>,
 ) -> Result<Vec<Image>> {
     on_threads(data, args.threads.get(), |first, rows| {
-        let one = |(j, row): (usize, ArrayView2<'_, u8>)| {
+        let one = |(j, row): (usize, ArrayView2<'_, u16>)| {
             image(args, model, codes, &row.to_owned(), (first + j) as u64)
         };
         rows.axis_chunks_iter(Axis(0), 1)
@@ -207,7 +207,7 @@ fn image(
     args: &ModelArgs,
     model: &VaeModel,
     codes: &[OfData],
-    x: &Array2<u8>,
+    x: &Array2<u16>,
     number: u64,
 ) -> Result<Image> {
     let bound = bbans::elbo(model, x.view(), args.samples.into(), args.seed, number)?[0];

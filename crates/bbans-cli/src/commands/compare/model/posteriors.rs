@@ -45,7 +45,7 @@ pub(super) struct Draws {
 
 impl<'a> Posteriors<'a> {
     /// Of a datum, `[1, dims]`.
-    pub(super) fn new(model: &'a VaeModel, x: &Array2<u8>) -> Result<Self> {
+    pub(super) fn new(model: &'a VaeModel, x: &Array2<u16>) -> Result<Self> {
         let mut posteriors = Self {
             model,
             inference: model.vae().infer(x.view())?,
