@@ -1,4 +1,4 @@
-//! Data files: IDX, .amat, .npy, PNG; gzip around any of them is taken off.
+//! Data files: IDX, .amat, .npy, PNG; gzip around any of them is taken off. Tables are in [`csv`].
 //!
 //! All data of a file have one shape. A reader gives their bytes row by row and keeps, in a
 //! [`Source`], what a writer needs to restore the file: for IDX, .amat and .npy to the same bytes,
@@ -7,6 +7,7 @@
 mod amat;
 mod array;
 mod element;
+pub mod csv;
 mod names;
 mod npy;
 mod numeric;
