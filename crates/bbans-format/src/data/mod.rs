@@ -11,6 +11,9 @@ pub mod csv;
 mod names;
 mod npy;
 mod numeric;
+// Until readers and writers use it.
+#[allow(dead_code)]
+mod picture;
 mod png_file;
 mod prefix;
 mod reader;

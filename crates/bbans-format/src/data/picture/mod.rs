@@ -1,0 +1,5 @@
+//! Pictures, one a file: PNG and the binary kinds of PNM, and folders of them.
+
+mod kept;
+pub(crate) mod png;
+pub(crate) mod samples;
