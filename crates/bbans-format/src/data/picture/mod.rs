@@ -2,4 +2,5 @@
 
 mod kept;
 pub(crate) mod png;
+pub(crate) mod pnm;
 pub(crate) mod samples;
