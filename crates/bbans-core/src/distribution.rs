@@ -19,7 +19,7 @@ pub struct Interval {
 
 impl Interval {
     /// The first quantile alone.
-    pub(crate) const UNIT: Self = Self {
+    pub const UNIT: Self = Self {
         start: 0,
         mass: NonZeroU32::MIN,
     };

@@ -1,11 +1,12 @@
 //! Descriptions to be trained: ARCH.json, and the presets, which are such files.
 
-use bbans_nn::description::{DESCRIPTION_VERSION, Networks};
+use bbans_nn::description::{DESCRIPTION_VERSION, Networks, Values as StandFor};
 use bbans_nn::{Description, Likelihood, ModelFile};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::facts::Facts;
 use crate::schedule::Schedule;
 
 /// A network and a schedule that have a name.
@@ -62,22 +63,13 @@ impl Preset {
     /// If it is not for such data.
     pub fn arch(&self, facts: &Facts) -> Result<Arch> {
         Arch::from_json(self.json, facts).map_err(|e| {
-            let Facts { shape, levels } = facts;
+            let Facts { shape, levels, .. } = facts;
             e.context(format!(
                 "the preset {} is for {}; found shape {shape:?} and {levels} levels",
                 self.name, self.data
             ))
         })
     }
-}
-
-/// What a description's placeholders stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// Shape of one datum.
-    pub shape: Vec<usize>,
-    /// Number of symbols of a value: one more than the greatest.
-    pub levels: usize,
 }
 
 /// What is trained, and how.
@@ -135,6 +127,10 @@ impl Arch {
         default("data_shape", json!("$shape"));
         default("likelihood", json!("$likelihood"));
         default("latent", json!({}));
+        if facts.values != StandFor::default() {
+            let values = serde_json::to_value(&facts.values);
+            default("values", values.map_err(|e| Error::because("values", e))?);
+        }
         let schedule = match fields.remove("training") {
             None => Schedule::default(),
             Some(value) => serde_json::from_value(value)
@@ -190,6 +186,12 @@ impl Arch {
                  leave data_shape out)",
                 facts.shape
             )));
+        }
+        if self.description.values != facts.values {
+            return Err(Error::new(
+                "the symbols of the network stand for other values than those of the data; expected the same (a \
+                 description may leave values out)",
+            ));
         }
         let levels = likelihood.levels();
         if facts.levels > levels {
@@ -310,7 +312,7 @@ impl Values<'_> {
     }
 
     fn factor(&self, text: &str, factor: &str) -> Result<usize> {
-        let Facts { shape, levels } = self.facts;
+        let Facts { shape, levels, .. } = self.facts;
         let of_picture = |axis: usize| match shape[..] {
             [height, width] | [height, width, 3] => Ok([height, width][axis]),
             _ => Err(Error::new(format!(
@@ -344,10 +346,7 @@ mod tests {
     use super::*;
 
     fn facts(shape: &[usize], levels: usize) -> Facts {
-        Facts {
-            shape: shape.to_vec(),
-            levels,
-        }
+        Facts::new(shape, levels)
     }
 
     #[test]

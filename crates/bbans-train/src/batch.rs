@@ -49,8 +49,11 @@ impl Batch {
             )));
         }
         let scale = network.scale();
-        let scaled = transposed(x, count, dims);
-        let scaled = scaled.iter().map(|&v| f32::from(v) * scale).collect();
+        let columns = transposed(x, count, dims);
+        let scaled = match network.positions() {
+            None => columns.iter().map(|&v| f32::from(v) * scale).collect(),
+            Some(positions) => positions.scaled(&columns, count)?,
+        };
         let shape = [&shape[..], &[count]].concat();
         let rows: Vec<u16> = match samples {
             1 => x.to_vec(),

@@ -2,6 +2,7 @@
 
 mod head;
 mod parameters;
+mod positions;
 mod units;
 mod wiring;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bbans_nn::description::Networks;
 use bbans_nn::ops::Shape;
-use bbans_nn::{Description, ModelFile};
+use bbans_nn::{Description, Likelihood, ModelFile};
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
 
@@ -22,6 +23,7 @@ use crate::objective;
 use head::Head;
 use parameters::{Done, Fold, Parameters, scaled_tensors};
 pub(crate) use parameters::{Source, lock};
+pub(crate) use positions::Positions;
 use wiring::{Wired, Wiring, pair};
 
 /// The two parts of the negative evidence lower bound, in nats, summed over data.
@@ -102,7 +104,8 @@ impl Network {
         let graphs = description.graphs(source.tensors())?.into_owned();
         let (shape, likelihood) = (&description.data_shape, description.likelihood);
         let levels = likelihood.levels();
-        let scaled = scaled_tensors(&graphs.encode).filter(|_| levels > 2);
+        let of_numbers = matches!(likelihood, Likelihood::Autoregressive(_));
+        let scaled = scaled_tensors(&graphs.encode).filter(|_| levels > 2 && !of_numbers);
         let scale = scaled.as_ref().map_or(1.0, |_| 1.0 / (levels - 1) as f32);
         let scaled = scaled.unwrap_or_default();
         source.scale_data(scaled, scale);
@@ -234,6 +237,14 @@ impl Network {
     /// Numbers that a lane has in all values.
     pub(crate) fn numbers(&self) -> usize {
         self.numbers
+    }
+
+    /// The head of a likelihood of one symbol after another.
+    pub(crate) fn positions(&self) -> Option<&Positions> {
+        match &self.head {
+            Head::Positions(positions) => Some(positions),
+            _ => None,
+        }
     }
 
     /// Number of latents of a datum.

@@ -1,7 +1,7 @@
 //! Models that data files are compressed with.
 
 use bbans_core::{Error, LatentModel, Result};
-use bbans_format::Source;
+use bbans_format::{DataReader, Source};
 use bbans_nn::description::Values;
 use ndarray::Array2;
 
@@ -79,6 +79,16 @@ pub trait FileModel: LatentModel<X: FileSymbol> + Sync {
     fn values(&self) -> Values {
         Values::default()
     }
+}
+
+/// Reads the values of a file as symbols of a model.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::InvalidArgument`] if they are of another kind or shape than the model's.
+pub fn bind(model: &impl FileModel, reader: &mut DataReader) -> Result<()> {
+    reader.bind(&model.values(), model.levels())?;
+    reader.fit(model.shape())?;
+    check_fits(model, reader.source())
 }
 
 /// Checks that data of `source` have the model's shape. A source that knows only the number of

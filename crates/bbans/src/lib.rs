@@ -51,7 +51,7 @@ pub use bins::{Fitted, Spread, bins_cost, fit_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress, decompress_datum, writer};
 pub use elbo::{Elbo, elbo, elbo_with};
-pub use file_model::{FileModel, FileSymbol, check_fits};
+pub use file_model::{FileModel, FileSymbol, bind, check_fits};
 pub use memory::{compress_bytes, decompress_bytes};
 pub use sample::sample;
 pub use vae_model::VaeModel;

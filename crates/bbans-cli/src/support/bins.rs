@@ -8,7 +8,7 @@ use bbans::nn::{ModelFile, Vae};
 use bbans::{Fitted, VaeModel};
 use ndarray::ArrayView2;
 
-use super::files;
+use super::files::{self, RawSpec};
 use super::rows::DataSet;
 use super::terminal::note;
 
@@ -28,8 +28,8 @@ const WARN_OUTSIDE: f64 = 0.001;
 pub(crate) fn fit(file: &ModelFile, path: &Path) -> Result<Fitted> {
     let fit = || {
         let model = VaeModel::new(Vae::new(file)?)?;
-        let (reader, _) = files::open_data(path)?;
-        bbans::check_fits(&model, reader.source())?;
+        let (mut reader, _) = files::open_data(path, None)?;
+        bbans::bind(&model, &mut reader)?;
         let mut data = DataSet::read(reader)?.spread(FIT_DATA);
         bbans::symbols(&model, &mut data.symbols)?;
         let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
@@ -96,13 +96,16 @@ pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u16>) {
 }
 
 /// The same for the first data of a file, which is opened for that; not of a pipe.
-pub(crate) fn warn_of_file(model: &VaeModel, path: &Path) {
+pub(crate) fn warn_of_file(model: &VaeModel, path: &Path, raw: Option<&RawSpec>) {
     if files::is_dash(path) {
         return;
     }
-    let first = files::open_data(path)
+    let first = files::open_data(path, raw)
         .ok()
-        .and_then(|(mut reader, _)| reader.read(JUDGED).ok());
+        .and_then(|(mut reader, _)| {
+            bbans::bind(model, &mut reader).ok()?;
+            reader.read(JUDGED).ok()
+        });
     if let Some(mut rows) = first
         && bbans::symbols(model, &mut rows.symbols).is_ok()
         && let Ok(data) = ArrayView2::from_shape(

@@ -113,5 +113,5 @@ impl DataSet {
 
 /// Whether data are a folder of PNG files.
 pub(crate) fn is_png_folder(source: &Source) -> bool {
-    matches!(source.layout, Layout::Png { single: false, .. })
+    matches!(&source.layout, Layout::Png(pictures) if !pictures.single)
 }

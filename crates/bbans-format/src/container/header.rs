@@ -275,7 +275,7 @@ impl Header {
         let dims = limits::dims(&self.source.shape)?;
         limits::check_block(self.block_len, dims, self.way.unordered)?;
         let independent = self.framing == Framing::Independent;
-        let named = matches!(self.source.layout, Layout::Png { .. });
+        let named = matches!(self.source.layout, Layout::Png(_));
         if self.way.unordered && (named || independent) {
             return Err(Error::invalid_argument(
                 "a set of PNG files, which have names, or of independent data; expected data in their order",

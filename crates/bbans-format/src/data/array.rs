@@ -5,7 +5,7 @@ use std::io::{BufRead, Cursor, Read};
 use bbans_core::{Error, Result};
 
 use super::element::Element;
-use super::numeric::Numeric;
+use super::numeric::{Numeric, Survey};
 use super::prefix;
 use super::rows::Rows;
 
@@ -181,6 +181,24 @@ impl<S: BufRead> Values<S> {
         Ok(rows)
     }
 
+    /// Looks at all values.
+    pub(super) fn survey(&mut self, element: Element, survey: &mut Survey) -> Result<()> {
+        loop {
+            let bytes = self.read_bytes(self.size << 16)?;
+            for value in bytes.chunks_exact(self.size) {
+                let low: Vec<u8> = match element.big_endian {
+                    true => value.iter().rev().copied().collect(),
+                    false => Vec::new(),
+                };
+                let shown = if element.big_endian { &low } else { value };
+                survey.see(element.number(value), shown);
+            }
+            if bytes.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
     fn read_bytes(&mut self, wanted: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         (&mut self.first)
@@ -265,6 +283,6 @@ mod tests {
         assert_eq!(reverse_axes(&reversed, &[4, 3, 2], 1), values);
         let pairs = reverse_axes(&values, &[3, 4], 2);
         assert_eq!(pairs[..6], [0, 1, 8, 9, 16, 17]);
-        assert_eq!(reverse_axes(&[], &[0, 3], 1), []);
+        assert!(reverse_axes(&[], &[0, 3], 1).is_empty());
     }
 }

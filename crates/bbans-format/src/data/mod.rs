@@ -6,15 +6,13 @@
 
 mod amat;
 mod array;
-mod element;
 pub mod csv;
+mod element;
 mod names;
 mod npy;
 mod numeric;
-// Until readers and writers use it.
-#[allow(dead_code)]
 mod picture;
-mod png_file;
+mod pictures;
 mod prefix;
 mod reader;
 mod rows;
@@ -24,7 +22,8 @@ mod writer;
 pub use array::{Array, Form};
 pub use element::{Element, Kind};
 pub use names::Names;
-pub use png_file::{PngData, read_folder};
+pub use picture::png::{Color, Kind as PngKind};
+pub use pictures::{Pictures, read_folder};
 pub use reader::{DataReader, End};
 pub use rows::{Exception, Rows};
 pub(crate) use source::MAX_RANK;

@@ -43,7 +43,6 @@ impl Names {
     ///
     /// # Errors
     /// Likewise, and if a path leads through one of the files.
-    #[allow(dead_code)]
     pub(crate) fn of_tree<'a>(paths: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         Self::gather(paths, Builder::of_tree())
     }
@@ -89,7 +88,6 @@ impl Names {
     }
 
     /// Reads what [`Names::of_tree`] made.
-    #[allow(dead_code)]
     pub(crate) fn read_tree<R: Read>(r: &mut Recorder<'_, R>) -> Result<Self> {
         Self::read_into(r, Builder::of_tree())
     }

@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use bbans_core::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 
-use bbans_nn::description::{Step, Values};
+use bbans_nn::description::{Column, Step, Values};
 
 use super::amat::Line;
 use super::array::{self, Array, Form};
+use super::csv::{self, CsvReader, InferOptions};
 use super::element::Element;
 use super::names::Names;
 use super::npy;
-use super::numeric::Numeric;
-use super::png_file;
+use super::numeric::{Numeric, Survey};
+use super::picture::{png, pnm};
+use super::pictures::{self, Pictures};
 use super::rows::Rows;
 use super::source::{Layout, Source};
 use crate::container::{MAX_DIMS, dims_of};
@@ -38,6 +40,7 @@ pub struct DataReader {
 }
 
 type Stream = BufReader<Hashed<Box<dyn Read + Send>>>;
+type Chained = std::io::Chain<std::io::Cursor<Vec<u8>>, Stream>;
 
 enum Input {
     Values(array::Values<Stream>),
@@ -51,15 +54,22 @@ enum Input {
     Empty {
         stream: Stream,
     },
+    /// What was taken away to become another.
+    Done,
     Png {
-        paths: std::vec::IntoIter<PathBuf>,
+        paths: std::iter::Enumerate<std::vec::IntoIter<PathBuf>>,
         hasher: blake3::Hasher,
-        bytes: u64,
     },
     OnePng {
-        pixels: Option<Vec<u8>>,
+        pixels: Option<Vec<u16>>,
         hasher: blake3::Hasher,
     },
+    /// A table whose columns nobody has said yet.
+    Unread {
+        head: Vec<u8>,
+        stream: Stream,
+    },
+    Table(Box<CsvReader<Chained>>),
 }
 
 impl DataReader {
@@ -77,10 +87,11 @@ impl DataReader {
             [0x89, b'P', b'N', b'G', ..] => Self::one_png(head, stream, name),
             [0, 0, ..] => Self::idx(head, stream),
             h if h.starts_with(npy::MAGIC) => Self::npy(head, stream),
+            h if pnm::is_pnm(h) => Self::pnm(head, stream),
             h if h == crate::container::MAGIC => Err(Error::invalid_argument(
                 "the input is a bbans file already; `bbans decompress` restores what is in it",
             )),
-            _ => Self::amat(head, stream),
+            _ => Self::text(head, stream, name),
         }
     }
 
@@ -108,11 +119,10 @@ impl DataReader {
     /// # Errors
     /// If there are none, or the first cannot be read.
     pub fn open_folder(folder: &std::path::Path) -> Result<Self> {
-        let png_file::PngData { source, paths } = png_file::read_folder(folder)?;
+        let (source, paths) = pictures::read_folder(folder)?;
         let input = Input::Png {
-            paths: paths.into_iter(),
+            paths: paths.into_iter().enumerate(),
             hasher: blake3::Hasher::new(),
-            bytes: 0,
         };
         Ok(Self::new(source, input))
     }
@@ -120,6 +130,7 @@ impl DataReader {
     fn new(source: Source, input: Input) -> Self {
         let element = match &source.layout {
             Layout::Array(array) => array.element,
+            Layout::Png(pictures) => pictures.kind.element(),
             _ => Element::U8,
         };
         let numeric = Numeric {
@@ -139,15 +150,75 @@ impl DataReader {
     /// # Errors
     /// [`bbans_core::ErrorKind::InvalidArgument`] if the file has no such values.
     pub fn bind(&mut self, values: &Values, levels: usize) -> Result<()> {
-        match values {
-            Values::Numbers(step) => {
+        match (values, std::mem::replace(&mut self.input, Input::Done)) {
+            (Values::Columns(columns), Input::Unread { head, stream }) => {
+                let reader = CsvReader::open(head.chain_stream(stream), columns)?;
+                self.source = Source {
+                    shape: vec![columns.len()],
+                    layout: Layout::Csv(Some(reader.dialect().clone())),
+                };
+                self.input = Input::Table(Box::new(reader));
+                Ok(())
+            }
+            (Values::Numbers(_), Input::Unread { .. }) => Err(Error::invalid_argument(
+                "the data are a table, the model is one of numbers; train a model of tables with `bbans train`",
+            )),
+            (Values::Numbers(step), input) => {
+                self.input = input;
                 (self.numeric.values, self.numeric.levels) = (*step, levels);
                 Ok(())
             }
-            Values::Columns(_) => Err(Error::invalid_argument(format!(
+            (Values::Columns(_), _) => Err(Error::invalid_argument(format!(
                 "the model is one of tables, the data are {}; expected a CSV file",
                 self.source.kind()
             ))),
+        }
+    }
+
+    /// The type of the file's values: bytes, where it has others than numbers.
+    pub fn element(&self) -> Element {
+        self.numeric.element
+    }
+
+    /// Whether it is a table whose columns nobody has said yet.
+    pub fn is_table(&self) -> bool {
+        matches!(self.input, Input::Unread { .. } | Input::Table(_))
+    }
+
+    /// The columns of a table, found by reading all of it.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if it is none, or a column is none that a model can have.
+    pub fn columns(self) -> Result<Vec<Column>> {
+        match self.input {
+            Input::Unread { head, stream } => {
+                csv::infer(head.chain_stream(stream), &InferOptions::default())
+            }
+            _ => Err(Error::invalid_argument(format!(
+                "the data are {}; expected a CSV file that was not read yet",
+                self.source.kind()
+            ))),
+        }
+    }
+
+    /// The numbers of a file that is not a table, found by reading all of it: what symbols can stand for, and how many.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if they are no whole numbers, or too many.
+    pub fn survey(mut self) -> Result<(Step, usize)> {
+        let mut survey = Survey::default();
+        if let Input::Values(values) = &mut self.input {
+            values.survey(self.numeric.element, &mut survey)?;
+            return survey.found();
+        }
+        loop {
+            let rows = self.read(1 << 10)?;
+            if rows.count == 0 {
+                return survey.found();
+            }
+            rows.symbols
+                .iter()
+                .for_each(|&s| survey.see(Some(i64::from(s)), &[]));
         }
     }
 
@@ -164,6 +235,70 @@ impl DataReader {
             }
             _ => Ok(()),
         }
+    }
+
+    /// PGM and PPM, as values behind a header.
+    fn pnm(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
+        let header = loop {
+            match pnm::parse(&prefix)? {
+                Some(header) => break header,
+                None => {
+                    let before = prefix.len();
+                    (&mut stream).take(1).read_to_end(&mut prefix)?;
+                    if prefix.len() == before {
+                        return Err(Error::invalid_argument(
+                            "a PNM file that ends within its header",
+                        ));
+                    }
+                }
+            }
+        };
+        let element = header.element().ok_or_else(|| {
+            Error::invalid_argument(
+                "a PBM file, of bits; expected PGM or PPM: convert it with pnmdepth or pbmtopgm",
+            )
+        })?;
+        let first = prefix.split_off(header.len);
+        let array = Array {
+            form: Form::Pnm,
+            prefix,
+            element,
+            fortran: false,
+        };
+        Self::array_of(header.shape, array, Some(1), first, stream)
+    }
+
+    /// .amat or CSV, by the name or by what it looks like.
+    fn text(head: Vec<u8>, mut stream: Stream, name: &str) -> Result<Self> {
+        let name = name
+            .strip_suffix(".gz")
+            .unwrap_or(name)
+            .to_ascii_lowercase();
+        let mut first = head;
+        if !first.contains(&b'\n') {
+            let limit = 2 * MAX_DIMS as u64 + 2;
+            (&mut stream).take(limit).read_until(b'\n', &mut first)?;
+        }
+        let named = [".csv", ".tsv", ".tab"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        let line = first
+            .split_inclusive(|&b| b == b'\n')
+            .next()
+            .unwrap_or_default();
+        let looks = Line::detect(line).is_err() && str::from_utf8(line).is_ok_and(is_record);
+        if !named && !looks {
+            return Self::amat(first, stream);
+        }
+        let source = Source {
+            shape: vec![],
+            layout: Layout::Csv(None),
+        };
+        let input = Input::Unread {
+            head: first,
+            stream,
+        };
+        Ok(Self::new(source, input))
     }
 
     fn empty(stream: Stream) -> Result<Self> {
@@ -291,12 +426,7 @@ impl DataReader {
         Ok(Self::new(source, Input::Values(values)))
     }
 
-    fn amat(mut first: Vec<u8>, mut stream: Stream) -> Result<Self> {
-        // The head may hold several short lines: put it back before the rest.
-        if !first.contains(&b'\n') {
-            let limit = 2 * MAX_DIMS as u64 + 2;
-            (&mut stream).take(limit).read_until(b'\n', &mut first)?;
-        }
+    fn amat(first: Vec<u8>, stream: Stream) -> Result<Self> {
         let end = first
             .iter()
             .position(|&b| b == b'\n')
@@ -317,16 +447,21 @@ impl DataReader {
     }
 
     fn one_png(head: Vec<u8>, stream: Stream, name: &str) -> Result<Self> {
-        let (shape, depth, pixels) = png_file::decode(head.chain_read(stream))?;
-        let layout = Layout::Png {
-            depth,
+        let picture = png::decode(head.chain_read(stream))?;
+        let layout = Layout::Png(Pictures {
+            kind: picture.kind,
             single: true,
             names: Names::new([name])?,
-        };
+            chunks: Some(picture.chunks)
+                .filter(|c| !c.is_empty())
+                .into_iter()
+                .collect(),
+        });
         let input = Input::OnePng {
-            pixels: Some(pixels),
+            pixels: Some(picture.values),
             hasher: blake3::Hasher::new(),
         };
+        let shape = picture.shape;
         Ok(Self::new(Source { shape, layout }, input))
     }
 
@@ -342,7 +477,8 @@ impl DataReader {
             Input::Png { paths, .. } => Some(paths.len()),
             Input::OnePng { pixels, .. } => Some(usize::from(pixels.is_some())),
             Input::Empty { .. } => Some(0),
-            Input::Lines { .. } => None,
+            Input::Lines { .. } | Input::Unread { .. } | Input::Table(_) => None,
+            Input::Done => Some(0),
         }
     }
 
@@ -361,32 +497,27 @@ impl DataReader {
                 first,
                 cut,
             } => read_lines(stream, *line, first, cut, max),
-            Input::Png {
-                paths,
-                hasher,
-                bytes,
-            } => {
+            Input::Png { paths, hasher } => {
                 let mut rows = Rows::default();
-                for path in paths.by_ref().take(max) {
-                    let pixels = png_file::read_like(&path, &self.source)?;
-                    hasher.update(&pixels);
-                    *bytes += pixels.len() as u64;
-                    rows.symbols.extend(pixels.into_iter().map(u16::from));
-                    rows.count += 1;
+                for (index, path) in paths.by_ref().take(max) {
+                    let pixels = pictures::read_like(&path, &self.source, index)?;
+                    self.numeric.of_pixels(&pixels, hasher, &mut rows);
                 }
                 Ok(rows)
             }
             Input::OnePng { pixels, hasher } => {
-                let Some(bytes) = pixels.take_if(|_| max > 0) else {
-                    return Ok(Rows::default());
-                };
-                hasher.update(&bytes);
-                Ok(Rows {
-                    count: 1,
-                    symbols: bytes.into_iter().map(u16::from).collect(),
-                    exceptions: vec![],
-                })
+                let mut rows = Rows::default();
+                if let Some(pixels) = pixels.take_if(|_| max > 0) {
+                    self.numeric.of_pixels(&pixels, hasher, &mut rows);
+                }
+                Ok(rows)
             }
+            Input::Table(reader) => reader.read(max),
+            Input::Unread { .. } => Err(Error::invalid_argument(
+                "the data are a table, whose columns a model has to say; give one with --model, or train one with \
+                 `bbans train`",
+            )),
+            Input::Done => Ok(Rows::default()),
         }
     }
 
@@ -404,12 +535,17 @@ impl DataReader {
             Input::Values(values) => of(values.into_stream(), 0),
             Input::Empty { stream } => of(stream, 0),
             Input::Lines { stream, cut, .. } => of(stream, cut),
-            Input::Png { hasher, bytes, .. } => End {
+            Input::Unread { stream, .. } => of(stream, 0),
+            Input::Table(reader) => {
+                let (cut, chained) = reader.finish();
+                of(chained.into_inner().1, cut)
+            }
+            Input::Done => End {
                 cut: 0,
-                digest: hasher.finalize().into(),
-                bytes,
+                digest: blake3::hash(&[]).into(),
+                bytes: 0,
             },
-            Input::OnePng { hasher, .. } => End {
+            Input::Png { hasher, .. } | Input::OnePng { hasher, .. } => End {
                 cut: 0,
                 bytes: hasher.count(),
                 digest: hasher.finalize().into(),
@@ -492,13 +628,25 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
+/// Whether a line has fields.
+fn is_record(line: &str) -> bool {
+    let visible = |c: char| !c.is_control() || matches!(c, '\t' | '\r' | '\n');
+    line.contains([',', ';', '\t', '|']) && line.chars().all(visible)
+}
+
 /// Bytes already read, before the rest of a stream.
 trait ChainRead {
     fn chain_read(self, rest: impl Read) -> impl Read;
+
+    fn chain_stream(self, rest: Stream) -> Chained;
 }
 
 impl ChainRead for Vec<u8> {
     fn chain_read(self, rest: impl Read) -> impl Read {
+        std::io::Cursor::new(self).chain(rest)
+    }
+
+    fn chain_stream(self, rest: Stream) -> Chained {
         std::io::Cursor::new(self).chain(rest)
     }
 }

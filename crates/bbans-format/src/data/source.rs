@@ -5,8 +5,9 @@ use std::io::Read;
 use bbans_core::{Error, Result};
 
 use super::array::{Array, Form};
+use super::csv::Dialect;
 use super::element::Element;
-use super::names::Names;
+use super::pictures::Pictures;
 use crate::bytes::{Recorder, put_varint};
 
 /// Longest prefix that is kept: an .npy header has at most 64 KiB before version 2.
@@ -40,14 +41,9 @@ pub enum Layout {
         crlf: bool,
     },
     /// PNG: one file for each datum.
-    Png {
-        /// Bits of a pixel: 1 or 8.
-        depth: u8,
-        /// Whether it was one file, not a folder of them.
-        single: bool,
-        /// Names of the files, in order.
-        names: Names,
-    },
+    Png(Pictures),
+    /// CSV: a line for each datum. How it is written is known once the columns are.
+    Csv(Option<Dialect>),
 }
 
 impl Source {
@@ -69,12 +65,8 @@ impl Source {
                     ..array.clone()
                 })
             }
-            Layout::Amat { .. } => self.layout.clone(),
-            Layout::Png { depth, names, .. } => Layout::Png {
-                depth: *depth,
-                single: true,
-                names: Names::new([names.get(index).unwrap_or_default()])?,
-            },
+            Layout::Amat { .. } | Layout::Csv(_) => self.layout.clone(),
+            Layout::Png(pictures) => Layout::Png(pictures.of_one(index)?),
         };
         Ok(Self {
             shape: self.shape.clone(),
@@ -93,7 +85,8 @@ impl Source {
         match &self.layout {
             Layout::Array(array) => array.form.name(),
             Layout::Amat { .. } => "amat",
-            Layout::Png { .. } => "png",
+            Layout::Png(_) => "png",
+            Layout::Csv(_) => "csv",
         }
     }
 
@@ -101,6 +94,8 @@ impl Source {
     pub fn oldest_version(&self) -> u8 {
         match &self.layout {
             Layout::Array(array) if old_form(array).is_none() => 3,
+            Layout::Png(pictures) if !pictures.are_old() => 3,
+            Layout::Csv(_) => 3,
             _ => 1,
         }
     }
@@ -120,7 +115,9 @@ impl Source {
                 (None, _) => ARRAY,
             },
             Layout::Amat { .. } => 2,
-            Layout::Png { .. } => 4,
+            Layout::Png(pictures) if pictures.are_old() => 4,
+            Layout::Png(_) => PICTURES,
+            Layout::Csv(_) => TABLE,
         });
         put_varint(out, self.shape.len() as u64);
         self.shape.iter().for_each(|&d| put_varint(out, d as u64));
@@ -142,13 +139,12 @@ impl Source {
             } => {
                 out.extend([*separator, u8::from(*trailing) | u8::from(*crlf) << 1]);
             }
-            Layout::Png {
-                depth,
-                single,
-                names,
-            } => {
-                out.extend([*depth, u8::from(*single)]);
-                names.write(out)?;
+            Layout::Png(pictures) => pictures.write(out)?,
+            Layout::Csv(Some(dialect)) => dialect.write(out),
+            Layout::Csv(None) => {
+                return Err(Error::invalid_argument(
+                    "a table without columns; expected a model of tables",
+                ));
             }
         }
         Ok(())
@@ -202,18 +198,9 @@ impl Source {
                     layout
                 }
             }
-            4 => {
-                let [depth, single] = r.array()?;
-                if !matches!(depth, 1 | 8) || single > 1 {
-                    return Err(unknown("a kind of PNG"));
-                }
-                let names = Names::read(r)?;
-                Layout::Png {
-                    depth,
-                    single: single == 1,
-                    names,
-                }
-            }
+            4 => Layout::Png(Pictures::read_old(r)?),
+            PICTURES => Layout::Png(Pictures::read(r)?),
+            TABLE => Layout::Csv(Some(Dialect::read(r)?)),
             _ => return Err(unknown("a data format")),
         };
         Ok(Self { shape, layout })
@@ -222,6 +209,10 @@ impl Source {
 
 /// The layout of a file of values.
 const ARRAY: u8 = 7;
+/// That of pictures.
+const PICTURES: u8 = 8;
+/// That of a table.
+const TABLE: u8 = 9;
 
 /// The form of an array that version 1 has.
 fn old_form(array: &Array) -> Option<Form> {

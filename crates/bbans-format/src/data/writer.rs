@@ -1,18 +1,19 @@
 //! Restoring data files.
 
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use bbans_core::{Error, Result};
 
-use bbans_nn::description::Values;
+use bbans_nn::description::{Column, Step, Values};
 
 use super::amat::Line;
 use super::array::reverse_axes;
+use super::csv;
 use super::element::Element;
 use super::numeric::Numeric;
-use super::png_file;
+use super::picture::png;
 use super::rows::Rows;
 use super::source::{Layout, Source};
 
@@ -37,6 +38,8 @@ pub struct DataWriter {
     /// The end of the last line, which the trailer may take away; of a file in another order all values.
     pending: Vec<u8>,
     numeric: Numeric,
+    /// Of a table.
+    columns: Vec<Column>,
 }
 
 impl DataWriter {
@@ -45,14 +48,23 @@ impl DataWriter {
     /// # Errors
     /// If the target does not suit the source, or cannot be written.
     pub fn new(source: Source, dims: usize, values: &Values, target: Target) -> Result<Self> {
-        let Values::Numbers(step) = *values else {
-            return Err(Error::corruption(format!(
-                "the model is one of tables, the file holds {}",
-                source.kind()
-            )));
+        let (step, columns) = match (values, &source.layout) {
+            (Values::Columns(columns), Layout::Csv(_)) => {
+                (Step { lowest: 0, step: 1 }, columns.clone())
+            }
+            (Values::Numbers(step), Layout::Array(_) | Layout::Amat { .. } | Layout::Png(_)) => {
+                (*step, Vec::new())
+            }
+            _ => {
+                return Err(Error::corruption(format!(
+                    "the file holds {}, and the model is one of other data",
+                    source.kind()
+                )));
+            }
         };
         let element = match &source.layout {
             Layout::Array(array) => array.element,
+            Layout::Png(pictures) => pictures.kind.element(),
             _ => Element::U8,
         };
         let numeric = Numeric {
@@ -68,9 +80,10 @@ impl DataWriter {
             pending: vec![],
             source,
             numeric,
+            columns,
         };
         match (&writer.source.layout, &writer.target) {
-            (Layout::Png { single: false, .. }, Target::Stream(_)) => {
+            (Layout::Png(pictures), Target::Stream(_)) if !pictures.single => {
                 return Err(Error::invalid_argument(
                     "the file holds a folder of PNG files, which cannot go to a stream; \
                      name a folder with -o",
@@ -79,6 +92,10 @@ impl DataWriter {
             (Layout::Array(array), _) => {
                 let prefix = array.prefix.clone();
                 writer.put(&prefix)?;
+            }
+            (Layout::Csv(Some(dialect)), _) => {
+                let header = dialect.header().to_vec();
+                writer.pending = header;
             }
             _ => {}
         }
@@ -123,13 +140,42 @@ impl DataWriter {
                 self.pending = text.split_off(body);
                 self.put(&text)
             }
-            Layout::Png { depth, names, .. } => {
+            Layout::Csv(Some(dialect)) => {
+                self.count += rows.count;
+                let mut text = std::mem::take(&mut self.pending);
+                csv::render(
+                    &dialect,
+                    &self.columns,
+                    &rows.symbols,
+                    &rows.exceptions,
+                    &mut text,
+                )?;
+                let body = text.len() - dialect.line_end().len().min(text.len());
+                self.pending = text.split_off(body);
+                self.put(&text)
+            }
+            Layout::Csv(None) => Err(Error::corruption("a table without columns")),
+            Layout::Png(pictures) => {
                 let mut bytes = Vec::new();
                 self.numeric.put(rows, scale, &mut bytes)?;
                 self.hasher.update(&bytes);
-                for image in bytes.chunks_exact(self.dims.max(1)) {
-                    let name = names.get(self.count).ok_or_else(too_many)?;
-                    self.put_png(name, depth, image)?;
+                let size = self.numeric.element.size();
+                let each = self.dims.max(1) * size;
+                for picture in bytes.chunks_exact(each) {
+                    let value = |v: &[u8]| v.iter().fold(0, |n, &b| n << 8 | u16::from(b));
+                    let values: Vec<u16> = picture.chunks_exact(size).map(value).collect();
+                    let index = self.count;
+                    let name = pictures.names.get(index).ok_or_else(too_many)?;
+                    let chunks = pictures.chunks.get(index).map_or(&[][..], Vec::as_slice);
+                    let mut file = Vec::new();
+                    png::encode(
+                        &mut file,
+                        &self.source.shape,
+                        pictures.kind,
+                        chunks,
+                        &values,
+                    )?;
+                    self.put_file(name, &file)?;
                     self.count += 1;
                 }
                 Ok(())
@@ -137,20 +183,23 @@ impl DataWriter {
         }
     }
 
-    fn put_png(&mut self, name: &str, depth: u8, image: &[u8]) -> Result<()> {
-        let shape = &self.source.shape;
+    /// Writes one file of a set.
+    fn put_file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         match &mut self.target {
             Target::Nowhere => Ok(()),
-            Target::Stream(out) => png_file::encode(out, shape, depth, image),
+            Target::Stream(out) => Ok(out.write_all(bytes)?),
             Target::Folder(folder) => {
                 let path = folder.join(name);
-                let file = fs::File::create_new(&path).map_err(Error::from);
-                let written = file.and_then(|file| {
-                    let mut out = BufWriter::new(file);
-                    png_file::encode(&mut out, shape, depth, image)?;
-                    Ok(out.flush()?)
-                });
-                written.map_err(|e| e.context(format!("cannot write {name}")))
+                let written = || {
+                    // Names lead nowhere else, and no file is a folder.
+                    if let Some(parent) = path.parent() {
+                        fs::create_dir_all(parent)?;
+                    }
+                    let mut file = fs::File::create_new(&path)?;
+                    file.write_all(bytes)
+                };
+                let written: std::io::Result<()> = written();
+                written.map_err(|e| Error::from(e).context(format!("cannot write {name}")))
             }
         }
     }
@@ -172,13 +221,13 @@ impl DataWriter {
         let kept =
             kept.ok_or_else(|| Error::corruption("the trailer cuts more than a line's end"))?;
         self.put(&pending[..kept])?;
-        if let Layout::Png { names, .. } = &self.source.layout
-            && names.len() != self.count
+        if let Layout::Png(pictures) = &self.source.layout
+            && pictures.names.len() != self.count
         {
             return Err(Error::corruption(format!(
                 "{} images for {} names",
                 self.count,
-                names.len()
+                pictures.names.len()
             )));
         }
         if let Target::Stream(out) = &mut self.target {

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Latent;
+use super::{Latent, Values};
 use crate::graph::{Function, check_name};
-use crate::likelihood::MAX_WINDOW;
+use crate::likelihood::{Autoregressive, Kind, Likelihood, MAX_WINDOW, SymbolKind};
 use crate::ops::{self, Shape};
 use bbans_core::{Error, Result};
 
 /// Most nodes of all functions.
 const MAX_NODES: usize = 4096;
+/// Most numbers that stand for a symbol.
+const MAX_EMBEDDING: usize = 64;
 
 /// The functions of a latent-variable model.
 ///
@@ -34,6 +36,9 @@ pub struct Graphs {
     /// Of a causal likelihood: from a pixel's channels and neighbours to its parameters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub head: Vec<Stage>,
+    /// Of a likelihood of one symbol after another, the symbols of a position; since version 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<SymbolHead>,
 }
 
 /// Latents that are inferred together, given those of the groups above.
@@ -69,6 +74,66 @@ pub struct Stage {
     pub function: Function,
 }
 
+/// A symbol of a position: how it is distributed given what is known, and how it is known to those after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SymbolHead {
+    /// Its distribution.
+    pub distribution: SymbolKind,
+    /// The number that stands for it.
+    pub scaling: Scaling,
+    /// In the head, so many numbers of a tensor stand for it; with 0 it is the one number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub embedding: usize,
+    /// From the features of the position, and the numbers of the symbols before, to the parameters of the distribution.
+    pub function: Function,
+}
+
+/// From a symbol to a number of about 1: `(x - middle) / unit`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// What becomes 0.
+    pub middle: f32,
+    /// What becomes 1 above it.
+    pub unit: f32,
+}
+
+impl Scaling {
+    /// The number of a symbol: the difference and the quotient are each rounded to nearest.
+    #[inline(always)]
+    pub fn number(self, symbol: u16) -> f32 {
+        (f32::from(symbol) - self.middle) / self.unit
+    }
+
+    fn check(self) -> Result<()> {
+        let Self { middle, unit } = self;
+        if middle.abs() <= MAX_MIDDLE && (1.0 / MAX_UNIT..=MAX_UNIT).contains(&unit) {
+            return Ok(());
+        }
+        Err(Error::model(format!(
+            "a scaling with middle {middle} and unit {unit}; expected a middle within {MAX_MIDDLE} of 0, and a unit \
+             from 1 / {MAX_UNIT} to {MAX_UNIT}"
+        )))
+    }
+}
+
+/// Bounds of a scaling.
+const MAX_MIDDLE: f32 = 131_072.0;
+const MAX_UNIT: f32 = 131_072.0;
+
+impl SymbolHead {
+    /// How many numbers stand for it.
+    pub fn width(&self) -> usize {
+        self.embedding.max(1)
+    }
+
+    /// The name of the tensor of what stands for symbol `i` of a position.
+    pub fn embedding_name(i: usize) -> String {
+        format!("symbols.{i}.embedding")
+    }
+}
+
 fn is_zero(n: &usize) -> bool {
     *n == 0
 }
@@ -85,6 +150,55 @@ impl Graphs {
             .chain(of_groups)
             .chain([&self.decode])
             .chain(self.head.iter().map(|stage| &stage.function))
+            .chain(self.symbols.iter().map(|symbol| &symbol.function))
+    }
+
+    /// Checks the symbols of a position against the likelihood and what they stand for.
+    pub(super) fn check_symbols(&self, likelihood: Likelihood, values: &Values) -> Result<()> {
+        let Likelihood::Autoregressive(Autoregressive {
+            symbols, levels, ..
+        }) = likelihood
+        else {
+            return match self.symbols.len() {
+                0 => Ok(()),
+                found => Err(Error::model(format!(
+                    "{found} symbols of a position; expected none with this likelihood"
+                ))),
+            };
+        };
+        let greatest = self.symbols.iter().map(|s| s.distribution.levels()).max();
+        if self.symbols.len() != symbols || greatest != Some(levels) {
+            return Err(Error::model(format!(
+                "the likelihood has {symbols} symbols of up to {levels} levels, the description {} of up to {}; \
+                 expected the same",
+                self.symbols.len(),
+                greatest.unwrap_or(0)
+            )));
+        }
+        if let Values::Columns(columns) = values {
+            let mut pairs = columns.iter().zip(self.symbols.iter().cycle());
+            if let Some((column, symbol)) =
+                pairs.find(|(column, symbol)| column.levels() != symbol.distribution.levels())
+            {
+                return Err(Error::model(format!(
+                    "the column {:?} has {} values, its symbol {} levels; expected the same",
+                    column.name,
+                    column.levels(),
+                    symbol.distribution.levels()
+                )));
+            }
+        }
+        for symbol in &self.symbols {
+            symbol.distribution.check()?;
+            symbol.scaling.check()?;
+            if symbol.embedding > MAX_EMBEDDING {
+                return Err(Error::model(format!(
+                    "a symbol that {} numbers stand for; the limit is {MAX_EMBEDDING}",
+                    symbol.embedding
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Checks what needs no tensor.

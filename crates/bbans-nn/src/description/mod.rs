@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use chains::{Chains, LatentLayer, Layer};
-pub use graphs::{Graphs, Group, Stage};
+pub use graphs::{Graphs, Group, Scaling, Stage, SymbolHead};
 pub(crate) use json::check_unique;
 pub use values::{Column, MAX_SYMBOLS, Numbers, Step, Values, Zeros};
 
@@ -277,7 +277,10 @@ impl Description {
         self.latent.validate()?;
         match &self.networks {
             Networks::Chains(chains) => chains.validate(dims, &self.latent)?,
-            Networks::Graphs(graphs) => graphs.validate(&self.latent)?,
+            Networks::Graphs(graphs) => {
+                graphs.validate(&self.latent)?;
+                graphs.check_symbols(self.likelihood, &self.values)?;
+            }
         }
         let head = match &self.networks {
             Networks::Chains(chains) => chains.head.len(),

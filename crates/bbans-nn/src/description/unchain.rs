@@ -50,6 +50,7 @@ impl Chains {
             groups,
             decode: decode.function(),
             head: self.stages(&taken, likelihood, tensors)?,
+            symbols: Vec::new(),
         })
     }
 

@@ -21,7 +21,7 @@ pub struct DiscretizedLogistic {
 }
 
 /// Bounds of the log scale.
-const LOG_SCALE: [f32; 2] = [-10.0, 20.0];
+pub(super) const LOG_SCALE: [f32; 2] = [-10.0, 20.0];
 
 impl DiscretizedLogistic {
     /// Number of logits: one component has none.

@@ -3,6 +3,7 @@
 //! Most are [`Tabular`]: independent dimensions, each with a table of masses. Others are of bits, or code what belongs
 //! together one dimension after another.
 
+pub(crate) mod autoregressive;
 pub(crate) mod bernoulli;
 mod beta_binomial;
 mod categorical;
@@ -11,6 +12,7 @@ mod causal_categorical;
 mod colour_logistics;
 mod discretized_gaussian;
 mod discretized_logistic;
+mod field;
 mod head;
 mod hurdle;
 mod tables;
@@ -20,6 +22,7 @@ mod window;
 
 use serde::{Deserialize, Serialize};
 
+pub use autoregressive::{Autoregressive, Edges, Positions, PositionsWalk, Symbol, SymbolKind};
 pub use bernoulli::Bernoulli;
 pub use beta_binomial::BetaBinomial;
 pub use categorical::Categorical;
@@ -192,7 +195,7 @@ macro_rules! likelihoods {
 
 likelihoods!(
     tabular: BetaBinomial 2, Categorical 2, DiscretizedLogistic 2, DiscretizedGaussian 6;
-    others: CausalBernoulli 3, CausalCategorical 4, ColourLogistics 6;
+    others: CausalBernoulli 3, CausalCategorical 4, ColourLogistics 6, Autoregressive 8;
 );
 
 impl Likelihood {
@@ -233,7 +236,10 @@ impl Likelihood {
 
     /// Of a causal likelihood, what a pixel sees.
     pub fn window(&self) -> Option<Window> {
-        self.kind().head().map(|head| head.window)
+        match self {
+            Self::Autoregressive(likelihood) => Some(likelihood.window),
+            _ => self.kind().head().map(|head| head.window),
+        }
     }
 }
 

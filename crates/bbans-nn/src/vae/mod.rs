@@ -18,7 +18,7 @@ use crate::exact::simd::Path;
 use crate::file::bins::{self, CENTRES, EDGES, MASSES};
 use crate::file::{ModelFile, fingerprint};
 use crate::graph::{Graph, Inputs, MAX_MULTIPLY_ADDS, check_room};
-use crate::likelihood::{Channels, Colours, Head, Likelihood};
+use crate::likelihood::{Channels, Colours, Head, Likelihood, Positions, autoregressive};
 use crate::vae::values::{Bound, Values};
 use bbans_core::{Error, Result};
 
@@ -34,6 +34,8 @@ pub struct Vae {
     functions: Bound,
     /// Of a causal likelihood.
     head: Option<Head>,
+    /// Of a likelihood of one symbol after another.
+    symbols: Option<autoregressive::Head>,
     edges: Vec<f32>,
     centres: Vec<f32>,
     /// Of the bins under the prior, unless all are equal.
@@ -93,6 +95,12 @@ impl Vae {
             &mut used,
         )?;
         let head = Head::new(&graphs.head, description.likelihood, file, &mut used)?;
+        let symbols = match description.likelihood {
+            Likelihood::Autoregressive(likelihood) => Some(autoregressive::Head::new(
+                &graphs, likelihood, file, &mut used,
+            )?),
+            _ => None,
+        };
         if matches!(description.networks, Networks::Graphs(_)) {
             check_used(file, &used)?;
         }
@@ -101,6 +109,7 @@ impl Vae {
             dims,
             functions,
             head,
+            symbols,
             edges,
             centres: file.tensor(CENTRES, &[count])?.values.clone(),
             masses,
@@ -188,10 +197,12 @@ impl Vae {
         let wired = start.iter().chain(of_groups).chain([decode]);
         let graphs = std::iter::once(encode).chain(wired.map(|wired| &wired.graph));
         let of_head = self.head.as_ref().map_or(0, Head::multiply_adds);
-        graphs.map(Graph::multiply_adds).fold(
-            of_head.saturating_mul(self.dims as u64),
-            u64::saturating_add,
-        )
+        let of_symbols = (self.symbols.as_ref()).map_or(0, autoregressive::Head::multiply_adds);
+        let each = of_head.saturating_add(of_symbols);
+        let times = (self.dims / self.likelihood().kind().dims()) as u64;
+        graphs
+            .map(Graph::multiply_adds)
+            .fold(each.saturating_mul(times), u64::saturating_add)
     }
 
     /// Numbers of the latents of each group, from the top, which is the order of inference.
@@ -212,7 +223,10 @@ impl Vae {
     pub fn infer(&self, x: ArrayView2<'_, u16>) -> Result<Inference<'_>> {
         let lanes = x.nrows();
         let encode = &self.functions.encode;
-        let features = if self.likelihood().levels() <= 256 {
+        let features = if let Some(head) = &self.symbols {
+            let numbers = head.scaled(x)?;
+            encode.run(self.path, Inputs::Values(&[&numbers]), lanes)?
+        } else if self.likelihood().levels() <= 256 {
             let mut bytes = Vec::with_capacity(x.len());
             bytes.extend(x.iter().map(|&symbol| symbol as u8));
             encode.run(self.path, Inputs::Bytes(&bytes), lanes)?
@@ -302,6 +316,9 @@ impl Vae {
         if let Some(head) = &self.head {
             return self.channels(head, e).map(Observed::Head);
         }
+        if let Some(head) = &self.symbols {
+            return self.positions(head, e).map(Observed::Positions);
+        }
         let latents = self.all_known(e)?;
         let hidden = latents
             .values()?
@@ -326,14 +343,10 @@ impl Vae {
                 "a causal likelihood of data that are no images",
             ));
         };
-        let each = (self.dims * window.channels).saturating_add(head.kept(window, width));
-        if each.saturating_mul(e.ncols()) > MAX_CHANNELS {
-            return Err(Error::model(format!(
-                "{} lanes of {each} channels and features each; the limit is {MAX_CHANNELS} numbers \
-                 in all: use fewer lanes",
-                e.ncols(),
-            )));
-        }
+        check_channels(
+            (self.dims * window.channels).saturating_add(head.kept(window, width)),
+            e.ncols(),
+        )?;
         Ok(Channels {
             head,
             path: self.path,
@@ -345,6 +358,39 @@ impl Vae {
     }
 }
 
+impl Vae {
+    /// What the symbols of positions depend on.
+    fn positions<'a>(
+        &self,
+        head: &'a autoregressive::Head,
+        e: ArrayView2<'_, f32>,
+    ) -> Result<Positions<'a>> {
+        let Likelihood::Autoregressive(likelihood) = self.likelihood() else {
+            return Err(Error::model("a likelihood without symbols of positions"));
+        };
+        let [rows, columns] = likelihood.grid(&self.description.data_shape)?;
+        let channels = (rows * columns).saturating_mul(likelihood.window.channels);
+        check_channels(channels.saturating_add(head.kept(columns)), e.ncols())?;
+        Ok(Positions {
+            head,
+            path: self.path,
+            rows,
+            columns,
+            values: self.parameters(e)?,
+        })
+    }
+}
+
+fn check_channels(each: usize, lanes: usize) -> Result<()> {
+    if each.saturating_mul(lanes) <= MAX_CHANNELS {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "{lanes} lanes of {each} channels and features each; the limit is {MAX_CHANNELS} numbers \
+         in all: use fewer lanes"
+    )))
+}
+
 /// The likelihood of some latents, by how its dimensions hang together.
 #[derive(Debug)]
 pub enum Observed<'a> {
@@ -354,6 +400,8 @@ pub enum Observed<'a> {
     Head(Channels<'a>),
     /// Channels of a pixel given those before them.
     Colours(Colours<'a>),
+    /// Symbols given those before them, by a head.
+    Positions(Positions<'a>),
 }
 
 impl Observed<'_> {
@@ -367,6 +415,7 @@ impl Observed<'_> {
             Self::Independent(decoded) => decoded.nats(x),
             Self::Head(channels) => channels.nats(x),
             Self::Colours(colours) => colours.nats(x),
+            Self::Positions(positions) => positions.nats(x),
         }
     }
 }

@@ -10,6 +10,7 @@ use bbans_nn::{Description, Likelihood, Window};
 use candle_core::{Device, Tensor};
 
 use super::parameters::{Parameters, lock, width};
+use super::positions::Positions;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, walk};
@@ -24,6 +25,8 @@ pub(super) enum Head {
     Fused(Arc<Plan>, Vec<Tensor>),
     /// Stages, and what stands for levels.
     Stages(Vec<Stage>, Option<Tensor>),
+    /// One symbol after another.
+    Positions(Positions),
 }
 
 impl Head {
@@ -35,6 +38,9 @@ impl Head {
         parameters: &mut Parameters<'_>,
         fuse: bool,
     ) -> Result<Self> {
+        if let Likelihood::Autoregressive(likelihood) = likelihood {
+            return Positions::new(graphs, likelihood, shape, parameters).map(Self::Positions);
+        }
         let Some([mut inputs, _]) = likelihood.head() else {
             return Ok(Self::None(None));
         };
@@ -107,6 +113,9 @@ impl Head {
                     &batch.columns,
                     differentiable,
                 )?
+            }
+            Self::Positions(positions) => {
+                positions.nats(decoded, batch, derivatives != Derivatives::None)?
             }
             Self::Fused(plan, weights) => {
                 let flat = weights.iter().map(Tensor::flatten_all);

@@ -178,9 +178,9 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The decoder ends in layers whose outputs have units.
+    /// A function ends in layers whose outputs have units.
     pub(super) fn end_in(&mut self, layers: Vec<Layer>) {
-        self.source.fold.layers = layers;
+        self.source.fold.layers.extend(layers);
     }
 
     /// Those of a node.
@@ -204,6 +204,16 @@ impl<'a> Parameters<'a> {
             self.add(name, shape, values)?;
         }
         Ok(())
+    }
+
+    /// What stands for the levels of a symbol at first: noise.
+    pub(super) fn draw_table(&mut self, name: &str, levels: usize, width: usize) -> Result<()> {
+        let noise = Init::Randn {
+            mean: 0.0,
+            stdev: 0.5,
+        };
+        let values = self.source.values(name, &[levels, width], noise)?;
+        self.add(name, &[levels, width], values)
     }
 
     /// What stands for the levels of a pixel at first: the level, whether it is 0, whether it is nearly the greatest, and

@@ -12,6 +12,7 @@ mod discretized_logistic;
 #[cfg(test)]
 mod laws;
 mod logistic;
+mod symbol;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +22,7 @@ use bbans_nn::simd::Path;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 pub(crate) use bernoulli::bernoulli_nats_of_tensors;
+pub(crate) use symbol::OfSymbol;
 
 /// What a parameter is in units of training: `offset + gain y`, with `y` about 1 at first.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,7 +40,7 @@ impl Unit {
 }
 
 /// A likelihood of independent dimensions, or of such as share parameters.
-trait Objective: Kind {
+pub(crate) trait Objective: Kind {
     /// In which units its parameters are trained.
     fn units(&self) -> Vec<Unit> {
         vec![Unit::ONE; self.parameters()]
@@ -50,40 +52,56 @@ trait Objective: Kind {
     /// The same in all lanes: parameters and derivatives are `[parameters, lanes]`, symbols `[dims, lanes]`; adds to
     /// the nats of each lane.
     fn lanes(&self, _: Path, parameters: &[f32], x: &[u16], nats: &mut [f64], by: &mut [f32]) {
-        let lanes = nats.len();
-        let count = parameters.len() / lanes;
-        let (mut of_lane, mut by_lane) = (vec![0.0; count], vec![0.0; count]);
-        let mut symbols = vec![0; x.len() / lanes];
-        for (lane, nats) in nats.iter_mut().enumerate() {
-            for (to, from) in of_lane
-                .iter_mut()
-                .zip(parameters.iter().skip(lane).step_by(lanes))
-            {
-                *to = f64::from(*from);
-            }
-            for (to, from) in symbols.iter_mut().zip(x.iter().skip(lane).step_by(lanes)) {
-                *to = *from;
-            }
-            *nats += self.nats(&of_lane, &symbols, &mut by_lane);
-            for (from, to) in by_lane.iter().zip(by.iter_mut().skip(lane).step_by(lanes)) {
-                *to = *from as f32;
-            }
+        lane_after_lane(self, parameters, x, nats, by);
+    }
+}
+
+/// [`Objective::lanes`] by [`Objective::nats`].
+fn lane_after_lane(
+    objective: &(impl Objective + ?Sized),
+    parameters: &[f32],
+    x: &[u16],
+    nats: &mut [f64],
+    by: &mut [f32],
+) {
+    let lanes = nats.len();
+    let count = parameters.len() / lanes;
+    let (mut of_lane, mut by_lane) = (vec![0.0; count], vec![0.0; count]);
+    let mut symbols = vec![0; x.len() / lanes];
+    for (lane, nats) in nats.iter_mut().enumerate() {
+        for (to, from) in of_lane
+            .iter_mut()
+            .zip(parameters.iter().skip(lane).step_by(lanes))
+        {
+            *to = f64::from(*from);
+        }
+        for (to, from) in symbols.iter_mut().zip(x.iter().skip(lane).step_by(lanes)) {
+            *to = *from;
+        }
+        *nats += objective.nats(&of_lane, &symbols, &mut by_lane);
+        for (from, to) in by_lane.iter().zip(by.iter_mut().skip(lane).step_by(lanes)) {
+            *to = *from as f32;
         }
     }
 }
 
 /// All that are not causal: one line each.
-fn objective(likelihood: &Likelihood) -> Option<&dyn Objective> {
-    Some(match likelihood {
-        Likelihood::Bernoulli => &bbans_nn::likelihood::Bernoulli,
-        Likelihood::BetaBinomial(likelihood) => likelihood,
-        Likelihood::Categorical(likelihood) => likelihood,
-        Likelihood::DiscretizedLogistic(likelihood) => likelihood,
-        Likelihood::DiscretizedGaussian(likelihood) => likelihood,
-        Likelihood::ColourLogistics(likelihood) => likelihood,
-        Likelihood::CausalBernoulli(_) | Likelihood::CausalCategorical(_) => return None,
+fn objective(likelihood: &Likelihood) -> Option<Shared> {
+    Some(match *likelihood {
+        Likelihood::Bernoulli => Arc::new(bbans_nn::likelihood::Bernoulli),
+        Likelihood::BetaBinomial(likelihood) => Arc::new(likelihood),
+        Likelihood::Categorical(likelihood) => Arc::new(likelihood),
+        Likelihood::DiscretizedLogistic(likelihood) => Arc::new(likelihood),
+        Likelihood::DiscretizedGaussian(likelihood) => Arc::new(likelihood),
+        Likelihood::ColourLogistics(likelihood) => Arc::new(likelihood),
+        Likelihood::CausalBernoulli(_)
+        | Likelihood::CausalCategorical(_)
+        | Likelihood::Autoregressive(_) => return None,
     })
 }
+
+/// An objective that several take.
+pub(crate) type Shared = Arc<dyn Objective + Send + Sync>;
 
 /// In which units a likelihood's parameters are trained, if they are others than its own.
 pub(crate) fn units(likelihood: Likelihood) -> Option<Vec<Unit>> {
@@ -103,11 +121,25 @@ pub(crate) fn nats(
     x: &Arc<[u16]>,
     differentiable: bool,
 ) -> Result<Tensor> {
+    match objective(&likelihood) {
+        Some(objective) => nats_of(objective, parameters, units, x, differentiable),
+        None => bail!("a causal likelihood of parameters without a head"),
+    }
+}
+
+/// The same of any objective.
+///
+/// # Errors
+/// If the sizes do not fit together.
+pub(crate) fn nats_of(
+    objective: Shared,
+    parameters: &Tensor,
+    units: Option<&[Unit]>,
+    x: &Arc<[u16]>,
+    differentiable: bool,
+) -> Result<Tensor> {
     let lanes = parameters.dims().last().copied().unwrap_or(1);
-    let Some(kind) = objective(&likelihood) else {
-        bail!("a causal likelihood of parameters without a head");
-    };
-    let outputs = x.len() / lanes / kind.dims() * kind.parameters();
+    let outputs = x.len() / lanes / objective.dims() * objective.parameters();
     if parameters.elem_count() != outputs * lanes {
         bail!(
             "{} parameters; expected {outputs} in each of {lanes} lanes",
@@ -115,7 +147,7 @@ pub(crate) fn nats(
         );
     }
     let op = Nats {
-        likelihood,
+        objective,
         x: x.clone(),
         lanes,
         units: units.map(<[Unit]>::to_vec),
@@ -130,7 +162,7 @@ pub(crate) fn nats(
 }
 
 struct Nats {
-    likelihood: Likelihood,
+    objective: Shared,
     x: Arc<[u16]>,
     lanes: usize,
     units: Option<Vec<Unit>>,
@@ -145,9 +177,7 @@ impl CustomOp1 for Nats {
 
     fn cpu_fwd(&self, parameters: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let parameters = crate::ops::slice(parameters, layout)?;
-        let Some(objective) = objective(&self.likelihood) else {
-            bail!("a causal likelihood");
-        };
+        let objective = &self.objective;
         let path = Path::detect();
         let mut nats = vec![0.0; self.lanes];
         let mut by = vec![0.0; parameters.len()];

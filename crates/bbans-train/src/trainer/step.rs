@@ -118,17 +118,15 @@ mod tests {
     use candle_core::Var;
     use rayon::ThreadPoolBuilder;
 
-    use crate::arch::{Facts, Preset};
+    use crate::arch::Preset;
     use crate::dataset::{Dataset, Values};
+    use crate::facts::Facts;
     use crate::noise::{Purpose, generator};
 
     const COUNT: usize = 50;
 
     fn trainer(preset: &str, free_bits: f64, threads: usize) -> Trainer {
-        let facts = Facts {
-            shape: vec![4, 4],
-            levels: 2,
-        };
+        let facts = Facts::new(&vec![4, 4], 2);
         let mut arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
         arch.schedule.free_bits = free_bits;
         let bytes = (0..COUNT * 16).map(|i| u16::from(i * i % 7 < 3)).collect();

@@ -18,7 +18,7 @@ use self::encode::{Symbols, data_of, encode, symbols_of};
 pub use self::options::Options;
 pub use self::report::Report;
 pub use self::symbols::{binary_symbols, symbols};
-use crate::file_model::{FileModel, check_fits};
+use crate::file_model::{FileModel, bind};
 use crate::pipeline::ordered;
 
 /// Compresses the data of `reader` to `out`. `progress` is told the number of data after each block.
@@ -33,10 +33,8 @@ pub fn compress(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
     options.check()?;
-    reader.fit(model.shape())?;
-    check_fits(model, reader.source())?;
-    reader.bind(&model.values(), model.levels())?;
-    if options.unordered && matches!(reader.source().layout, Layout::Png { .. }) {
+    bind(model, &mut reader)?;
+    if options.unordered && matches!(reader.source().layout, Layout::Png(_)) {
         return Err(Error::invalid_argument(
             "PNG files have names, which their order belongs to; leave --unordered out, or give the pixels as .npy",
         ));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bbans_core::distributions::{Bernoulli, Tables, Tabulated};
 use bbans_core::{Codec, Columns, InOrder, Independent, Message, Result};
-use bbans_nn::likelihood::{Channels, Colours, Likelihood};
+use bbans_nn::likelihood::{Channels, Colours, Likelihood, Positions};
 use bbans_nn::{Decoded, Observed, Vae};
 use ndarray::Array2;
 
@@ -14,6 +14,7 @@ pub(super) enum ObservedCodec<'a> {
     Levels(Tabulated<Levels<'a>>),
     Head(InOrder<Channels<'a>>),
     Colours(InOrder<Colours<'a>>),
+    Positions(InOrder<Positions<'a>>),
 }
 
 impl Codec for ObservedCodec<'_> {
@@ -26,6 +27,7 @@ impl Codec for ObservedCodec<'_> {
             Self::Levels(codec) => codec.push(message, symbol),
             Self::Head(codec) => codec.push(message, symbol),
             Self::Colours(codec) => codec.push(message, symbol),
+            Self::Positions(codec) => codec.push(message, symbol),
         }
     }
 
@@ -36,6 +38,7 @@ impl Codec for ObservedCodec<'_> {
             Self::Levels(codec) => codec.pop(message),
             Self::Head(codec) => codec.pop(message),
             Self::Colours(codec) => codec.pop(message),
+            Self::Positions(codec) => codec.pop(message),
         }
     }
 }
@@ -92,6 +95,7 @@ impl<'a> ObservedCodec<'a> {
         Ok(match vae.decode(e.view())? {
             Observed::Head(channels) => Self::Head(InOrder(channels)),
             Observed::Colours(colours) => Self::Colours(InOrder(colours)),
+            Observed::Positions(positions) => Self::Positions(InOrder(positions)),
             Observed::Independent(decoded) if decoded.likelihood() == Likelihood::Bernoulli => {
                 Self::Bits(Independent(Bits(decoded)))
             }

@@ -11,6 +11,7 @@ mod truth;
 use std::path::PathBuf;
 
 use super::Coding;
+use crate::support::files::RawArg;
 use crate::support::notebook::NotebookArgs;
 use rivals::Which;
 
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// Data set: IDX, .amat, .npy (each also .gz), PNG or a folder of PNG files
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) raw: RawArg,
     /// Model: a built-in name (see `bbans models`) or a file; give it again for more models
     #[arg(short, long, value_name = "NAME|FILE")]
     pub(crate) model: Vec<String>,

@@ -33,7 +33,7 @@ impl Subject {
         let (name, mut content) = match path {
             Some(path) if path.is_dir() => (
                 path.display().to_string(),
-                DataSet::read(files::open_data(&path)?.0)?.to_idx()?,
+                DataSet::read(files::open_data(&path, None)?.0)?.to_idx()?,
             ),
             Some(path) => {
                 let mut content = Vec::new();
@@ -82,8 +82,8 @@ impl Subject {
     /// # Errors
     /// If they are not the model's.
     pub(super) fn symbols(&self, model: &VaeModel) -> Result<DataSet> {
-        let reader = DataReader::open(Cursor::new(self.content.to_vec()), "bench.png")?;
-        bbans::check_fits(model, reader.source())?;
+        let mut reader = DataReader::open(Cursor::new(self.content.to_vec()), "bench.png")?;
+        bbans::bind(model, &mut reader)?;
         let mut data = self.data.clone();
         bbans::symbols(model, &mut data.symbols).with_context(|| self.name.clone())?;
         Ok(data)

@@ -11,7 +11,7 @@ use crate::support::rows::DataSet;
 pub(crate) fn run(args: &Args) -> Result<()> {
     let protected = Protected::inputs([&args.input]);
     check_free(&args.output, args.force, &protected)?;
-    let (reader, origin) = files::open_data(&args.input)?;
+    let (reader, origin) = files::open_data(&args.input, None)?;
     let mut data = DataSet::read(reader)?;
     if args.stochastic {
         let mut rng = ChaCha8Rng::seed_from_u64(args.seed);

@@ -61,8 +61,8 @@ fn one(
         files::check_removable(input, &output)?;
     }
     files::check_free(&output, args.force, protected)?;
-    let (reader, origin) = files::open_data(input)?;
-    let png = matches!(reader.source().layout, Layout::Png { .. });
+    let (reader, origin) = files::open_data(input, args.raw.raw.as_ref())?;
+    let png = matches!(reader.source().layout, Layout::Png(_));
     if args.rm && png {
         bail!(
             "{}: --rm would lose the PNG file's own compression, which is not kept; leave out --rm",
@@ -77,7 +77,7 @@ fn one(
     }
     let mut out = Output::create(&output, args.force, protected, origin.as_ref())?;
     if !args.quiet {
-        bins::warn_of_file(model, input);
+        bins::warn_of_file(model, input, args.raw.raw.as_ref());
     }
     let bar = progress::counter(reader.count_hint().map(|n| n as u64), "compressing");
     let report = bbans::compress(model, reader, &mut out, options, &mut |n| {

@@ -5,6 +5,7 @@ pub(crate) mod handler;
 use std::path::PathBuf;
 
 use super::Coding;
+use crate::support::files::RawArg;
 
 /// Compress a data file: IDX, .amat, .npy (each also .gz), PNG, or a folder of PNG files
 ///
@@ -22,6 +23,8 @@ pub(crate) struct Args {
     /// Write to standard output, one file after another
     #[arg(short = 'c', long, conflicts_with = "output")]
     pub(crate) stdout: bool,
+    #[command(flatten)]
+    pub(crate) raw: RawArg,
     /// Model: a built-in name (see `bbans models`) or a file
     #[arg(short, long, value_name = "NAME|FILE")]
     pub(crate) model: Option<String>,

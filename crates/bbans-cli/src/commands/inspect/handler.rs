@@ -200,18 +200,40 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
         "source          {} of shape {:?}",
         member.source, member.shape
     )?;
-    if let Layout::Png {
-        depth,
-        names,
-        single,
-    } = layout
-    {
-        let what = if *single { "one file" } else { "a folder" };
-        writeln!(
-            out,
-            "                {what}, {depth} bits a pixel, {} names",
-            names.len()
-        )?;
+    match layout {
+        Layout::Png(pictures) => {
+            let what = if pictures.single {
+                "one file"
+            } else {
+                "a folder"
+            };
+            writeln!(
+                out,
+                "                {what}, {} bits a value, {} names",
+                pictures.kind.depth,
+                pictures.names.len()
+            )?;
+        }
+        Layout::Array(array) => {
+            let order = if array.fortran {
+                ", in the order of Fortran"
+            } else {
+                ""
+            };
+            writeln!(
+                out,
+                "                values of type {}{order}",
+                array.element.name()
+            )?;
+        }
+        Layout::Csv(Some(dialect)) => {
+            let delimiter = char::from(dialect.delimiter());
+            writeln!(
+                out,
+                "                fields with {delimiter:?} between them"
+            )?;
+        }
+        _ => {}
     }
     writeln!(out, "data            {}", member.count)?;
     writeln!(out, "lanes           {}", member.lanes)?;

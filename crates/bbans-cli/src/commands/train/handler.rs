@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use bbans::nn::ModelFile;
+use bbans::data::Element;
+use bbans::nn::{self, ModelFile, description::Column};
 use bbans::{FileModel, VaeModel};
-use bbans_train::{Arch, Dataset, Facts, Preset, Progress, Trainer, Values, in_layers};
+use bbans_train::{Arch, DataKind, Dataset, Facts, Preset, Progress, Trainer, Values, in_layers};
 use indicatif::ProgressBar;
 use ndarray::ArrayView2;
 use serde_json::json;
 
 use super::Args;
 use crate::support::bins;
-use crate::support::files::{self, Output, Protected, check_free};
+use crate::support::files::{self, Output, Protected, RawSpec, check_free};
 use crate::support::models;
 use crate::support::rows::DataSet;
 use crate::support::terminal::note;
@@ -29,7 +30,12 @@ const CELL: usize = 4;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(name) = &args.print_arch {
-        let preset = Preset::named(name).context("no such preset")?;
+        let Some(preset) = Preset::named(name) else {
+            bail!(
+                "the preset {name} is made for the data at hand; train with it for an epoch (--epochs 1), and \
+                 `bbans inspect --json MODEL` has the description"
+            );
+        };
         std::io::stdout().write_all(preset.json.as_bytes())?;
         return Ok(());
     }
@@ -155,33 +161,110 @@ fn data_and_arch(
     args: &Args,
     from: Option<&ModelFile>,
 ) -> Result<(Dataset, String, Arch)> {
-    let DataSet { shape, mut symbols } = DataSet::read(files::open_data(path)?.0)?;
-    let values = if args.binarize {
+    let raw = args.raw.raw.as_ref();
+    let values = match from {
+        Some(file) => StandFor::of_model(file),
+        None => StandFor::of_file(path, raw, args.binarize)
+            .with_context(|| path.display().to_string())?,
+    };
+    let (mut reader, _) = files::open_data(path, raw)?;
+    let bound = reader.bind(&values.values, values.most.max(1));
+    bound.with_context(|| path.display().to_string())?;
+    if let Some(shape) = &args.shape {
+        let fitted = reader.fit(&shape.0);
+        fitted.with_context(|| path.display().to_string())?;
+    }
+    let DataSet {
+        shape, mut symbols, ..
+    } = DataSet::read(reader)?;
+    let kind = if args.binarize {
         Values::Grey
     } else {
         Values::Levels
     };
+    let plain = values.values == nn::description::Values::default();
     if !args.binarize
+        && plain
         && let Ok(one) = bbans::binary_symbols(&mut symbols)
     {
         let data = Dataset::new(symbols, shape.clone(), Values::Binary)?;
-        let (source, found) = arch(args, from, &data)?;
+        let (source, found) = arch(args, from, &data, &values)?;
         if found.description.likelihood.levels() == 2 {
             return Ok((data, source, found));
         }
         // Of more levels two values are what they are.
         symbols = data.symbols().iter().map(|bit| bit * one).collect();
     }
-    let data = Dataset::new(symbols, shape, values)?;
-    let (source, found) = arch(args, from, &data)?;
+    let data = Dataset::new(symbols, shape, kind)?;
+    let (source, found) = arch(args, from, &data, &values)?;
     Ok((data, source, found))
 }
 
+/// What the symbols of data stand for.
+struct StandFor {
+    values: nn::description::Values,
+    /// Of every column of a table, how many there are.
+    levels: Option<Vec<usize>>,
+    /// The greatest number of them.
+    most: usize,
+}
+
+impl StandFor {
+    fn of_model(file: &ModelFile) -> Self {
+        Self {
+            values: file.description.values.clone(),
+            levels: None,
+            most: file.description.likelihood.levels(),
+        }
+    }
+
+    /// What a file has, which is read for that.
+    fn of_file(path: &Path, raw: Option<&RawSpec>, binarize: bool) -> Result<Self> {
+        let plain = Self {
+            values: nn::description::Values::default(),
+            levels: None,
+            most: 1 << 16,
+        };
+        let (reader, _) = files::open_data(path, raw)?;
+        if reader.is_table() {
+            if files::is_dash(path) {
+                bail!("a table is read twice; expected a file, not standard input");
+            }
+            let columns = reader.columns()?;
+            let levels: Vec<usize> = columns.iter().map(Column::levels).collect();
+            return Ok(Self {
+                most: levels.iter().copied().max().unwrap_or(1),
+                levels: Some(levels),
+                values: nn::description::Values::Columns(columns),
+            });
+        }
+        // Bytes are what they are.
+        if reader.element() == Element::U8 || binarize {
+            return Ok(plain);
+        }
+        if files::is_dash(path) {
+            bail!("numbers that are no bytes are read twice; expected a file, not standard input");
+        }
+        let (step, most) = reader.survey()?;
+        Ok(Self {
+            values: nn::description::Values::Numbers(step),
+            levels: None,
+            most,
+        })
+    }
+}
+
 /// What is trained, and a word for where it is from.
-fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String, Arch)> {
+fn arch(
+    args: &Args,
+    from: Option<&ModelFile>,
+    data: &Dataset,
+    stand_for: &StandFor,
+) -> Result<(String, Arch)> {
     let facts = Facts {
         shape: data.shape().to_vec(),
         levels: data.levels(),
+        values: stand_for.values.clone(),
     };
     let (source, mut arch) = match (&args.arch, &args.preset, from) {
         (Some(path), ..) => {
@@ -201,18 +284,19 @@ fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String
             )
         }
         (None, preset, _) => {
-            let name = preset.as_deref().unwrap_or_else(|| default_preset(&facts));
-            let preset = Preset::named(name).context("no such preset")?;
-            let [least, most] = preset.levels;
-            let arch = preset.arch(&facts).map_err(|e| {
-                if facts.levels > most {
-                    anyhow!("{e:#}; with --binarize grey data become bits, anew in every epoch")
-                } else if facts.levels < least && args.binarize {
-                    anyhow!("{e:#}; --binarize makes bits of the data, leave it out")
-                } else {
-                    anyhow::Error::from(e)
-                }
-            });
+            let (name, why) = match preset.as_deref() {
+                Some(name) => (name, None),
+                None => default_preset(&facts, data),
+            };
+            if let Some(why) = why {
+                note!("preset {name}: {why}");
+            }
+            let arch = match DataKind::ALL.iter().find(|kind| kind.name() == name) {
+                Some(kind) => kind
+                    .arch(data, stand_for.levels.as_deref(), &stand_for.values)
+                    .map_err(anyhow::Error::from),
+                None => of_preset(name, args, &facts),
+            };
             let arch = arch.with_context(|| shown(args))?;
             (format!("preset {name}"), arch)
         }
@@ -242,11 +326,40 @@ fn arch(args: &Args, from: Option<&ModelFile>, data: &Dataset) -> Result<(String
     Ok((source, arch))
 }
 
-fn default_preset(facts: &Facts) -> &'static str {
+/// What a preset of any data of some shape has for these.
+fn of_preset(name: &str, args: &Args, facts: &Facts) -> Result<Arch> {
+    let preset = Preset::named(name).context("no such preset")?;
+    let [least, most] = preset.levels;
+    preset.arch(facts).map_err(|e| {
+        if facts.levels > most {
+            anyhow!("{e:#}; with --binarize grey data become bits, anew in every epoch")
+        } else if facts.levels < least && args.binarize {
+            anyhow!("{e:#}; --binarize makes bits of the data, leave it out")
+        } else {
+            anyhow::Error::from(e)
+        }
+    })
+}
+
+/// Of so many values a model may be a large one.
+const MANY: usize = 1 << 24;
+
+/// The preset for some data, and why.
+fn default_preset(facts: &Facts, data: &Dataset) -> (&'static str, Option<&'static str>) {
     let cells = |shape: &[usize]| shape.iter().all(|size| size.is_multiple_of(CELL));
+    let many = data.count().saturating_mul(data.dims()) >= MANY;
+    let few_levels =
+        facts.levels <= 256 && matches!(facts.values, nn::description::Values::Numbers(_));
     match facts.shape[..] {
-        [_, _] if facts.levels > 2 && cells(&facts.shape) => "gray",
-        _ => "small",
+        _ if facts.levels <= 2 && few_levels => ("small", None),
+        [_, _] if few_levels && many && cells(&facts.shape) => (
+            "gray",
+            Some("many grey pictures whose sides are multiples of 4"),
+        ),
+        _ => match DataKind::of_shape(&facts.shape) {
+            Some((kind, why)) => (kind.name(), Some(why)),
+            None => ("small", Some("data of a shape that no other is for")),
+        },
     }
 }
 

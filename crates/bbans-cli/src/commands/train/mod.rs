@@ -4,8 +4,10 @@ pub(crate) mod handler;
 
 use std::path::PathBuf;
 
+use bbans_train::DataKind;
 use clap::builder::PossibleValuesParser;
 
+use crate::support::files::{RawArg, Shape};
 use crate::support::notebook::NotebookArgs;
 
 /// Train a model on one's own data of one shape
@@ -42,6 +44,11 @@ pub(crate) struct Args {
         required_unless_present = "print_arch"
     )]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) raw: RawArg,
+    /// Shape of a datum, of a file that is one long row of values: 360, or 360x2
+    #[arg(long, value_name = "SHAPE")]
+    pub(crate) shape: Option<Shape>,
     /// The data are grey, 0 to 255: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]
     pub(crate) binarize: bool,
@@ -74,5 +81,6 @@ pub(crate) struct Args {
 }
 
 fn presets() -> PossibleValuesParser {
-    PossibleValuesParser::new(bbans_train::PRESETS.iter().map(|preset| preset.name))
+    let fixed = bbans_train::PRESETS.iter().map(|preset| preset.name);
+    PossibleValuesParser::new(fixed.chain(DataKind::ALL.map(DataKind::name)))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use bbans::DataReader;
 
 use super::Origin;
+use super::raw::RawSpec;
 use super::stdio::stdin_is_closed;
 
 /// Whether a path stands for standard input or output.
@@ -38,11 +39,14 @@ pub(crate) fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<Origin>)
     Ok((Box::new(file), Some(origin)))
 }
 
-/// Opens a data file, a folder of PNG files, or standard input for `-`.
+/// Opens a data file, a folder of PNG files, or standard input for `-`; with `raw` values without a header.
 ///
 /// # Errors
 /// If it cannot be read or is no data that bbans knows.
-pub(crate) fn open_data(path: &Path) -> Result<(DataReader, Option<Origin>)> {
+pub(crate) fn open_data(
+    path: &Path,
+    raw: Option<&RawSpec>,
+) -> Result<(DataReader, Option<Origin>)> {
     if path.is_dir() {
         let origin = path.metadata().and_then(|m| Origin::new(path, m));
         let origin = origin.with_context(|| format!("cannot read {}", path.display()))?;
@@ -55,7 +59,11 @@ pub(crate) fn open_data(path: &Path) -> Result<(DataReader, Option<Origin>)> {
     let name = if is_dash(path) { "image.png" } else { name };
     let opened = || -> Result<_> {
         let (input, origin) = open(path)?;
-        Ok((DataReader::open(input, name)?, origin))
+        let reader = match raw {
+            Some(raw) => DataReader::raw(input, raw.shape.0.clone(), raw.element)?,
+            None => DataReader::open(input, name)?,
+        };
+        Ok((reader, origin))
     };
     opened().with_context(|| path.display().to_string())
 }

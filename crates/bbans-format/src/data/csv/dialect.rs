@@ -54,7 +54,6 @@ impl Dialect {
 
     /// Appends the bytes that [`Dialect::read`] reads: delimiter and line ends, the header, and the quotes with the
     /// number of columns in a row that have them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "headers do not have it yet"))]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let delimiter = position(&DELIMITERS, &self.delimiter);
         out.push(delimiter | u8::from(self.crlf) << 2);
@@ -68,7 +67,6 @@ impl Dialect {
     }
 
     /// Reads what [`Dialect::write`] wrote.
-    #[cfg_attr(not(test), expect(dead_code, reason = "headers do not have it yet"))]
     pub(crate) fn read<R: Read>(r: &mut Recorder<'_, R>) -> Result<Self> {
         let flags = r.byte()?;
         if flags >= 8 {

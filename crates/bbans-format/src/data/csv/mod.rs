@@ -2,7 +2,8 @@
 //!
 //! A [`CsvReader`] finds from the beginning of a file how it is written, its [`Dialect`]: the delimiter, the line ends
 //! and which cells have quotes. Symbols and dialect give the bytes of a cell; where they would give others, an
-//! [`Exception`] holds what the file has. So that for every table which is read
+//! [`Exception`] holds what the file has, and its symbol is the one before it in the same column and the same call of
+//! [`CsvReader::read`], or 0. So that for every table which is read
 //!
 //! ```text
 //! file = dialect.header() + render(symbols, exceptions) of all rows, less the last bytes that finish() tells
@@ -27,7 +28,9 @@ mod votes;
 pub use dialect::{CellQuotes, Dialect};
 pub use infer::{InferOptions, infer};
 pub use quotes::Quotes;
-pub use reader::{CsvReader, CsvRows};
+pub use reader::CsvReader;
+
+pub use super::rows::{Exception, Rows};
 pub use render::render;
 
 /// Most bytes of a record, its line's end included.
@@ -38,15 +41,3 @@ pub const MAX_COLUMNS: usize = 4096;
 pub const MAX_BATCH: usize = 1 << 26;
 /// What some programs begin UTF-8 with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// A cell whose symbol would not give its bytes: a text or number that the column does not have, or one that is
-/// written otherwise.
-///
-/// The symbol at its place is the one before it in the same column and the same call of [`CsvReader::read`], or 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exception {
-    /// Which value it is, row-major, of those that were read in one call.
-    pub at: usize,
-    /// What the file has there, quotes included.
-    pub bytes: Vec<u8>,
-}

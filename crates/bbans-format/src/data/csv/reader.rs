@@ -9,18 +9,7 @@ use super::cells::Cells;
 use super::detect::{Head, Stream};
 use super::dialect::Dialect;
 use super::record::{Record, Splitter, other_fields};
-use super::{Exception, MAX_BATCH, MAX_COLUMNS};
-
-/// Some consecutive records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CsvRows {
-    /// Number of records; none at the end of the table.
-    pub count: usize,
-    /// Their symbols, row-major `[count, columns]`.
-    pub symbols: Vec<u16>,
-    /// What the symbols do not give, in order.
-    pub exceptions: Vec<Exception>,
-}
+use super::{Exception, MAX_BATCH, MAX_COLUMNS, Rows};
 
 /// Reads the records of a table in order.
 pub struct CsvReader<B> {
@@ -71,8 +60,8 @@ impl<B: BufRead> CsvReader<B> {
     /// # Errors
     /// [`bbans_core::ErrorKind::InvalidArgument`], with the line's number, if a record has another number of fields
     /// than there are columns, is too long, or has a line end that cannot be restored.
-    pub fn read(&mut self, max: usize) -> Result<CsvRows> {
-        let mut rows = CsvRows::default();
+    pub fn read(&mut self, max: usize) -> Result<Rows> {
+        let mut rows = Rows::default();
         let mut bytes = 0usize;
         while rows.count < max && bytes < MAX_BATCH && self.records.next(&mut self.record)? {
             bytes = bytes.saturating_add(self.record.bytes().len());
@@ -103,7 +92,7 @@ impl<B: BufRead> CsvReader<B> {
         Ok(())
     }
 
-    fn push(&self, rows: &mut CsvRows) {
+    fn push(&self, rows: &mut Rows) {
         let before = rows.symbols.len().checked_sub(self.columns.len());
         for (i, (cells, raw)) in self.columns.iter().zip(self.record.fields()).enumerate() {
             let symbol = cells.symbol(raw).unwrap_or_else(|| {

@@ -10,6 +10,7 @@ use bbans_core::{Error, Result};
 use super::kept::{self, Chunk, FRAME, Kept};
 use super::samples::Samples;
 use crate::container::dims_of;
+use crate::data::element::{Element, Kind as ElementKind};
 
 /// The first bytes of every PNG.
 pub(crate) const MAGIC: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
@@ -18,7 +19,7 @@ const SLACK: usize = 1 << 20;
 
 /// What the values of a pixel are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Color {
+pub enum Color {
     /// Grey.
     Grey,
     /// Grey and alpha.
@@ -31,7 +32,7 @@ pub(crate) enum Color {
 
 impl Color {
     /// Values of a pixel.
-    pub(crate) fn channels(self) -> usize {
+    pub fn channels(self) -> usize {
         match self {
             Self::Grey => 1,
             Self::GreyAlpha => 2,
@@ -52,14 +53,49 @@ impl Color {
 
 /// What the pixels of a picture are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind {
+pub struct Kind {
     /// What their values are.
-    pub(crate) color: Color,
+    pub color: Color,
     /// Bits of a value: 8, 16, or, of grey alone, 1.
-    pub(crate) depth: u8,
+    pub depth: u8,
 }
 
 impl Kind {
+    /// Its number in a header: the colour type of PNG, and the depth.
+    pub(crate) fn codes(self) -> [u8; 2] {
+        let color = match self.color {
+            Color::Grey => 0,
+            Color::Rgb => 2,
+            Color::GreyAlpha => 4,
+            Color::Rgba => 6,
+        };
+        [color, self.depth]
+    }
+
+    /// The kind of numbers in a header, if there is one.
+    pub(crate) fn of_codes([color, depth]: [u8; 2]) -> Option<Self> {
+        let color = match color {
+            0 => Color::Grey,
+            2 => Color::Rgb,
+            4 => Color::GreyAlpha,
+            6 => Color::Rgba,
+            _ => return None,
+        };
+        let kind = Self { color, depth };
+        kind.samples().map(|_| kind)
+    }
+
+    /// The type of its values where they are digested and excepted: a byte each, or two with the higher one first.
+    pub(crate) fn element(self) -> Element {
+        Element {
+            kind: if self.depth > 8 {
+                ElementKind::U16
+            } else {
+                ElementKind::U8
+            },
+            big_endian: self.depth > 8,
+        }
+    }
     /// What holds a value; `None` if there is no such kind.
     fn samples(self) -> Option<(Samples, png::BitDepth)> {
         match (self.depth, self.color) {
@@ -105,6 +141,16 @@ pub(crate) fn decode(input: impl Read) -> Result<Picture> {
         values,
         chunks,
     })
+}
+
+/// What [`decode`] would give as chunks, without the pixels.
+///
+/// # Errors
+/// As there.
+pub(crate) fn chunks(input: impl Read) -> Result<Vec<u8>> {
+    let mut input = BufReader::new(input);
+    let (size, first) = read_size(&mut input)?;
+    Ok(read_chunks(&mut input, &size, first)?.1)
 }
 
 /// Size and kind of a picture, both valid.

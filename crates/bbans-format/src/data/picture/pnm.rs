@@ -7,6 +7,7 @@ use bbans_core::{Error, Result};
 
 use super::samples::Samples;
 use crate::container::dims_of;
+use crate::data::element::{Element, Kind};
 
 /// Most bytes of a header.
 pub(crate) const MAX_HEADER: usize = 1 << 16;
@@ -106,50 +107,14 @@ impl Header {
         })
     }
 
-    /// Values of a row.
-    fn row(&self) -> usize {
-        self.shape.iter().skip(1).product()
-    }
-
-    /// Bytes after the header.
-    pub(crate) fn data_len(&self) -> usize {
-        let rows = self.shape.first().copied().unwrap_or(0);
-        self.samples.row_bytes(self.row()) * rows
-    }
-
-    /// The values, row-major, of the bytes after the header: 0 is white in a PBM and black in
-    /// others.
-    ///
-    /// # Errors
-    /// [`bbans_core::ErrorKind::InvalidArgument`] if the bytes are not as many as the header says, or
-    /// would not come back.
-    pub(crate) fn values(&self, data: &[u8]) -> Result<Vec<u16>> {
-        let expected = self.data_len();
-        if data.len() != expected {
-            return Err(Error::invalid_argument(format!(
-                "a PNM with {} bytes after its header; expected {expected} for its size",
-                data.len()
-            )));
-        }
-        let values = self.samples.unpack(data, self.row());
-        if let Some(v) = values.iter().find(|&&v| v > self.max) {
-            return Err(Error::invalid_argument(format!(
-                "a PNM with a value of {v}; expected at most {}, which its header says is the greatest",
-                self.max
-            )));
-        }
-        if self.samples == Samples::Bits && self.data(&values) != data {
-            return Err(Error::invalid_argument(
-                "a PBM whose rows end with bits that are no pixels and not 0, which would be lost; \
-                 expected 0: write it anew",
-            ));
-        }
-        Ok(values)
-    }
-
-    /// The bytes after the header, of values that [`Header::values`] gave.
-    pub(crate) fn data(&self, values: &[u16]) -> Vec<u8> {
-        self.samples.pack(values, self.row())
+    /// The type of a value; none if they are bits.
+    pub(crate) fn element(&self) -> Option<Element> {
+        let (kind, big_endian) = match self.samples {
+            Samples::Bits => return None,
+            Samples::Bytes => (Kind::U8, false),
+            Samples::Words => (Kind::U16, true),
+        };
+        Some(Element { kind, big_endian })
     }
 }
 
@@ -249,7 +214,6 @@ impl Text<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn header(text: &str) -> Header {
         parse(text.as_bytes()).unwrap().unwrap()
@@ -326,53 +290,5 @@ mod tests {
         let longest = comment(MAX_HEADER - shortest);
         assert_eq!(header(&longest).len, MAX_HEADER);
         assert!(parse(comment(MAX_HEADER + 1 - shortest).as_bytes()).is_err());
-    }
-
-    #[test]
-    fn values_that_would_not_come_back_are_refused() {
-        let grey = header("P5 2 1 100\n");
-        assert_eq!(grey.values(&[100, 0]).unwrap(), [100, 0]);
-        let bits = header("P4 3 1\n");
-        assert_eq!(bits.values(&[0xa0]).unwrap(), [1, 0, 1]);
-        for (header, data) in [(&grey, &[101, 0][..]), (&grey, &[1]), (&bits, &[0xa1])] {
-            assert!(header.values(data).is_err());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn values_come_back(
-            (width, height) in (1usize..20, 1usize..20),
-            (kind, max) in (4u8..=6, 1u16..),
-            data in prop::collection::vec(any::<u16>(), 1200),
-        ) {
-            let text = match kind {
-                4 => format!("P4 {width} {height}\n"),
-                _ => format!("P{kind}\n{width} {height}\n{max}\n"),
-            };
-            let header = header(&text);
-            let dims: usize = header.shape.iter().product();
-            let values: Vec<u16> = data[..dims].iter().map(|v| v % header.max.saturating_add(1)).collect();
-            let data = header.data(&values);
-            prop_assert_eq!(header.len, text.len());
-            prop_assert_eq!(data.len(), header.data_len());
-            prop_assert_eq!(header.values(&data).unwrap(), values);
-        }
-
-        #[test]
-        fn any_bytes_are_read_or_refused(
-            kind in 0u8..=9,
-            rest in "[ \n#0-9x]{0,30}",
-            bytes in any::<Vec<u8>>(),
-        ) {
-            let text = format!("P{kind}{rest}");
-            let _ = parse(&bytes);
-            if let Ok(Some(header)) = parse(text.as_bytes()) {
-                prop_assert!(header.len <= text.len());
-                if let Ok(values) = header.values(&bytes) {
-                    prop_assert_eq!(header.data(&values), bytes);
-                }
-            }
-        }
     }
 }

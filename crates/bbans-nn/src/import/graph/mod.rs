@@ -62,6 +62,7 @@ pub(super) fn model(weights: &mut Weights<'_>, arch: &Arch) -> Result<ModelFile>
             groups,
             decode,
             head: Vec::new(),
+            symbols: Vec::new(),
         }),
         training: None,
     };

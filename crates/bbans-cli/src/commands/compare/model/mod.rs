@@ -163,8 +163,8 @@ fn leave_out(codes: &mut Vec<OfData>, images: &mut [Image]) -> Vec<String> {
 
 /// The data, 0 and 1, and their name.
 fn read(args: &ModelArgs, model: &VaeModel) -> Result<(String, DataSet)> {
-    let (name, reader) = match args.data.clone().or_else(data::real_test_set) {
-        Some(path) => (path.display().to_string(), files::open_data(&path)?.0),
+    let (name, mut reader) = match args.data.clone().or_else(data::real_test_set) {
+        Some(path) => (path.display().to_string(), files::open_data(&path, None)?.0),
         None => {
             let demo = models::load(data::DEMO_MODEL)?;
             let bytes = memory::restore(&demo, data::DEMO, args.threads.get())?;
@@ -173,7 +173,7 @@ fn read(args: &ModelArgs, model: &VaeModel) -> Result<(String, DataSet)> {
             (name, reader)
         }
     };
-    bbans::check_fits(model, reader.source()).with_context(|| name.clone())?;
+    bbans::bind(model, &mut reader).with_context(|| name.clone())?;
     let mut data = DataSet::read(reader).with_context(|| name.clone())?;
     if let Some(limit) = args.limit {
         data = data.spread(limit as usize);

@@ -1,0 +1,315 @@
+//! Descriptions that are made for data: of pictures, signals and tables, one symbol after another.
+
+use bbans_nn::description::Values;
+use bbans_nn::likelihood::{Kind, SymbolKind};
+use serde_json::{Value, json};
+
+use crate::arch::Arch;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::facts::{Facts, SymbolFacts};
+
+/// Kinds of data, each with the presets' name for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataKind {
+    /// Pictures, `[rows, columns]` or `[rows, columns, channels]`.
+    Pixels,
+    /// Signals, `[samples]` or `[samples, channels]`.
+    Signal,
+    /// Tables, `[columns]`.
+    Table,
+}
+
+/// Most channels of a picture or a signal.
+const MAX_CHANNELS: usize = 8;
+/// Longest rows of values that are taken for those of a table.
+const MAX_COLUMNS: usize = 64;
+/// Up to so many levels a symbol of a table has a logit for each, others a mixture.
+const TABLE_LOGITS: usize = 1024;
+/// Likewise of pictures and signals.
+const LOGITS: usize = 32;
+/// A symbol that is there so often is told apart from the others.
+const FREQUENT: f64 = 0.2;
+/// Up to so many levels a category of a table is embedded.
+const EMBEDDED: usize = 256;
+
+impl DataKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pixels, Self::Signal, Self::Table];
+
+    /// The name of the preset.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Signal => "signal",
+            Self::Table => "table",
+        }
+    }
+
+    /// What data of this shape most likely are; and why.
+    pub fn of_shape(shape: &[usize]) -> Option<(Self, &'static str)> {
+        match *shape {
+            [columns] if columns <= MAX_COLUMNS => {
+                Some((Self::Table, "short rows of values are those of a table"))
+            }
+            [_] => Some((Self::Signal, "long rows of values are a signal")),
+            [samples, channels] if channels <= MAX_CHANNELS && samples >= 8 * channels => Some((
+                Self::Signal,
+                "two axes, the second one short, are samples and channels",
+            )),
+            [_, _] => Some((Self::Pixels, "two axes are those of a picture")),
+            [_, _, channels] if channels <= MAX_CHANNELS => Some((
+                Self::Pixels,
+                "three axes, the last one short, are those of a picture in colour",
+            )),
+            _ => None,
+        }
+    }
+
+    /// Symbols of a position of data of this shape.
+    fn symbols(self, shape: &[usize]) -> Result<usize> {
+        match (self, shape) {
+            (Self::Pixels, [_, _]) | (Self::Signal, [_]) => Ok(1),
+            (Self::Pixels, [_, _, channels]) | (Self::Signal, [_, channels])
+                if *channels <= MAX_CHANNELS =>
+            {
+                Ok(*channels)
+            }
+            (Self::Table, [columns]) => Ok(*columns),
+            _ => Err(Error::new(format!(
+                "the preset {} for data of shape {shape:?}; expected {}",
+                self.name(),
+                match self {
+                    Self::Pixels => "[rows, columns] or [rows, columns, channels]",
+                    Self::Signal => "[samples] or [samples, channels]",
+                    Self::Table => "[columns]",
+                }
+            ))),
+        }
+    }
+
+    /// A description for data; `levels` has the numbers of levels of the symbols of a position, where they are known, and
+    /// `values` what the symbols stand for.
+    ///
+    /// # Errors
+    /// If the data are of another kind.
+    pub fn arch(self, data: &Dataset, levels: Option<&[usize]>, values: &Values) -> Result<Arch> {
+        let count = self.symbols(data.shape())?;
+        let facts = SymbolFacts::of(data, count, levels);
+        let description = self.description(data.shape(), &facts);
+        let most = facts.iter().map(|f| f.levels).max().unwrap_or(1);
+        let facts = Facts {
+            shape: data.shape().to_vec(),
+            levels: most,
+            values: values.clone(),
+        };
+        Arch::from_json(&description.to_string(), &facts)
+    }
+
+    fn description(self, shape: &[usize], facts: &[SymbolFacts]) -> Value {
+        let Sizes {
+            above,
+            side,
+            channels,
+            latents,
+            hidden,
+            of_symbol,
+            ..
+        } = self.sizes();
+        let symbols = facts.len();
+        let positions = shape.iter().product::<usize>() / symbols;
+        let kinds: Vec<SymbolKind> = facts.iter().map(|f| self.kind(f)).collect();
+        let heads: Vec<Value> = (kinds.iter().zip(facts).enumerate())
+            .map(|(i, (kind, facts))| self.symbol(i, kind, facts, of_symbol))
+            .collect();
+        let levels = facts.iter().map(|f| f.levels).max().unwrap_or(1);
+        json!({
+            "data_shape": shape,
+            "likelihood": {"autoregressive": {
+                "window": {"channels": channels, "above": above, "side": side},
+                "symbols": symbols,
+                "levels": levels,
+            }},
+            "latent": {"bin_precision": 10, "log_sigma": [-8.0, 4.0]},
+            "encode": chain("data", "features", &[
+                ("encode.0", json!({"op": "dense", "outputs": hidden})),
+                ("encode.0.silu", json!({"op": "silu"})),
+                ("encode.1", json!({"op": "dense", "outputs": hidden})),
+                ("features", json!({"op": "silu"})),
+            ]),
+            "groups": [{
+                "latents": "z",
+                "shape": [latents],
+                "posterior": {
+                    "inputs": ["features"],
+                    "nodes": [
+                        {"id": "posterior", "op": "dense", "outputs": 2 * latents, "inputs": ["features"]},
+                        {"id": "mean", "op": "slice", "start": 0, "end": latents, "inputs": ["posterior"]},
+                        {"id": "log_sigma", "op": "slice", "start": latents, "end": 2 * latents, "inputs": ["posterior"]},
+                    ],
+                    "outputs": ["mean", "log_sigma"],
+                },
+            }],
+            "decode": chain("z", "decode.1", &[
+                ("decode.0", json!({"op": "dense", "outputs": hidden})),
+                ("decode.0.silu", json!({"op": "silu"})),
+                ("decode.1", json!({"op": "dense", "outputs": positions * channels})),
+            ]),
+            "head": [{"function": self.stage(hidden)}],
+            "symbols": heads,
+            "training": self.schedule(),
+        })
+    }
+
+    /// What is known of a position, and functions of it.
+    fn stage(self, hidden: usize) -> Value {
+        let mut nodes = vec![
+            json!({"id": "head.0", "op": "dense", "outputs": hidden, "inputs": ["known"]}),
+            json!({"id": "head.0.silu", "op": "silu", "inputs": ["head.0"]}),
+            json!({"id": "head.1", "op": "dense", "outputs": hidden, "inputs": ["head.0.silu"]}),
+            json!({"id": "head.1.silu", "op": "silu", "inputs": ["head.1"]}),
+        ];
+        let last = match self {
+            // There are no neighbours: what is known is of the latents alone.
+            Self::Table => {
+                nodes.truncate(2);
+                "head.0.silu"
+            }
+            _ => {
+                nodes.push(
+                    json!({"id": "head.all", "op": "concat", "inputs": ["head.1.silu", "known"]}),
+                );
+                "head.all"
+            }
+        };
+        json!({"inputs": ["known"], "nodes": nodes, "outputs": [last]})
+    }
+
+    fn symbol(self, i: usize, kind: &SymbolKind, facts: &SymbolFacts, hidden: usize) -> Value {
+        let id = |part: &str| format!("symbols.{i}.{part}");
+        let mut nodes = vec![
+            json!({"id": id("0"), "op": "dense", "outputs": hidden, "inputs": ["known"]}),
+            json!({"id": id("0.silu"), "op": "silu", "inputs": [id("0")]}),
+        ];
+        let mut last = id("0.silu");
+        if self == Self::Table {
+            nodes.push(json!({"id": id("1"), "op": "dense", "outputs": hidden, "inputs": [last]}));
+            nodes.push(json!({"id": id("1.silu"), "op": "silu", "inputs": [id("1")]}));
+            last = id("1.silu");
+        }
+        nodes.extend([
+            json!({"id": id("all"), "op": "concat", "inputs": [last, "known"]}),
+            json!({"id": id("out"), "op": "dense", "outputs": kind.parameters(), "inputs": [id("all")]}),
+        ]);
+        let mut symbol = json!({
+            "distribution": kind,
+            // Numbers that a 32-bit float has.
+            "scaling": {"middle": facts.mean as f32, "unit": facts.deviation.max(0.25) as f32},
+            "function": {"inputs": ["known"], "nodes": nodes, "outputs": [id("out")]},
+        });
+        let categories =
+            matches!(kind, SymbolKind::Categorical { levels } if (3..=EMBEDDED).contains(levels));
+        if self == Self::Table && categories {
+            symbol["embedding"] = json!(8);
+        }
+        symbol
+    }
+
+    fn kind(self, facts: &SymbolFacts) -> SymbolKind {
+        let SymbolFacts {
+            levels,
+            frequent,
+            share,
+            ..
+        } = *facts;
+        let components = self.sizes().components;
+        let logits = if self == Self::Table {
+            TABLE_LOGITS
+        } else {
+            LOGITS
+        };
+        match () {
+            () if levels <= logits => SymbolKind::Categorical { levels },
+            () if share >= FREQUENT => SymbolKind::Hurdle {
+                levels,
+                components,
+                frequent,
+            },
+            () => SymbolKind::Logistics { levels, components },
+        }
+    }
+
+    fn sizes(self) -> Sizes {
+        match self {
+            Self::Pixels => Sizes {
+                above: 3,
+                side: 3,
+                channels: 8,
+                latents: 16,
+                hidden: 96,
+                of_symbol: 48,
+                components: 5,
+            },
+            Self::Signal => Sizes {
+                above: 0,
+                side: 16,
+                channels: 4,
+                latents: 8,
+                hidden: 64,
+                of_symbol: 32,
+                components: 3,
+            },
+            Self::Table => Sizes {
+                above: 0,
+                side: 0,
+                channels: 16,
+                latents: 4,
+                hidden: 64,
+                of_symbol: 128,
+                components: 8,
+            },
+        }
+    }
+
+    fn schedule(self) -> Value {
+        let (epochs, batch) = match self {
+            Self::Pixels => (20, 32),
+            Self::Signal => (60, 32),
+            Self::Table => (60, 128),
+        };
+        json!({
+            "epochs": epochs,
+            "min_steps": 3000,
+            "batch": batch,
+            "kl_warmup_epochs": 2,
+            "weight_decay": 0.01,
+            "init": {"decode.1.weight": 0.1},
+        })
+    }
+}
+
+struct Sizes {
+    above: usize,
+    side: usize,
+    /// Numbers that the decoder gives a position.
+    channels: usize,
+    latents: usize,
+    hidden: usize,
+    /// Units of the layers of a symbol.
+    of_symbol: usize,
+    components: usize,
+}
+
+/// A function of nodes one after another.
+fn chain(input: &str, output: &str, nodes: &[(&str, Value)]) -> Value {
+    let mut before = input;
+    let mut all = Vec::new();
+    for (id, op) in nodes {
+        let mut node = op.clone();
+        node["id"] = json!(id);
+        node["inputs"] = json!([before]);
+        all.push(node);
+        before = id;
+    }
+    json!({"inputs": [input], "nodes": all, "outputs": [output]})
+}
