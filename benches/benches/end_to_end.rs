@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use bbans::container::Header;
 use bbans::data::Target;
-use bbans::{DataReader, DataWriter, LatentModel, Options, VaeModel};
+use bbans::{DataReader, Options, VaeModel};
 use bbans_benches::{idx_header, images, random_model};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -17,7 +17,7 @@ fn main() {
 
 fn idx(count: usize) -> Vec<u8> {
     let mut bytes = idx_header(count);
-    bytes.extend(images(count).iter());
+    bytes.extend(images(count).iter().map(|&pixel| pixel as u8));
     bytes
 }
 
@@ -36,7 +36,7 @@ fn encode(model: &VaeModel, content: &[u8], lanes: usize, threads: usize) -> Vec
 fn decode(model: &VaeModel, mut file: &[u8], threads: usize) {
     let header = Header::read(&mut file).unwrap().unwrap();
     let sink = Target::Stream(Box::new(std::io::sink()));
-    let writer = DataWriter::new(header.source.clone(), model.dims(), sink).unwrap();
+    let writer = bbans::writer(model, &header, sink).unwrap();
     let threads = NonZeroUsize::new(threads).unwrap();
     bbans::decompress(model, &header, &mut file, writer, threads, &mut |_| {}).unwrap();
 }

@@ -237,7 +237,7 @@ mod kernels {
             &vec![0.0; outputs],
         )
         .unwrap();
-        let x = images(LANES);
+        let x = images(LANES).mapv(|pixel| pixel as u8);
         bencher
             .counter(ItemsCount::new(LANES))
             .bench_local(|| layer.forward_bytes(Path::detect(), x.view()).unwrap());

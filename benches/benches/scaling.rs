@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bbans::container::Header;
 use bbans::data::Target;
-use bbans::{DataReader, DataWriter, LatentModel, Options, VaeModel};
+use bbans::{DataReader, Options, VaeModel};
 use bbans_benches::{idx_header, images, random_model};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -91,7 +91,7 @@ fn decode(model: &VaeModel, file: File, threads: NonZeroUsize) -> bbans::Result<
     let header =
         Header::read(&mut input)?.ok_or_else(|| bbans::Error::invalid_argument("an empty file"))?;
     let sink = Target::Stream(Box::new(io::sink()));
-    let writer = DataWriter::new(header.source.clone(), model.dims(), sink)?;
+    let writer = bbans::writer(model, &header, sink)?;
     bbans::decompress(model, &header, &mut input, writer, threads, &mut |_| {})?;
     Ok(())
 }
@@ -108,7 +108,7 @@ impl Images {
     fn new(count: usize) -> Self {
         Self {
             header: Cursor::new(idx_header(count)),
-            pixels: Cursor::new(images(1000).into_iter().collect()),
+            pixels: Cursor::new(images(1000).iter().map(|&pixel| pixel as u8).collect()),
             left: count as u64 * 784,
         }
     }

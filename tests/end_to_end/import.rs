@@ -80,7 +80,7 @@ fn a_model_whose_bins_do_not_fit_is_mended() {
     let folder = Folder::new();
     let file = crate::support::graphs::thermometer_model_file();
     folder.write("far.safetensors", file.to_bytes().unwrap());
-    let data = ndarray::Array2::from_shape_fn((300, 30), |(i, d)| u8::from(d < 7 * i % 31));
+    let data = ndarray::Array2::from_shape_fn((300, 30), |(i, d)| u16::from(d < 7 * i % 31));
     folder.write("x", idx(&data, &TINY_SHAPE, 1));
     let told = folder.ok("compress x -m far.safetensors --format 1").stderr;
     assert!(told.contains("beyond the outermost bin"), "{told}");

@@ -42,7 +42,7 @@ fn folders_and_single_files_come_back() {
         for (i, row) in data.rows().into_iter().enumerate() {
             write_png(
                 &folder.path(name).join(format!("digit {i:03}.png")),
-                &row.to_vec(),
+                &row.mapv(|bit| bit as u8).to_vec(),
                 depth,
             );
         }

@@ -12,7 +12,7 @@ fn a_trained_model_compresses_its_data() {
     let mut data = tiny_data(600, 1);
     for (i, mut row) in data.rows_mut().into_iter().enumerate() {
         row.iter_mut().enumerate().for_each(|(d, b)| {
-            *b = u8::from((d < 15) == (i % 2 == 0)) ^ (*b & u8::from(d % 7 == 0))
+            *b = u16::from((d < 15) == (i % 2 == 0)) ^ (*b & u16::from(d % 7 == 0))
         });
     }
     folder.write("x", idx(&data, &TINY_SHAPE, 255));
@@ -135,7 +135,7 @@ fn the_gray_preset_learns_what_pixels_have_in_common() {
 fn learns_what_pixels_have_in_common(
     preset: &str,
     epochs: usize,
-    level: impl Fn(u8, usize) -> u8,
+    level: impl Fn(u16, usize) -> u16,
     most_bits: f64,
 ) {
     let folder = Folder::new();

@@ -98,7 +98,7 @@ fn elbo_agrees_with_candle(file: &ModelFile) {
         let latents = vae.latents();
         let draw = |_| (f64::from(rng.next_u32()) / 1e9 - 2.0) as f32;
         let noise: Vec<f32> = (0..SAMPLES * latents).map(draw).collect();
-        let symbols: Vec<u8> = row.iter().copied().collect();
+        let symbols: Vec<u16> = row.iter().copied().collect();
         for samples in [1, SAMPLES] {
             // The codec draws group by group, of each for one sample after another.
             let of_group = |group: std::ops::Range<usize>| {

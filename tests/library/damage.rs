@@ -293,7 +293,7 @@ proptest! {
 fn the_limits_of_the_container_hold_both_ways() {
     use bbans::block::{Block, Plan, Way};
     use bbans::container::{
-        Content, Framing, Header, MAX_BLOCK_SYMBOLS, MAX_DIMS, Part, Parts, StoredBlock,
+        Content, Extra, Framing, Header, MAX_BLOCK_SYMBOLS, MAX_DIMS, Part, Parts, StoredBlock,
     };
     use bbans::data::Layout;
     let header = |block_len: usize, shape: Vec<usize>| Header {
@@ -330,6 +330,10 @@ fn the_limits_of_the_container_hold_both_ways() {
     }
     // 3 initial words, 2 lanes, 2 data of 5 values: 3 + 4 + 2 * (3 + 10) words.
     let header = header(2, vec![5]);
+    let extra = Extra {
+        scale: 1,
+        exceptions: vec![],
+    };
     for (words, fits) in [(33, true), (34, false)] {
         let plan = Plan {
             way: Way::plain(2),
@@ -345,12 +349,12 @@ fn the_limits_of_the_container_hold_both_ways() {
             point_bits: 0.0,
         };
         assert_eq!(
-            StoredBlock::to_bytes(&header, &block, 1, 5).is_ok(),
+            StoredBlock::to_bytes(&header, &block, &extra, 5).is_ok(),
             fits,
             "{words}"
         );
         // As a writer would that has more room.
-        let bytes = StoredBlock::to_bytes(&header, &block, 1, 500).unwrap();
+        let bytes = StoredBlock::to_bytes(&header, &block, &extra, 500).unwrap();
         let mut input = bytes.as_slice();
         let read = Parts::new(&mut input, &header).unwrap().read();
         assert_eq!(read.is_ok(), fits, "{words}");

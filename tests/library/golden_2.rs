@@ -3,10 +3,10 @@
 use std::fs;
 
 use bbans::block::{Coder, Way};
-use bbans::container::{Check, Framing, Header, StoredBlock, Trailer};
+use bbans::container::{Check, Extra, Framing, Header, StoredBlock, Trailer};
 use bbans::{DataReader, FileModel, Options, VaeModel};
 
-use crate::support::{TINY_SHAPE, amat, golden, grey_data, idx, npy, tiny_data};
+use crate::support::{TINY_SHAPE, amat, bytes, golden, grey_data, idx, npy, tiny_data};
 use crate::ways;
 
 /// Name of the file, its model, the data file, and how it is coded.
@@ -51,7 +51,7 @@ fn cases() -> Vec<Case> {
     let text = format!("{text:117}\n");
     let npy_of = |model: &VaeModel| {
         let header = [&b"\x93NUMPY\x01\0v\0"[..], text.as_bytes()].concat();
-        [header, own(model, 60).into_raw_vec_and_offset().0].concat()
+        [header, bytes(&own(model, 60))].concat()
     };
     let odd_npy_of = |model: &VaeModel| npy(&own(model, 60), &TINY_SHAPE);
     let amat_of = |model: &VaeModel| amat(&own(model, 60), ",", "\r\n")[..60 * 61 - 2].to_vec();
@@ -107,7 +107,7 @@ fn all_blocks() -> [Blocks; 4] {
 fn blocks(name: &'static str, of: &'static str, options: Options) -> Blocks {
     let model = model(of);
     let data = bbans::sample(&model, 70, 1, 0).unwrap();
-    let mut restored: Vec<Vec<u8>> = data.rows().into_iter().map(|row| row.to_vec()).collect();
+    let mut restored: Vec<Vec<u16>> = data.rows().into_iter().map(|row| row.to_vec()).collect();
     if options.unordered {
         restored[..40].sort();
         restored[40..].sort();
@@ -139,10 +139,14 @@ fn blocks(name: &'static str, of: &'static str, options: Options) -> Blocks {
         coder.encode(second).unwrap(),
     ];
     assert!(blocks[0].plan.points > 0);
+    let extra = Extra {
+        scale: 1,
+        exceptions: vec![],
+    };
     let mut file = header.to_bytes().unwrap();
     let mut table = Vec::new();
     for block in &blocks {
-        let bytes = StoredBlock::to_bytes(&header, block, 1, 30).unwrap();
+        let bytes = StoredBlock::to_bytes(&header, block, &extra, 30).unwrap();
         table.push((block.plan.count as u64, bytes.len() as u64));
         file.extend(bytes);
     }

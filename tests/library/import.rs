@@ -115,7 +115,7 @@ fn what_is_folded_is_the_same_function() {
     let vae = VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
     let vae = vae.vae();
     let torch = Torch::new();
-    let x = ndarray::array![[0u8, 255, 17, 200, 99, 1]];
+    let x = ndarray::array![[0u16, 255, 17, 200, 99, 1]];
     let inputs: Vec<f64> = x.iter().map(|&v| f64::from(v) / 127.5 - 1.0).collect();
     let elu = |v: f64| if v > 0.0 { v } else { v.exp() - 1.0 };
     let hidden = torch.batch_norm("bn1", &torch.linear("fc1", &inputs));
@@ -326,7 +326,7 @@ fn published_networks_reach_their_bounds() {
             if rows.count == 0 {
                 break;
             }
-            content.extend(rows.bytes);
+            content.extend(rows.symbols);
         }
         let rows = Array2::from_shape_vec((content.len() / 784, 784), content).unwrap();
         let idx = crate::support::idx(&rows, &[28, 28], 1);
@@ -363,7 +363,8 @@ fn the_examples_have_the_bounds_of_pytorch() {
         };
         let (noise, _) = fixture.tensor("noise").unwrap().data().as_chunks();
         let noise: Vec<f32> = noise.iter().map(|&b| f32::from_le_bytes(b)).collect();
-        let x = fixture.tensor("x").unwrap().data().to_vec();
+        let x = fixture.tensor("x").unwrap().data();
+        let x: Vec<u16> = x.iter().map(|&b| u16::from(b)).collect();
         let (count, dims) = (x.len() / model.dims(), model.dims());
         let x = Array2::from_shape_vec((count, dims), x).unwrap();
         let latents = model.vae().latents();
@@ -402,7 +403,7 @@ fn means_and_scales_of_rows_are_cut_along_rows() {
     }"#;
     let imported = import(&torch.bytes(), &Arch::from_json(arch).unwrap()).unwrap();
     let model = VaeModel::from_bytes(&imported.file.to_bytes().unwrap()).unwrap();
-    let x = [1u8, 0, 0, 1, 1, 1, 0, 0];
+    let x = [1u16, 0, 0, 1, 1, 1, 0, 0];
     let data = Array2::from_shape_vec((1, 8), x.to_vec()).unwrap();
     let latents = model.vae().infer(data.view()).unwrap().top_down().unwrap();
     let posterior = latents.posterior().unwrap();

@@ -19,14 +19,14 @@ proptest! {
         let before = message.clone();
         let mut bits = 0.0;
         for &(lane, mass, pick) in &steps {
-            let interval = Bernoulli::new(mass).interval(&(pick as u8 & 1)).unwrap();
+            let interval = Bernoulli::new(mass).interval(&(pick as u16 & 1)).unwrap();
             message.push(lane, interval).unwrap();
             bits += interval.bits();
         }
         // Rounding of the ANS states costs next to nothing.
         prop_assert!((message.bits() - before.bits() - bits).abs() < 1e-3 * (1.0 + bits));
         for &(lane, mass, pick) in steps.iter().rev() {
-            prop_assert_eq!(message.pop(lane, &Bernoulli::new(mass)).unwrap(), pick as u8 & 1);
+            prop_assert_eq!(message.pop(lane, &Bernoulli::new(mass)).unwrap(), pick as u16 & 1);
         }
         prop_assert_eq!(&message, &before);
         message.shrink(0).unwrap();

@@ -79,7 +79,11 @@ fn the_gray_models_meet_their_promises() {
         return;
     };
     let content = gunzipped(&path);
-    let data = Array2::from_shape_vec((10_000, 784), content[16..].to_vec()).unwrap();
+    let data = Array2::from_shape_vec(
+        (10_000, 784),
+        content[16..].iter().map(|&b| u16::from(b)).collect(),
+    )
+    .unwrap();
     meets_its_promise("mnist-gray", &content, &data, 1.10);
     meets_its_promise("mnist-gray-2", &content, &data, 1.05);
 }
@@ -107,10 +111,10 @@ fn gunzipped(path: &std::path::Path) -> Vec<u8> {
 fn real_test_set() -> Option<(Vec<u8>, Array2<u16>)> {
     let path = shared("data/binarized_mnist/binarized_mnist_test.amat.gz")?;
     let content = gunzipped(&path);
-    let bits: Vec<u8> = content
+    let bits: Vec<u16> = content
         .iter()
         .filter(|b| b.is_ascii_digit())
-        .map(|b| b - b'0')
+        .map(|b| u16::from(b - b'0'))
         .collect();
     let data = Array2::from_shape_vec((10_000, 784), bits).unwrap();
     Some((content, data))

@@ -7,7 +7,7 @@ use bbans::{DataReader, ErrorKind, FileModel, Options, VaeModel};
 use ndarray::Array2;
 
 use crate::support::{
-    TINY_SHAPE, amat, grey_data, grey_model_files, hierarchy_model_file, idx, npy, npy_with,
+    TINY_SHAPE, amat, bytes, grey_data, grey_model_files, hierarchy_model_file, idx, npy, npy_with,
     tiny_data, tiny_model,
 };
 use crate::ways;
@@ -67,7 +67,7 @@ fn every_layout_is_restored() {
     let model = tiny_model();
     let data = tiny_data(7, 1);
     let text = "{'descr': '|u1', 'fortran_order': False, 'shape': (7, 6, 5)}";
-    let odd = npy_with(text, data.as_slice().unwrap());
+    let odd = npy_with(text, &bytes(&data));
     let mut wrong = idx(&data, &TINY_SHAPE, 1);
     wrong.pop();
     for content in [

@@ -237,7 +237,7 @@ pub fn causal_model_file(name: &str, seed: u64) -> ModelFile {
 /// `count` data with values below `levels`.
 pub fn grey_data(count: usize, levels: usize, seed: u64) -> Array2<u16> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    Array2::from_shape_fn((count, 30), |_| (rng.next_u32() as usize % levels) as u8)
+    Array2::from_shape_fn((count, 30), |_| (rng.next_u32() as usize % levels) as u16)
 }
 
 fn model_file(name: &str, seed: u64, likelihood: Likelihood) -> ModelFile {
@@ -315,17 +315,23 @@ pub fn tiny_model() -> VaeModel {
 /// `count` data for [`tiny_model`], about a third of them ones.
 pub fn tiny_data(count: usize, seed: u64) -> Array2<u16> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    Array2::from_shape_fn((count, 30), |_| u8::from(rng.next_u32() % 3 == 0))
+    Array2::from_shape_fn((count, 30), |_| u16::from(rng.next_u32() % 3 == 0))
+}
+
+/// Data as bytes, row by row.
+pub fn bytes(data: &Array2<u16>) -> Vec<u8> {
+    let byte = |&s| u8::try_from(s).expect("a symbol above 255");
+    data.iter().map(byte).collect()
 }
 
 /// Data as an IDX file, `1` written as `one`.
 pub fn idx(data: &Array2<u16>, shape: &[usize], one: u8) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, 1 + shape.len() as u8];
+    let mut file = vec![0, 0, 8, 1 + shape.len() as u8];
     for size in std::iter::once(data.nrows()).chain(shape.iter().copied()) {
-        bytes.extend((size as u32).to_be_bytes());
+        file.extend((size as u32).to_be_bytes());
     }
-    bytes.extend(data.iter().map(|&b| b * one));
-    bytes
+    file.extend(bytes(data).into_iter().map(|b| b * one));
+    file
 }
 
 /// Data as .amat text.
@@ -368,5 +374,5 @@ pub fn npy(data: &Array2<u16>, shape: &[usize]) -> Vec<u8> {
         "{{'descr': '|u1', 'fortran_order': False, 'shape': ({},), }}",
         shape.join(", ")
     );
-    npy_with(&dictionary, &data.iter().copied().collect::<Vec<_>>())
+    npy_with(&dictionary, &bytes(data))
 }

@@ -33,7 +33,7 @@ fn with_png_set(count: usize) -> Folder {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("set")).unwrap();
     for (i, row) in tiny_data(count, 2).rows().into_iter().enumerate() {
-        let pixels: Vec<u8> = row.iter().map(|v| v * 255).collect();
+        let pixels: Vec<u8> = row.iter().map(|&v| v as u8 * 255).collect();
         let path = folder.path("set").join(format!("{i:05}.png"));
         std::fs::write(path, png(5, 6, &pixels, |_| {})).unwrap();
     }

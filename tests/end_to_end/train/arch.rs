@@ -33,7 +33,7 @@ fn colours(folder: &Folder) {
     let noise = tiny_data(100, 3);
     let level = |(i, d): (usize, usize)| {
         let sum = noise[(i, d)] + noise[(i, d / 3)] + noise[(i, d / 2)];
-        sum + u8::from(i % 4 == d % 4)
+        sum + u16::from(i % 4 == d % 4)
     };
     let mut data = ndarray::Array2::from_shape_fn((100, 12), level);
     data[(0, 0)] = 4;
@@ -112,7 +112,7 @@ fn a_preset_is_the_description_that_it_prints() {
 fn networks_of_convolutions_are_trained() {
     let folder = Folder::new();
     let bits = tiny_data(72, 5);
-    let bit = |(i, d): (usize, usize)| bits[(i, d / 8)] & u8::from(d % 5 != 0);
+    let bit = |(i, d): (usize, usize)| bits[(i, d / 8)] & u16::from(d % 5 != 0);
     let data = ndarray::Array2::from_shape_fn((72, 96), bit);
     folder.write("x", idx(&data, &[8, 12], 1));
     let held_out = ndarray::Array2::from_shape_fn((12, 96), |(i, d)| data[(60 + i, d)]);

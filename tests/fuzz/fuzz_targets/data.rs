@@ -3,6 +3,7 @@
 #![no_main]
 
 use bbans::data::Layout;
+use bbans::nn::description::Values;
 use bbans::{DataReader, DataWriter};
 use bbans_fuzz::{MODELS, Memory, decode, encode};
 use libfuzzer_sys::fuzz_target;
@@ -13,18 +14,19 @@ fuzz_target!(|bytes: &[u8]| {
     let source = reader.source().clone();
     let dims = source.dims().unwrap();
     let memory = Memory::default();
-    let mut writer = DataWriter::new(source.clone(), dims, memory.target()).unwrap();
+    let mut writer =
+        DataWriter::new(source.clone(), dims, &Values::default(), memory.target()).unwrap();
     let mut read = 0;
     loop {
         let Ok(rows) = reader.read(1 + read % 5) else {
             return;
         };
-        assert_eq!(rows.bytes.len(), rows.count * dims);
+        assert_eq!(rows.symbols.len(), rows.count * dims);
         if rows.count == 0 {
             break;
         }
         read += rows.count;
-        writer.write(&rows.bytes, 1).unwrap();
+        writer.write(&rows, 1).unwrap();
     }
     let end = reader.finish();
     assert_eq!(writer.finish(end.cut).unwrap(), end.digest);

@@ -6,6 +6,7 @@
 use std::fs;
 
 use bbans::data::{Rows, Target};
+use bbans::nn::description::Values;
 use bbans::{DataReader, DataWriter};
 use libfuzzer_sys::fuzz_target;
 
@@ -39,8 +40,14 @@ fuzz_target!(|input: &[u8]| {
     };
     let to = tempfile::tempdir().unwrap();
     let target = Target::Folder(to.path().to_owned());
-    let mut writer = DataWriter::new(source.clone(), source.dims().unwrap(), target).unwrap();
-    writer.write(&rows.bytes, 1).unwrap();
+    let mut writer = DataWriter::new(
+        source.clone(),
+        source.dims().unwrap(),
+        &Values::default(),
+        target,
+    )
+    .unwrap();
+    writer.write(&rows, 1).unwrap();
     assert_eq!(writer.finish(0).unwrap(), digest);
     assert_eq!(read(to.path()).unwrap(), (rows, source, digest));
 });

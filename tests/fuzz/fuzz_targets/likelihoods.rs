@@ -40,9 +40,9 @@ fuzz_target!(|bytes: &[u8]| {
     // ...and as data, which come back: few, so that many are tried.
     let dims = model.dims();
     let levels = model.levels();
-    let symbols: Vec<u8> = rest
+    let symbols: Vec<u16> = rest
         .iter()
-        .map(|&b| (usize::from(b) % levels) as u8)
+        .map(|&b| (usize::from(b) % levels) as u16)
         .collect();
     let count = (symbols.len() / dims).min(3);
     let data = ndarray::ArrayView2::from_shape((count, dims), &symbols[..count * dims]).unwrap();

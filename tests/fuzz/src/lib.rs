@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use bbans::container::Header;
 use bbans::data::Target;
-use bbans::{DataReader, DataWriter, FileModel, LatentModel, Options, Result, VaeModel};
+use bbans::{DataReader, FileModel, Options, Result, VaeModel};
 
 /// A model of every likelihood, the binary one first.
 pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
@@ -73,7 +73,7 @@ pub fn decode(model: &VaeModel, mut file: &[u8]) -> Result<Option<Vec<u8>>> {
     } else {
         memory.target()
     };
-    let writer = DataWriter::new(header.source.clone(), model.dims(), target)?;
+    let writer = bbans::writer(model, &header, target)?;
     bbans::decompress(
         model,
         &header,
