@@ -56,7 +56,7 @@ fn sorted(rows: Rows, dims: usize) -> Rows {
         }
         (symbols, own)
     };
-    let mut data: Vec<(&[u16], Vec<(usize, Vec<u8>)>)> = data.map(datum).collect();
+    let mut data: Vec<_> = data.map(datum).collect();
     data.sort_unstable();
     let mut sorted = Rows {
         count: rows.count,
