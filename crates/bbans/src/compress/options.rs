@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 
 use bbans_core::block::Way;
 use bbans_core::{Error, MAX_PARTICLES, Result};
-use bbans_format::container;
 
 /// How to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +13,7 @@ pub struct Options {
     /// Threads. They change the time, never a byte of the file.
     pub threads: NonZeroUsize,
     /// Version of the container, 1 or 2. From 2 on the message is whitened between steps, and a block that the model
-    /// would make larger is kept as it is.
+    /// would make larger is kept as it is. What version 2 has no room for is written as version 3.
     pub format: u8,
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; with more than one, from version 2 on, a file approaches the
     /// importance-weighted bound, at a speed of one over so many.
@@ -34,7 +33,7 @@ impl Default for Options {
         Self {
             lanes: 64,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            format: container::VERSION,
+            format: 2,
             particles: 1,
             coupled: true,
             unordered: false,
@@ -61,8 +60,7 @@ impl Options {
             2 => MAX_PARTICLES,
             version => {
                 return Err(Error::invalid_argument(format!(
-                    "version {version} of the container; expected 1 or {}",
-                    container::VERSION
+                    "version {version} of the container; expected 1, or 2, which becomes 3 where the data need it"
                 )));
             }
         };
