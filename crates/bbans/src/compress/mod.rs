@@ -48,11 +48,20 @@ pub fn compress(
         1 => options.way(),
         _ => options.way().whitened(model),
     };
+    let version = match (options.format, version(model, reader.source())) {
+        (1, version @ 3..) => {
+            return Err(Error::invalid_argument(format!(
+                "data of the model {} as {} in a file of version 1, which has no room for their values; expected version \
+                 2, which becomes {version}",
+                model.name(),
+                reader.source().kind()
+            )));
+        }
+        (1, _) => 1,
+        (_, version) => version,
+    };
     let mut header = Header {
-        version: match options.format {
-            1 => 1,
-            _ => version(model, reader.source()),
-        },
+        version,
         framing: match options.independent {
             true => Framing::Independent,
             false => Framing::Blocks,
