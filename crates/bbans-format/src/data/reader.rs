@@ -98,12 +98,17 @@ impl DataReader {
     /// The values of a stream without a header, in data of this shape.
     ///
     /// # Errors
-    /// [`bbans_core::ErrorKind::InvalidArgument`] if the shape is none.
+    /// [`bbans_core::ErrorKind::InvalidArgument`] if the shape has no axes, or no values.
     pub fn raw(
         input: impl Read + Send + 'static,
         shape: Vec<usize>,
         element: Element,
     ) -> Result<Self> {
+        if shape.is_empty() {
+            return Err(Error::invalid_argument(
+                "values without a header or a shape; expected the shape of a datum",
+            ));
+        }
         let stream = unzipped(input)?;
         let array = Array {
             form: Form::Raw,
