@@ -24,8 +24,8 @@ fuzz_target!(|text: &str| {
     let schedule = &mut arch.schedule;
     (schedule.epochs, schedule.min_steps) = (1, 0);
     schedule.samples = schedule.samples.min(2);
-    let bytes = (0..6 * 16).map(|i| (i * i % 3) as u8).collect();
-    let data = Dataset::new(bytes, vec![4, 4], Values::Levels).unwrap();
+    let symbols = (0..6 * 16).map(|i| (i * i % 3) as u16).collect();
+    let data = Dataset::new(symbols, vec![4, 4], Values::Levels).unwrap();
     let Ok(mut trainer) = Trainer::new(&arch, "fuzz", data, None, None) else {
         return;
     };
