@@ -14,6 +14,7 @@ mod rate;
 mod reference;
 #[path = "../support/mod.rs"]
 mod support;
+mod symbol_models;
 mod symbols;
 mod version_2;
 

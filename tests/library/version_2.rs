@@ -2,7 +2,7 @@
 
 use bbans::block::Way;
 use bbans::container::{Framing, Header, Stored};
-use bbans::data::{Layout, Names};
+use bbans::data::{Color, Layout, Names, Pictures, PngKind};
 use bbans::{DataReader, ErrorKind, FileModel, Options, VaeModel};
 use ndarray::Array2;
 
@@ -235,11 +235,15 @@ fn headers_of_ways_that_no_encoder_has_are_refused() {
         &|h| (h.framing, h.way.particles) = (Framing::Independent, 2),
         &|h| {
             h.way.unordered = true;
-            h.source.layout = Layout::Png {
-                depth: 8,
+            h.source.layout = Layout::Png(Pictures {
+                kind: PngKind {
+                    color: Color::Grey,
+                    depth: 8,
+                },
                 single: true,
                 names: Names::new(["x"]).unwrap(),
-            };
+                chunks: vec![],
+            });
         },
     ] {
         let refused = header(change).to_bytes().unwrap_err();

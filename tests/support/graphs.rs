@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bbans::nn::description::BinKind;
+use bbans::nn::description::{BinKind, SymbolHead};
 use bbans::nn::graph::Function;
-use bbans::nn::likelihood::EMBEDDING;
+use bbans::nn::likelihood::{EMBEDDING, Kind, SymbolKind};
 use bbans::nn::{Description, Likelihood, ModelFile, Tensor, bins};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -244,6 +244,125 @@ pub fn graph_model_files() -> Vec<ModelFile> {
     .collect()
 }
 
+/// Models of one symbol after another: pictures in colour, with two stages; a signal of 16 bits; a table.
+pub fn symbol_model_files() -> Vec<ModelFile> {
+    let window = |channels: usize, above: usize, side: usize| json!({"channels": channels, "above": above, "side": side});
+    let function = |id: &str, outputs: usize| {
+        json!({
+            "inputs": ["known"],
+            "nodes": [
+                {"id": id, "op": "dense", "inputs": ["known"], "outputs": outputs},
+                {"id": format!("{id}.tanh"), "op": "tanh", "inputs": [id]},
+                {"id": format!("{id}.out"), "op": "dense", "inputs": [format!("{id}.tanh")], "outputs": outputs}
+            ],
+            "outputs": [format!("{id}.out")]
+        })
+    };
+    let symbol = |i: usize, distribution: Value, parameters: usize, middle: f32, unit: f32| {
+        json!({
+            "distribution": distribution,
+            "scaling": {"middle": middle, "unit": unit},
+            "function": function(&format!("symbols.{i}"), parameters)
+        })
+    };
+    let model = |name: &str,
+                 shape: &[usize],
+                 symbols: Vec<Value>,
+                 window: Value,
+                 head: Value,
+                 levels: usize| {
+        let positions = shape.iter().product::<usize>() / symbols.len();
+        let channels = window["channels"].as_u64().unwrap() as usize;
+        let likelihood = json!({"autoregressive": {"window": window, "symbols": symbols.len(), "levels": levels}});
+        let mut model = dense(name, shape, likelihood, positions * channels);
+        model["version"] = json!(8);
+        model["head"] = head;
+        model["symbols"] = json!(symbols);
+        model
+    };
+    let mut colours = vec![
+        symbol(
+            0,
+            json!({"logistics": {"levels": 300, "components": 2}}),
+            6,
+            150.0,
+            80.0,
+        ),
+        symbol(
+            1,
+            json!({"hurdle": {"levels": 40, "components": 1, "frequent": 7}}),
+            3,
+            20.0,
+            10.0,
+        ),
+        symbol(2, json!({"categorical": {"levels": 5}}), 5, 2.0, 1.5),
+    ];
+    colours[2]["embedding"] = json!(2);
+    let colours = model(
+        "symbols-of-pictures",
+        &[3, 4, 3],
+        colours,
+        window(2, 1, 1),
+        json!([{"function": function("head.0", 4)}, {"above": 1, "side": 2, "function": function("head.1", 5)}]),
+        300,
+    );
+    let mut signal = model(
+        "symbols-of-signals",
+        &[7],
+        vec![symbol(
+            0,
+            json!({"logistics": {"levels": 65536, "components": 3}}),
+            9,
+            32768.0,
+            9000.0,
+        )],
+        window(1, 0, 3),
+        json!([{"function": function("head.0", 3)}]),
+        65536,
+    );
+    signal["values"] = json!({"numbers": {"lowest": -32768, "step": 1}});
+    let mut table = model(
+        "symbols-of-tables",
+        &[4],
+        vec![
+            symbol(0, json!({"categorical": {"levels": 3}}), 3, 1.0, 1.0),
+            symbol(
+                1,
+                json!({"hurdle": {"levels": 1002, "components": 2, "frequent": 1}}),
+                7,
+                400.0,
+                300.0,
+            ),
+            symbol(
+                2,
+                json!({"logistics": {"levels": 50, "components": 1}}),
+                2,
+                25.0,
+                12.0,
+            ),
+            symbol(3, json!({"categorical": {"levels": 1}}), 1, 0.0, 1.0),
+        ],
+        window(2, 0, 0),
+        json!([{"function": function("head.0", 3)}]),
+        1002,
+    );
+    let numbers = |lowest: i64, step: u32, count: usize, decimals: u8, zeros: &str| {
+        json!({
+            "lowest": lowest, "step": step, "count": count, "decimals": decimals, "zeros": zeros
+        })
+    };
+    table["values"] = json!({"columns": [
+        {"name": "cut", "texts": ["Ideal", "Good, or not", "Fair"]},
+        {"name": "carat", "texts": ["NA"], "numbers": numbers(-500, 1, 1001, 2, "cut")},
+        {"name": "year", "numbers": numbers(1900, 2, 50, 0, "kept")},
+        {"name": "always", "texts": ["x"]}
+    ]});
+    [colours, signal, table]
+        .into_iter()
+        .map(with_random_weights)
+        .collect()
+}
+
 /// The model of a description with random weights.
 pub fn with_random_weights(description: Value) -> ModelFile {
     let description = Description::from_json(&description.to_string()).unwrap();
@@ -267,13 +386,48 @@ pub fn with_random_weights(description: Value) -> ModelFile {
     let mut features = 0;
     for (i, stage) in graphs.head.iter().enumerate() {
         let seen = stage.above * (2 * stage.side + 1) + stage.side + 1;
-        let inputs = match description.likelihood.head() {
-            Some([inputs, _]) if i == 0 => inputs,
+        let inputs = match (description.likelihood.head(), description.likelihood) {
+            (Some([inputs, _]), _) if i == 0 => inputs,
+            (_, Likelihood::Autoregressive(likelihood)) if i == 0 => {
+                let window = likelihood.window;
+                let depth: usize = graphs.symbols.iter().map(SymbolHead::width).sum();
+                window.channels + window.count() * depth
+            }
             _ => seen * features,
         };
-        weights.shapes.insert("pixel".to_owned(), vec![inputs]);
+        let name = stage.function.inputs[0].clone();
+        weights.shapes.insert(name, vec![inputs]);
         weights.draw(&stage.function);
         features = weights.shapes[&stage.function.outputs[0]].iter().product();
+    }
+    let mut known = features;
+    for (i, symbol) in graphs.symbols.iter().enumerate() {
+        weights.shapes.insert("known".to_owned(), vec![known]);
+        weights.draw(&symbol.function);
+        known += symbol.width();
+        if symbol.embedding > 0 {
+            let shape = vec![symbol.distribution.levels(), symbol.embedding];
+            weights.tensor(SymbolHead::embedding_name(i), shape);
+        }
+    }
+    // Parameters of mixtures are in units of the symbols.
+    for (i, symbol) in graphs.symbols.iter().enumerate() {
+        let (first, components) = match symbol.distribution {
+            SymbolKind::Categorical { .. } => continue,
+            SymbolKind::Logistics { components, .. } => (0, components),
+            SymbolKind::Hurdle { components, .. } => (1, components),
+        };
+        let logits = if components > 1 { components } else { 0 };
+        let bias = weights
+            .tensors
+            .get_mut(&format!("symbols.{i}.out.bias"))
+            .unwrap();
+        for k in 0..components {
+            let part = (k as f32 + 0.5) / components as f32 - 0.5;
+            bias.values[first + logits + k] =
+                symbol.scaling.middle + 2.0 * part * symbol.scaling.unit;
+            bias.values[first + logits + components + k] = symbol.scaling.unit.ln() - 0.5;
+        }
     }
     if let Likelihood::CausalCategorical(causal) = description.likelihood {
         weights.tensor(EMBEDDING.to_owned(), vec![causal.levels, causal.embedding]);

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use bbans_core::block::{Coder, Plan};
 use bbans_core::{Error, Result};
@@ -92,27 +93,94 @@ pub fn decompress(
     })
 }
 
-/// Decompresses datum `index`, the first being 0, of a file whose data are decodable alone to `target`, as a file of one
-/// datum. Of the file no more than its header, its end and one block are read.
+/// Decompresses some data of a file, by their numbers from 0 on, to `target`, as a file of these alone. Of the file no
+/// more than its header, its end and the blocks that they are in are read; of data that are decodable alone no more than
+/// they are decoded.
 ///
 /// # Errors
-/// As [`decompress`]; [`bbans_core::ErrorKind::InvalidArgument`] if the file has no such datum, or its data are not
-/// decodable alone.
-pub fn decompress_datum(
+/// As [`decompress`]; [`bbans_core::ErrorKind::InvalidArgument`] if the file has no such data, or is several files after
+/// one another.
+pub fn decompress_range(
     model: &impl FileModel,
     file: &mut (impl Read + Seek),
-    index: u64,
+    range: Range<u64>,
     target: Target,
 ) -> Result<()> {
     file.rewind()?;
     let header = Header::read(file)?.ok_or_else(|| Error::corruption("an empty file"))?;
     check_model(model, &header)?;
-    if header.framing != Framing::Independent {
-        return Err(Error::invalid_argument(
-            "the data of this file are not decodable alone; expected one that `bbans compress --independent` wrote",
-        ));
-    }
     let start = file.stream_position()?;
+    let blocks = match header.framing {
+        Framing::Lean => vec![(header.block_len as u64, 0)],
+        _ => table(file, start)?,
+    };
+    let count = blocks.iter().fold(0, |n, block| block.0.saturating_add(n));
+    if range.start >= range.end || range.end > count {
+        return Err(Error::invalid_argument(format!(
+            "there are no data {}..{}; the file has {count}, from 0 on",
+            range.start, range.end
+        )));
+    }
+    let decoder = Decoder {
+        model,
+        coder: Coder::new(model, header.way),
+        header: &header,
+    };
+    let indices = range.start as usize..range.end as usize;
+    let source = header.source.of_range(indices)?;
+    let mut writer = DataWriter::new(source, model.dims(), &model.values(), target)?;
+    let (mut first, mut at) = (0, start);
+    for (count, bytes) in blocks {
+        let wanted = range.start.max(first)..range.end.min(first + count);
+        if wanted.start < wanted.end {
+            file.seek(SeekFrom::Start(at))?;
+            let Part::Block(block) = Parts::new(file, &header)?.read()? else {
+                return Err(Error::corruption(
+                    "the trailer's table does not fit the blocks",
+                ));
+            };
+            if block.count as u64 != count {
+                return Err(Error::corruption(
+                    "a block of other data than the trailer says",
+                ));
+            }
+            let of_block = (wanted.start - first) as usize..(wanted.end - first) as usize;
+            let (rows, scale) = decoder.part(block, of_block)?;
+            writer.write(&rows, scale)?;
+        }
+        (first, at) = (first + count, at + bytes);
+    }
+    writer.finish(0).map(drop)
+}
+
+/// The number of the picture of this name, or of the one whose path ends in it.
+///
+/// # Errors
+/// [`bbans_core::ErrorKind::InvalidArgument`] if the file has no names, or none or several of them end so.
+pub fn index_of_name(header: &Header, name: &str) -> Result<u64> {
+    let names = header.source.names().ok_or_else(|| {
+        Error::invalid_argument(format!(
+            "{name:?} is no number, and the file holds no pictures with names; expected the number of a datum, from 0 on"
+        ))
+    })?;
+    let ends = |found: &str| {
+        let rest = found.strip_suffix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    };
+    let mut found = names.iter().enumerate().filter(|(_, found)| ends(found));
+    match (found.next(), found.next()) {
+        (Some((index, _)), None) => Ok(index as u64),
+        (Some((_, one)), Some((_, other))) => Err(Error::invalid_argument(format!(
+            "several pictures are named {name}, such as {one} and {other}; give more of the path"
+        ))),
+        (None, _) => Err(Error::invalid_argument(format!(
+            "there is no picture {name}; `bbans inspect` shows the first names"
+        ))),
+    }
+}
+
+/// Data and bytes of every block of a file of one member, whose blocks begin at `start`.
+fn table(file: &mut (impl Read + Seek), start: u64) -> Result<Vec<(u64, u64)>> {
     let (trailer, end) = Trailer::at_end(file)?;
     let blocks = trailer.blocks.iter().map(|block| block.1);
     if blocks.fold(start, u64::saturating_add) != end {
@@ -120,60 +188,7 @@ pub fn decompress_datum(
             "several files after one another, or a damaged table; expected one file",
         ));
     }
-    if index >= trailer.count {
-        return Err(Error::invalid_argument(format!(
-            "there is no datum {index}; the file has {}, from 0 on",
-            trailer.count
-        )));
-    }
-    let (mut first, mut at) = (0, start);
-    for &(count, bytes) in &trailer.blocks {
-        if index < first + count {
-            break;
-        }
-        (first, at) = (first + count, at + bytes);
-    }
-    file.seek(SeekFrom::Start(at))?;
-    let none = || Error::corruption("the trailer's table does not fit the blocks");
-    let Part::Block(StoredBlock {
-        content: Content::Independent(data),
-        scale,
-        exceptions,
-        ..
-    }) = Parts::new(file, &header)?.read()?
-    else {
-        return Err(none());
-    };
-    let datum = data.get((index - first) as usize).ok_or_else(none)?;
-    let coder = Coder::new(model, header.way);
-    let decoder = Decoder {
-        model,
-        coder,
-        header: &header,
-    };
-    let symbols = decoder.datum(datum)?;
-    let source = header.source.of_one(index as usize)?;
-    let dims = model.dims();
-    let mut writer = DataWriter::new(source, dims, &model.values(), target)?;
-    let (first, last) = (
-        (index - first) as usize * dims,
-        (index - first + 1) as usize * dims,
-    );
-    let own = exceptions
-        .into_iter()
-        .filter(|e| (first..last).contains(&e.at));
-    let rows = Rows {
-        count: 1,
-        symbols: symbols.into_raw_vec_and_offset().0,
-        exceptions: own
-            .map(|e| Exception {
-                at: e.at - first,
-                ..e
-            })
-            .collect(),
-    };
-    writer.write(&rows, scale)?;
-    writer.finish(0).map(drop)
+    Ok(trailer.blocks)
 }
 
 /// What a block holds.
@@ -192,6 +207,42 @@ struct Decoder<'a, M: FileModel> {
 }
 
 impl<M: FileModel> Decoder<'_, M> {
+    /// Some of the data of a block, and its scale.
+    fn part(&self, block: StoredBlock, wanted: Range<usize>) -> Result<(Rows, u16)> {
+        let dims = self.model.dims();
+        let dims_wanted = wanted.start * dims..wanted.end * dims;
+        let (mut symbols, scale) = match &block.content {
+            Content::Independent(data) => {
+                let mut all = Vec::new();
+                for datum in data.get(wanted.clone()).unwrap_or_default() {
+                    all.extend(self.datum(datum)?);
+                }
+                (all, block.scale)
+            }
+            _ => {
+                let decoded = self.block(block.clone())?;
+                let symbols = decoded.rows.symbols.get(dims_wanted.clone());
+                (symbols.unwrap_or_default().to_vec(), decoded.scale)
+            }
+        };
+        symbols.truncate(wanted.len() * dims);
+        let own = block
+            .exceptions
+            .into_iter()
+            .filter(|e| dims_wanted.contains(&e.at));
+        let rows = Rows {
+            count: wanted.len(),
+            symbols,
+            exceptions: own
+                .map(|e| Exception {
+                    at: e.at - dims_wanted.start,
+                    ..e
+                })
+                .collect(),
+        };
+        Ok((rows, scale))
+    }
+
     /// The data of a block.
     fn block(&self, block: StoredBlock) -> Result<DecodedBlock> {
         let (symbols, payload) = self.symbols(block.content, block.count)?;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod binarize;
+mod cat;
 mod compare;
 mod completions;
 mod compress;
@@ -25,6 +26,7 @@ use clap::Subcommand;
 pub(crate) enum Command {
     Compress(compress::Args),
     Decompress(decompress::Args),
+    Cat(cat::Args),
     Test(test::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
@@ -44,6 +46,7 @@ impl Command {
         match self {
             Self::Compress(args) => compress::handler::run(&args),
             Self::Decompress(args) => decompress::handler::run(&args),
+            Self::Cat(args) => cat::handler::run(&args),
             Self::Test(args) => test::handler::run(&args),
             Self::Inspect(args) => inspect::handler::run(&args),
             Self::Bench(args) => bench::handler::run(&args),

@@ -74,6 +74,20 @@ impl Element {
         Ok(Self::ordered(kind, big_endian))
     }
 
+    /// The narrowest type of whole numbers that has all from `least` to `greatest`.
+    pub fn of_numbers(least: i64, greatest: i64) -> Self {
+        let kinds = [
+            (Kind::U8, 0, 255),
+            (Kind::I8, -128, 127),
+            (Kind::U16, 0, 65_535),
+            (Kind::I16, -32_768, 32_767),
+            (Kind::I32, i64::from(i32::MIN), i64::from(i32::MAX)),
+        ];
+        let fits = |&&(_, low, high): &&(Kind, i64, i64)| low <= least && greatest <= high;
+        let kind = kinds.iter().find(fits).map_or(Kind::I64, |kind| kind.0);
+        Self::ordered(kind, false)
+    }
+
     /// A single byte has no order.
     fn ordered(kind: Kind, big_endian: bool) -> Self {
         let one = Self {

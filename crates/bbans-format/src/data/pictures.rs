@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufReader, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bbans_core::{Error, Result};
@@ -40,15 +41,18 @@ impl Pictures {
         self.kind.color == Color::Grey && self.kind.depth <= 8 && self.chunks.is_empty() && flat
     }
 
-    /// The picture of one of the data, as a set of its own.
-    pub(super) fn of_one(&self, index: usize) -> Result<Self> {
-        let name = self.names.get(index).unwrap_or_default();
-        let name = name.rsplit('/').next().unwrap_or_default();
+    /// Some of the pictures: one as a file, several as a folder.
+    pub(super) fn of_range(&self, range: Range<usize>) -> Result<Self> {
+        let name = |i| self.names.get(i).unwrap_or_default();
+        let names = match range.len() {
+            1 => Names::new(name(range.start).rsplit('/').next()),
+            _ => Names::of_tree(range.clone().map(name)),
+        };
         Ok(Self {
             kind: self.kind,
-            single: true,
-            names: Names::new([name])?,
-            chunks: self.chunks.get(index).cloned().into_iter().collect(),
+            single: range.len() == 1,
+            names: names?,
+            chunks: self.chunks.get(range).unwrap_or_default().to_vec(),
         })
     }
 

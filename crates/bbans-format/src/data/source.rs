@@ -1,12 +1,15 @@
 //! What a data file was, so that it can be restored.
 
 use std::io::Read;
+use std::ops::Range;
 
 use bbans_core::{Error, Result};
+use bbans_nn::description::Column;
 
 use super::array::{Array, Form};
 use super::csv::Dialect;
 use super::element::Element;
+use super::names::Names;
 use super::pictures::Pictures;
 use crate::bytes::{Recorder, put_varint};
 
@@ -47,31 +50,62 @@ pub enum Layout {
 }
 
 impl Source {
+    /// That of an .npy file of so many data of this shape.
+    pub fn npy(shape: &[usize], count: usize, element: Element) -> Self {
+        let array = Array {
+            form: Form::Npy,
+            prefix: Vec::new(),
+            element,
+            fortran: false,
+        };
+        let prefix = array.usual_prefix(count, shape).unwrap_or_default();
+        Self {
+            shape: shape.to_vec(),
+            layout: Layout::Array(Array { prefix, ..array }),
+        }
+    }
+
+    /// That of a table as it is usually written.
+    pub fn table(columns: &[Column]) -> Self {
+        Self {
+            shape: vec![columns.len()],
+            layout: Layout::Csv(Some(Dialect::usual(columns))),
+        }
+    }
+
     /// Values of one datum; `None` if their number overflows.
     pub fn dims(&self) -> Option<usize> {
         self.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
     }
 
-    /// The source of datum `index` alone, as a file of its own.
+    /// The source of some of the data, as a file of their own.
     ///
     /// # Errors
-    /// If there is no name for it.
-    pub fn of_one(&self, index: usize) -> Result<Self> {
+    /// If there are no names for them.
+    pub fn of_range(&self, range: Range<usize>) -> Result<Self> {
         let layout = match &self.layout {
             Layout::Array(array) => {
-                let usual = array.usual_prefix(1, &self.shape);
+                let usual = array.usual_prefix(range.len(), &self.shape);
                 Layout::Array(Array {
                     prefix: usual.unwrap_or_else(|| array.prefix.clone()),
                     ..array.clone()
                 })
             }
             Layout::Amat { .. } | Layout::Csv(_) => self.layout.clone(),
-            Layout::Png(pictures) => Layout::Png(pictures.of_one(index)?),
+            Layout::Png(pictures) => Layout::Png(pictures.of_range(range)?),
         };
         Ok(Self {
             shape: self.shape.clone(),
             layout,
         })
+    }
+
+    /// The names of the data, where they have any.
+    pub fn names(&self) -> Option<&Names> {
+        match &self.layout {
+            Layout::Png(pictures) => Some(&pictures.names),
+            _ => None,
+        }
     }
 
     /// Whether a header need not be kept.

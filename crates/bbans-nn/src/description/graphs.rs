@@ -155,6 +155,16 @@ impl Graphs {
 
     /// Checks the symbols of a position against the likelihood and what they stand for.
     pub(super) fn check_symbols(&self, likelihood: Likelihood, values: &Values) -> Result<()> {
+        if let Values::Columns(columns) = values {
+            let most = likelihood.levels();
+            if let Some(column) = columns.iter().find(|column| column.levels() > most) {
+                return Err(Error::model(format!(
+                    "the column {:?} has {} values, the likelihood {most} levels; expected at most as many",
+                    column.name,
+                    column.levels()
+                )));
+            }
+        }
         let Likelihood::Autoregressive(Autoregressive {
             symbols, levels, ..
         }) = likelihood

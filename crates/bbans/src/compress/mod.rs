@@ -44,6 +44,9 @@ pub fn compress(
         true => container::set_len(dims),
         false => container::block_len(dims),
     };
+    let block_len = options
+        .block
+        .map_or(block_len, |most| block_len.min(most.get()));
     let way = match options.format {
         1 => options.way(),
         _ => options.way().whitened(model),

@@ -26,6 +26,9 @@ pub struct Options {
     pub unordered: bool,
     /// Every datum can be decoded alone, from version 2 on, in longer files.
     pub independent: bool,
+    /// Data in a block, at most, where there is room for more: a smaller block is decoded sooner for one datum in it, and
+    /// the file is longer.
+    pub block: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
@@ -38,6 +41,7 @@ impl Default for Options {
             coupled: true,
             unordered: false,
             independent: false,
+            block: None,
         }
     }
 }

@@ -44,6 +44,7 @@ fn options(args: &Args) -> Result<Options> {
     Ok(Options {
         unordered: args.unordered,
         independent: args.independent,
+        block: args.block,
         ..args.coding.options()?
     })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod handler;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::Coding;
@@ -43,7 +44,11 @@ pub(crate) struct Args {
     /// data, are saved
     #[arg(long)]
     pub(crate) unordered: bool,
-    /// Make every datum decodable alone (`bbans decompress --datum N`), in a longer file
+    /// Data in a block, at most: of smaller blocks one datum is decoded sooner (`bbans cat`), in a longer file [default:
+    /// 5000, fewer for large data]
+    #[arg(long, value_name = "N")]
+    pub(crate) block: Option<NonZeroUsize>,
+    /// Make every datum decodable alone, in a longer file
     #[arg(long, conflicts_with_all = ["unordered", "particles", "uncoupled"])]
     pub(crate) independent: bool,
     /// Print nothing but errors

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,8 +36,9 @@ fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) ->
     if args.rm {
         files::check_removable(input, &output)?;
     }
-    if let Some(datum) = args.datum {
-        return one_datum(args, input, datum, models, protected);
+    let datum = args.datum.map(|n| n..n.saturating_add(1));
+    if let Some(range) = args.range.clone().or(datum) {
+        return some_data(args, input, range, models, protected);
     }
     let (file, origin) = files::open(input)?;
     let mut restored = Restored {
@@ -60,32 +62,56 @@ fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) ->
     }
 }
 
-/// Restores one datum of an input.
-fn one_datum(
+/// Restores some data of an input.
+fn some_data(
     args: &Args,
     input: &Path,
-    datum: u64,
+    range: Range<u64>,
     models: &mut Models,
     protected: &Protected,
 ) -> Result<()> {
     if files::is_dash(input) {
         bail!(
-            "--datum reads here and there in a file, which standard input does not let it; name the file"
+            "to read here and there in a file is more than standard input lets one do; name the file"
         );
     }
     if args.output.is_none() && !args.stdout {
         bail!(
-            "--datum {datum} is not the whole file; name an output with -o, or standard output with -c"
+            "some data are not the whole file; name an output with -o, or standard output with -c"
         );
     }
     let output = output_path(args, input)?;
-    let mut file = BufReader::new(File::open(input)?);
+    part(input, models, args.force, protected, &output, |_| {
+        Ok(range.clone())
+    })
+}
+
+/// Restores the data of an input that `which` says, given its header.
+pub(crate) fn part(
+    input: &Path,
+    models: &mut Models,
+    force: bool,
+    protected: &Protected,
+    output: &Path,
+    which: impl Fn(&Header) -> Result<Range<u64>>,
+) -> Result<()> {
+    let mut file = BufReader::new(File::open(input).context("cannot be read")?);
     let header = Header::read(&mut file)?.context("the file is empty")?;
+    let range = which(&header)?;
     let model = models.of_file(&header)?;
-    let out = Output::create(&output, args.force, protected, None)?;
+    if is_png_folder(&header.source) && range.end - range.start > 1 {
+        if files::is_dash(output) {
+            bail!("several PNG files cannot go to standard output; name a folder with -o");
+        }
+        let folder = OutputFolder::create(output, None, false)?;
+        let target = Target::Folder(folder.path().to_owned());
+        bbans::decompress_range(&*model, &mut file, range, target)?;
+        return folder.commit().map(drop);
+    }
+    let out = Output::create(output, force, protected, None)?;
     let out = Shared(Arc::new(Mutex::new(out)));
     let target = Target::Stream(Box::new(out.clone()));
-    bbans::decompress_datum(&*model, &mut file, datum, target)?;
+    bbans::decompress_range(&*model, &mut file, range, target)?;
     let out = Arc::into_inner(out.0).context("the output is still in use")?;
     let out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     out.commit().map(drop)

@@ -2,6 +2,7 @@
 
 pub(crate) mod handler;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use super::Threads;
@@ -23,8 +24,12 @@ pub(crate) struct Args {
     /// Model file, where the model is not built in
     #[arg(short, long, value_name = "NAME|FILE")]
     pub(crate) model: Option<String>,
-    /// Restore datum N alone, the first being 0, of a file that `compress --independent` wrote; with -o or -c
-    #[arg(long, value_name = "N", conflicts_with = "rm")]
+    /// Restore data A to B, without B, alone, the first being 0, as a file of these; of the file the blocks that they are
+    /// in are read. With -o or -c
+    #[arg(long, value_name = "A..B", conflicts_with = "rm", value_parser = range)]
+    pub(crate) range: Option<Range<u64>>,
+    /// Restore datum N alone: --range N..N+1
+    #[arg(long, value_name = "N", conflicts_with_all = ["rm", "range"])]
     pub(crate) datum: Option<u64>,
     /// Keep the input (the default)
     #[arg(short, long, conflicts_with = "rm")]
@@ -37,4 +42,15 @@ pub(crate) struct Args {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
+}
+
+/// `A..B`.
+pub(crate) fn range(text: &str) -> Result<Range<u64>, String> {
+    let numbers = text.split_once("..").and_then(|(a, b)| {
+        let number = |n: &str| n.trim().parse::<u64>().ok();
+        Some(number(a)?..number(b)?)
+    });
+    numbers
+        .filter(|range| range.start < range.end)
+        .ok_or_else(|| format!("{text:?}; expected A..B with A below B, such as 10..20"))
 }

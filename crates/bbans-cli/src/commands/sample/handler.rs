@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use bbans::FileModel;
+use bbans::data::Element;
+use bbans::nn::description::{Step, Values};
+use bbans::{FileModel, Rows, Source, VaeModel};
 
 use super::Args;
 use crate::support::files::{Output, Protected, check_free};
-use crate::support::models;
 use crate::support::picture::Picture;
 use crate::support::rows::DataSet;
+use crate::support::{memory, models};
 
 /// Data drawn at a time.
 const LANES: usize = 100;
@@ -39,7 +41,28 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         symbols,
     };
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
-    if args.output.extension().is_some_and(|e| e == "png") {
+    let extension = args.output.extension().and_then(|e| e.to_str());
+    let values = model.values();
+    let tables = matches!(values, Values::Columns(_));
+    if tables != (extension == Some("csv")) {
+        bail!(
+            "samples of {} are {}; write {}",
+            model.name(),
+            if tables {
+                "lines of a table"
+            } else {
+                "numbers"
+            },
+            if tables {
+                ".csv"
+            } else {
+                ".npy, .idx, .amat or .png"
+            }
+        );
+    }
+    if tables || extension == Some("npy") {
+        out.write_all(&file(&model, data.symbols, count)?)?;
+    } else if extension == Some("png") {
         let white = model.levels().saturating_sub(1).min(255) as u8;
         let picture = Picture::tiled(&data)?.brightened(white);
         out.write_all(&picture.to_png()?)?;
@@ -48,4 +71,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     out.commit()?;
     Ok(())
+}
+
+/// Samples as a data file: a table, or an .npy file of the narrowest type that the model's numbers fit in.
+fn file(model: &VaeModel, symbols: Vec<u16>, count: usize) -> Result<Vec<u8>> {
+    let source = match model.values() {
+        Values::Columns(columns) => Source::table(&columns),
+        Values::Numbers(Step { lowest, step }) => {
+            let highest = lowest + i64::from(step) * (model.levels() as i64 - 1);
+            Source::npy(model.shape(), count, Element::of_numbers(lowest, highest))
+        }
+    };
+    let rows = Rows {
+        count,
+        symbols,
+        exceptions: vec![],
+    };
+    memory::data_file(model, source, &rows)
 }

@@ -4,10 +4,10 @@ pub(crate) mod handler;
 
 use std::path::PathBuf;
 
-/// Draw data from a model: a grid of images as PNG, or a data set
+/// Draw data from a model: a grid of pictures, numbers, or a table
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Output file: .png (a grid), .amat (bits alone), or IDX
+    /// Output file: .png (a grid of pictures), .npy, .idx (bytes alone), .amat (bits alone), or .csv of a model of tables
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Model: a built-in name (see `bbans models`) or a file

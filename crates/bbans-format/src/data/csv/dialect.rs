@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use bbans_core::{Error, Result};
+use bbans_nn::description::Column;
 
 use super::quotes::Quotes;
 use super::{BYTE_ORDER_MARK, MAX_COLUMNS, MAX_RECORD};
@@ -32,6 +33,26 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// How a table of these columns is usually written: commas, LF, a line of the names, quotes where they are needed.
+    pub fn usual(columns: &[Column]) -> Self {
+        let mut header = Vec::new();
+        for (i, column) in columns.iter().enumerate() {
+            header.extend((i > 0).then_some(b','));
+            Quotes::Needed.write(column.name.as_bytes(), b',', &mut header);
+        }
+        header.push(b'\n');
+        let quotes = CellQuotes {
+            texts: Quotes::Needed,
+            numbers: Quotes::Needed,
+        };
+        Self {
+            delimiter: b',',
+            crlf: false,
+            header,
+            quotes: vec![quotes; columns.len()],
+        }
+    }
+
     /// The byte between two cells.
     pub fn delimiter(&self) -> u8 {
         self.delimiter

@@ -192,6 +192,20 @@ mod tests {
         assert_eq!(logistic(0.0), TOTAL_MASS / 2);
     }
 
+    /// What docs/format has, computed by another program.
+    #[test]
+    fn golden_values() {
+        assert_eq!(
+            [LOGISTIC_TABLE[1], LOGISTIC_TABLE[64]],
+            [8_454_143, 12_265_128]
+        );
+        assert_eq!([logistic(0.01), logistic(-3.3)], [8_430_543, 596_797]);
+        let parameters = [0.5, -0.5, 100.0, 200.0, 2.0, 3.0];
+        let all = Mixtures::new(&parameters, 2, 1, 300, None);
+        let starts = [100, 101, 200].map(|s| all.lane(0).start(s));
+        assert_eq!(starts, [5_955_232, 6_371_545, 14_492_999]);
+    }
+
     #[test]
     fn obeys_the_laws() {
         let parameters: [&[f32]; 5] = [

@@ -1,0 +1,198 @@
+//! Models of one symbol after another: rates, lanes, paths, files of every kind, and one datum out of them.
+
+use std::io::Cursor;
+use std::num::NonZeroUsize;
+
+use bbans::data::Target;
+use bbans::nn::simd::Path;
+use bbans::{DataReader, FileModel, LatentModel, Options, VaeModel};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::support::graphs::symbol_model_files;
+
+fn models() -> Vec<VaeModel> {
+    let of = |file: bbans::nn::ModelFile| VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
+    symbol_model_files().into_iter().map(of).collect()
+}
+
+#[test]
+fn net_bits_of_data_from_the_model_are_the_bound() {
+    for file in symbol_model_files() {
+        crate::rate_is_the_bound(&file);
+    }
+}
+
+/// 16-bit values, big-endian in .npy and in a PGM; a table with cells that its columns do not have.
+fn contents() -> Vec<(VaeModel, &'static str, Vec<u8>)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(17);
+    let mut below = |n: u32| rng.next_u32() % n;
+    let [colours, signal, table]: [VaeModel; 3] = models().try_into().unwrap();
+    let mut colour_values = Vec::new();
+    for i in 0..40 * 36 {
+        let levels = [300, 40, 5][i % 3];
+        colour_values.extend((below(levels) as u16).to_le_bytes());
+    }
+    let colours_npy = npy("<u2", "(40, 3, 4, 3)", &colour_values);
+    let samples: Vec<u8> = (0..50 * 7)
+        .flat_map(|_| (below(65536) as u16).to_be_bytes())
+        .collect();
+    let flat = npy(">i2", "(350,)", &samples);
+    let mut csv = String::from("cut,carat,year,always\r\n");
+    for i in 0..300 {
+        let cut = ["Ideal", "\"Good, or not\"", "Fair", "Unheard of"]
+            [(below(3) + u32::from(i == 77)) as usize % 4];
+        let carat = match i % 5 {
+            0 => "NA".to_owned(),
+            1 => "1.50".to_owned(),
+            _ => {
+                let text = format!("{:.2}", f64::from(below(1000)) / 100.0 - 5.0);
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            }
+        };
+        let carat = if i % 5 == 1 && i > 20 {
+            "2".to_owned()
+        } else {
+            carat
+        };
+        let year = 1900 + 2 * below(50) + u32::from(i == 200);
+        csv += &format!("{cut},{carat},{year},x\r\n");
+    }
+    csv.truncate(csv.len() - 2);
+    vec![
+        (colours, "colours.npy", colours_npy),
+        (signal, "signal.npy", flat),
+        (table, "table.csv", csv.into_bytes()),
+    ]
+}
+
+fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let mut file = b"\x93NUMPY\x01\0".to_vec();
+    file.extend((text.len() as u16).to_le_bytes());
+    file.extend(text.bytes());
+    file.extend(values);
+    file
+}
+
+fn compressed(model: &VaeModel, name: &str, content: &[u8], options: Options) -> Vec<u8> {
+    let reader = DataReader::open(Cursor::new(content.to_vec()), name).unwrap();
+    let mut file = Vec::new();
+    bbans::compress(model, reader, &mut file, options, &mut |_| {}).unwrap();
+    file
+}
+
+#[test]
+fn files_of_every_kind_come_back_on_every_path() {
+    for (model, name, content) in contents() {
+        for lanes in [1, 3, 64] {
+            let options = Options {
+                lanes,
+                threads: NonZeroUsize::MIN,
+                ..Options::default()
+            };
+            let file = compressed(&model, name, &content, options);
+            assert_eq!(file[8], 3, "{name}");
+            let restored = bbans::decompress_bytes(&model, &file, options).unwrap();
+            assert!(restored == content, "{name}, {lanes} lanes");
+            for path in Path::available() {
+                let other = model.clone().with_path(path);
+                assert!(
+                    compressed(&other, name, &content, options) == file,
+                    "{name}, {path:?}"
+                );
+                assert!(bbans::decompress_bytes(&other, &file, options).unwrap() == content);
+            }
+        }
+    }
+}
+
+/// In any framing, the data of a range are those of the whole.
+#[test]
+fn one_datum_comes_out_of_a_file() {
+    for (model, name, content) in contents() {
+        let plain = Options {
+            lanes: 4,
+            threads: NonZeroUsize::MIN,
+            ..Options::default()
+        };
+        let blocks = Options {
+            block: NonZeroUsize::new(11),
+            ..plain
+        };
+        let independent = Options {
+            independent: true,
+            ..plain
+        };
+        let mut all = Vec::new();
+        for options in [plain, blocks, independent] {
+            let file = compressed(&model, name, &content, options);
+            let mut parts = Vec::new();
+            for range in [0..1, 10..12, 39..40, 3..31] {
+                let restored = Restored::default();
+                let target = Target::Stream(Box::new(restored.clone()));
+                bbans::decompress_range(&model, &mut Cursor::new(&file), range, target).unwrap();
+                parts.push(restored.take());
+            }
+            all.push(parts);
+            let target = || Target::Nowhere;
+            for range in [400..401, 0..0, 30..1000] {
+                assert!(
+                    bbans::decompress_range(&model, &mut Cursor::new(&file), range, target())
+                        .is_err()
+                );
+            }
+        }
+        assert!(all[0] == all[1] && all[0] == all[2], "{name}");
+        if name == "table.csv" {
+            let lines: Vec<&[u8]> = content.split_inclusive(|&b| b == b'\n').collect();
+            assert_eq!(all[0][1], [lines[0], lines[11], lines[12]].concat());
+        } else {
+            let each = model.dims() * 2;
+            let first = content.len() - content.len() / each * each;
+            let values = &content[content.len() - (content.len() - first) / each * each..];
+            assert!(all[0][1].ends_with(&values[10 * each..12 * each]), "{name}");
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+struct Restored(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Restored {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl std::io::Write for Restored {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Many of them are data of another model.
+#[test]
+fn values_that_no_column_has_are_refused_where_they_are_many() {
+    let [_, _, table]: [VaeModel; 3] = models().try_into().unwrap();
+    let mut csv = String::from("cut,carat,year,always\n");
+    for i in 0..100 {
+        csv += &format!("text {i},NA,19,x\n");
+    }
+    let reader = DataReader::open(Cursor::new(csv.into_bytes()), "table.csv").unwrap();
+    let refused = bbans::compress(
+        &table,
+        reader,
+        &mut Vec::new(),
+        Options::default(),
+        &mut |_| {},
+    );
+    let told = refused.unwrap_err().to_string();
+    assert!(told.contains("none that the model"), "{told}");
+    assert_eq!(table.levels(), 1002);
+}
