@@ -71,7 +71,8 @@ pub(crate) struct Coding {
     pub(crate) lanes: u16,
     #[command(flatten)]
     pub(crate) threads: Threads,
-    /// Version of the file format, 1 or 2; 1 for programs that read no other, with none of what version 2 saves
+    /// Version of the file format, 1 or 2; 1 for programs that read no other, with none of what version 2 saves. What 2 has
+    /// no room for, such as tables, is written as version 3
     #[arg(long, default_value_t = 2, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) format: u8,
     /// Particles of a datum, 1 to 1024: shorter files, by the importance-weighted bound, in as many times the time

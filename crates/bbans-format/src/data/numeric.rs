@@ -1,7 +1,9 @@
 //! Numbers of a file as symbols of a model, and back.
 
+use std::borrow::Cow;
+
 use bbans_core::{Error, Result};
-use bbans_nn::description::Step;
+use bbans_nn::description::{GreenFirst, Step, Values};
 
 use super::element::Element;
 use super::rows::{Exception, Rows};
@@ -11,16 +13,40 @@ use super::rows::{Exception, Rows};
 pub(super) struct Numeric {
     pub(super) element: Element,
     pub(super) values: Step,
-    /// Number of symbols.
+    /// Number of symbols; of numbers, where they are colours.
     pub(super) levels: usize,
+    /// What is made of the numbers of a pixel.
+    pub(super) colours: Option<GreenFirst>,
 }
 
 impl Numeric {
+    /// The values of a model, of `levels` symbols, in a file of this type; none if they are the columns of a table.
+    pub(super) fn new(element: Element, values: &Values, levels: usize) -> Option<Self> {
+        let plain = Self {
+            element,
+            values: Step { lowest: 0, step: 1 },
+            levels,
+            colours: None,
+        };
+        match values {
+            Values::Numbers(step) => Some(Self {
+                values: *step,
+                ..plain
+            }),
+            Values::GreenFirst(colours) => Some(Self {
+                levels: colours.levels,
+                colours: Some(*colours),
+                ..plain
+            }),
+            Values::Columns(_) => None,
+        }
+    }
+
     /// Appends the symbols of values; a value that is none of the model's is an exception, with the symbol before it.
     pub(super) fn symbols(&self, bytes: &[u8], rows: &mut Rows) {
         let size = self.element.size();
         rows.symbols.reserve(bytes.len() / size);
-        if self.element == Element::U8 && self.values == (Step { lowest: 0, step: 1 }) {
+        if self.is_plain() {
             // What the model has no symbol for is told by whoever knows its levels.
             rows.symbols.extend(bytes.iter().map(|&b| u16::from(b)));
             return;
@@ -36,6 +62,17 @@ impl Numeric {
             before = symbol;
             rows.symbols.push(symbol);
         }
+        if let Some(colours) = self.colours {
+            let first = rows.symbols.len() - bytes.len() / size;
+            let pixels = rows.symbols[first..].chunks_exact_mut(colours.channels);
+            pixels.for_each(|pixel| colours.symbols(pixel));
+        }
+    }
+
+    /// Whether symbols are the bytes of the file.
+    fn is_plain(&self) -> bool {
+        let themselves = self.values == (Step { lowest: 0, step: 1 });
+        self.element == Element::U8 && themselves && self.colours.is_none()
     }
 
     /// Adds the symbols of a picture's values, and digests these.
@@ -64,14 +101,20 @@ impl Numeric {
         let start = out.len();
         let size = self.element.size();
         out.reserve(rows.symbols.len() * size);
-        if self.element == Element::U8 && self.values == (Step { lowest: 0, step: 1 }) {
+        if self.is_plain() {
             let scale = scale as u8;
             let bytes = (rows.symbols.iter()).map(|&s| (s as u8).wrapping_mul(scale));
             out.extend(bytes);
         } else {
             let Step { lowest, step } = self.values;
             let mut valid = true;
-            for &symbol in &rows.symbols {
+            let mut symbols = Cow::from(&rows.symbols);
+            if let Some(colours) = self.colours {
+                let pixels = symbols.to_mut().chunks_exact_mut(colours.channels);
+                pixels.for_each(|pixel| valid &= colours.channels(pixel));
+                valid |= !rows.exceptions.is_empty();
+            }
+            for &symbol in symbols.iter() {
                 let symbol = i64::from(symbol.wrapping_mul(scale));
                 let number = lowest.saturating_add(i64::from(step) * symbol);
                 // What an exception takes the place of need not be a number of the file's type.

@@ -142,6 +142,7 @@ impl DataReader {
             element,
             values: Step { lowest: 0, step: 1 },
             levels: 1 << 16,
+            colours: None,
         };
         Self {
             source,
@@ -165,18 +166,20 @@ impl DataReader {
                 self.input = Input::Table(Box::new(reader));
                 Ok(())
             }
-            (Values::Numbers(_), Input::Unread { .. }) => Err(Error::invalid_argument(
+            (_, Input::Unread { .. }) => Err(Error::invalid_argument(
                 "the data are a table, the model is one of numbers; train a model of tables with `bbans train`",
             )),
-            (Values::Numbers(step), input) => {
+            (values, input) => {
                 self.input = input;
-                (self.numeric.values, self.numeric.levels) = (*step, levels);
+                let numeric = Numeric::new(self.numeric.element, values, levels);
+                self.numeric = numeric.ok_or_else(|| {
+                    Error::invalid_argument(format!(
+                        "the model is one of tables, the data are {}; expected a CSV file",
+                        self.source.kind()
+                    ))
+                })?;
                 Ok(())
             }
-            (Values::Columns(_), _) => Err(Error::invalid_argument(format!(
-                "the model is one of tables, the data are {}; expected a CSV file",
-                self.source.kind()
-            ))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bbans_core::{Error, Result};
 
-use bbans_nn::description::{Column, Step, Values};
+use bbans_nn::description::{Column, Values};
 
 use super::amat::Line;
 use super::array::reverse_axes;
@@ -48,30 +48,26 @@ impl DataWriter {
     /// # Errors
     /// If the target does not suit the source, or cannot be written.
     pub fn new(source: Source, dims: usize, values: &Values, target: Target) -> Result<Self> {
-        let (step, columns) = match (values, &source.layout) {
-            (Values::Columns(columns), Layout::Csv(_)) => {
-                (Step { lowest: 0, step: 1 }, columns.clone())
-            }
-            (Values::Numbers(step), Layout::Array(_) | Layout::Amat { .. } | Layout::Png(_)) => {
-                (*step, Vec::new())
-            }
-            _ => {
-                return Err(Error::corruption(format!(
-                    "the file holds {}, and the model is one of other data",
-                    source.kind()
-                )));
-            }
-        };
         let element = match &source.layout {
             Layout::Array(array) => array.element,
             Layout::Png(pictures) => pictures.kind.element(),
             _ => Element::U8,
         };
-        let numeric = Numeric {
-            element,
-            values: step,
-            levels: 1 << 16,
+        let of_table = matches!(source.layout, Layout::Csv(_));
+        let (numeric, columns) = match (values, of_table) {
+            (Values::Columns(columns), true) => {
+                let none = Values::default();
+                (Numeric::new(element, &none, 1 << 16), columns.clone())
+            }
+            (values, false) => (Numeric::new(element, values, 1 << 16), Vec::new()),
+            _ => (None, Vec::new()),
         };
+        let numeric = numeric.ok_or_else(|| {
+            Error::corruption(format!(
+                "the file holds {}, and the model is one of other data",
+                source.kind()
+            ))
+        })?;
         let mut writer = Self {
             dims,
             target,

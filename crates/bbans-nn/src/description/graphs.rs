@@ -165,6 +165,18 @@ impl Graphs {
                 )));
             }
         }
+        if let Values::GreenFirst(colours) = values {
+            let found: Vec<usize> = (self.symbols.iter())
+                .map(|symbol| symbol.distribution.levels())
+                .collect();
+            let expected = colours.levels_of_symbols();
+            if found != expected {
+                return Err(Error::model(format!(
+                    "symbols of {found:?} levels for pixels with green first; expected an autoregressive likelihood \
+                     with symbols of {expected:?} levels"
+                )));
+            }
+        }
         let Likelihood::Autoregressive(Autoregressive {
             symbols, levels, ..
         }) = likelihood

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 pub use chains::{Chains, LatentLayer, Layer};
 pub use graphs::{Graphs, Group, Scaling, Stage, SymbolHead};
 pub(crate) use json::check_unique;
-pub use values::{Column, MAX_SYMBOLS, Numbers, Step, Values, Zeros};
+pub use values::{Column, GreenFirst, MAX_SYMBOLS, Numbers, Step, Values, Zeros};
 
 use crate::file::Tensor;
 use crate::likelihood::Likelihood;

@@ -19,6 +19,71 @@ pub enum Values {
     Numbers(Step),
     /// The columns of a table: one of each dimension.
     Columns(Vec<Column>),
+    /// Pixels of red, green, blue, and perhaps alpha, the last axis, with red and blue as differences.
+    GreenFirst(GreenFirst),
+}
+
+/// Of a pixel the symbols are green, red less green, blue less green, and alpha, if it is there; the differences are
+/// `levels - 1` more, so that they begin at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GreenFirst {
+    /// Values of a channel, from 0 on.
+    pub levels: usize,
+    /// Channels of a pixel: 3, or 4 with alpha.
+    pub channels: usize,
+}
+
+impl GreenFirst {
+    /// Levels of each symbol of a pixel.
+    pub fn levels_of_symbols(self) -> Vec<usize> {
+        let differences = 2 * self.levels - 1;
+        let mut levels = vec![self.levels, differences, differences];
+        levels.resize(self.channels, self.levels);
+        levels
+    }
+
+    /// The symbols of a pixel, of its channels, in place.
+    #[inline(always)]
+    pub fn symbols(self, pixel: &mut [u16]) {
+        if let [red, green, blue, ..] = pixel {
+            let top = (self.levels - 1) as u16;
+            (*red, *green, *blue) = (*green, *red + top - *green, *blue + top - *green);
+        }
+    }
+
+    /// The channels of a pixel, of its symbols, in place; false if there are none.
+    #[inline(always)]
+    pub fn channels(self, pixel: &mut [u16]) -> bool {
+        let [green, red, blue, rest @ ..] = pixel else {
+            return false;
+        };
+        let top = self.levels as u32 - 1;
+        let of = |difference: u16| {
+            let value = (u32::from(difference) + u32::from(*green)).checked_sub(top)?;
+            (value <= top).then_some(value as u16)
+        };
+        let (Some(r), Some(b)) = (of(*red), of(*blue)) else {
+            return false;
+        };
+        (*green, *red, *blue) = (r, *green, b);
+        rest.iter().all(|&v| u32::from(v) <= top)
+    }
+
+    fn check(self, dims: usize) -> Result<()> {
+        let Self { levels, channels } = self;
+        if (2..=MAX_SYMBOLS / 2).contains(&levels)
+            && (3..=4).contains(&channels)
+            && dims.is_multiple_of(channels)
+        {
+            return Ok(());
+        }
+        Err(Error::model(format!(
+            "pixels of {channels} channels of {levels} levels in {dims} dimensions; expected 3 or 4 channels, 2 to {} \
+             levels, and a multiple of the channels",
+            MAX_SYMBOLS / 2
+        )))
+    }
 }
 
 /// Symbol `s` stands for the number `lowest + step * s`.
@@ -99,6 +164,7 @@ impl Values {
                 columns.len()
             ))),
             Self::Columns(columns) => columns.iter().try_for_each(Column::check),
+            Self::GreenFirst(colours) => colours.check(dims),
         }
     }
 }

@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use super::Coding;
 use crate::support::files::RawArg;
 
-/// Compress a data file: IDX, .amat, .npy (each also .gz), PNG, or a folder of PNG files
+/// Compress a data file: .npy, IDX, .amat, CSV, PGM, PPM, raw values (each also .gz), PNG, or a folder of PNG files
 ///
-/// Restored bytes equal the input's, without a gzip around it. Of PNG files the names and pixels
-/// are restored, not the files' own compression.
+/// Restored bytes equal the input's, without a gzip around it. Of PNG files names, pixels and the chunks that say something
+/// of them are restored, not the files' own compression.
+///
+/// Examples: bbans compress binarized_mnist_test.amat; bbans compress PHOTOS --model photos.safetensors (a folder);
+/// bbans compress TABLE.csv --model table.safetensors; bbans compress X.raw --raw 64x64,u16 --model x.safetensors.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Data files or folders of PNG files, each to a file of its own; - is standard input

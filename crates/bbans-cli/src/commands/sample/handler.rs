@@ -77,6 +77,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn file(model: &VaeModel, symbols: Vec<u16>, count: usize) -> Result<Vec<u8>> {
     let source = match model.values() {
         Values::Columns(columns) => Source::table(&columns),
+        Values::GreenFirst(colours) => {
+            let highest = colours.levels as i64 - 1;
+            Source::npy(model.shape(), count, Element::of_numbers(0, highest))
+        }
         Values::Numbers(Step { lowest, step }) => {
             let highest = lowest + i64::from(step) * (model.levels() as i64 - 1);
             Source::npy(model.shape(), count, Element::of_numbers(lowest, highest))

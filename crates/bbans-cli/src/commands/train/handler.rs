@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use bbans::data::Element;
-use bbans::nn::{self, ModelFile, description::Column};
+use bbans::nn::description::{Column, GreenFirst};
+use bbans::nn::{self, ModelFile};
 use bbans::{FileModel, VaeModel};
 use bbans_train::{Arch, DataKind, Dataset, Facts, Preset, Progress, Trainer, Values, in_layers};
 use indicatif::ProgressBar;
@@ -164,7 +165,7 @@ fn data_and_arch(
     let raw = args.raw.raw.as_ref();
     let values = match from {
         Some(file) => StandFor::of_model(file),
-        None => StandFor::of_file(path, raw, args.binarize)
+        None => StandFor::of_file(path, raw, args)
             .with_context(|| path.display().to_string())?,
     };
     let (mut reader, _) = files::open_data(path, raw)?;
@@ -218,8 +219,32 @@ impl StandFor {
         }
     }
 
+    /// Of pictures in colour.
+    fn green_first(reader: bbans::DataReader) -> Result<Self> {
+        let shape = reader.source().shape.clone();
+        let [_, _, channels @ (3 | 4)] = shape[..] else {
+            bail!("--green-first with data of shape {shape:?}; expected [rows, columns, 3] or 4 channels");
+        };
+        let (step, count) = reader.survey()?;
+        let levels = usize::try_from(step.lowest).unwrap_or(usize::MAX);
+        let levels = levels.saturating_add((step.step as usize).saturating_mul(count - 1)) + 1;
+        let colours = GreenFirst {
+            levels: levels.max(2),
+            channels,
+        };
+        if levels > bbans::nn::description::MAX_SYMBOLS / 2 {
+            bail!("--green-first with values up to {}; expected 0 to 32,767", levels - 1);
+        }
+        let of_symbols = colours.levels_of_symbols();
+        Ok(Self {
+            values: nn::description::Values::GreenFirst(colours),
+            most: of_symbols.iter().copied().max().unwrap_or(1),
+            levels: Some(of_symbols),
+        })
+    }
+
     /// What a file has, which is read for that.
-    fn of_file(path: &Path, raw: Option<&RawSpec>, binarize: bool) -> Result<Self> {
+    fn of_file(path: &Path, raw: Option<&RawSpec>, args: &Args) -> Result<Self> {
         let plain = Self {
             values: nn::description::Values::default(),
             levels: None,
@@ -238,8 +263,11 @@ impl StandFor {
                 values: nn::description::Values::Columns(columns),
             });
         }
+        if args.green_first {
+            return Self::green_first(reader);
+        }
         // Bytes are what they are.
-        if reader.element() == Element::U8 || binarize {
+        if reader.element() == Element::U8 || args.binarize {
             return Ok(plain);
         }
         if files::is_dash(path) {

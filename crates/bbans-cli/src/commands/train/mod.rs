@@ -13,18 +13,24 @@ use crate::support::notebook::NotebookArgs;
 /// Train a model on one's own data of one shape
 ///
 /// Presets: small takes data of any shape, and is the fastest to compress with; its values are independent given the
-/// latents. The others are for pictures whose sides are multiples of 4: balanced and best of bits, gray of 3 to 256
-/// levels, with decoders that are autoregressive in a small window, for smaller and slower files; conv, with convolutions,
-/// and ladder, with four groups of latents, of bits. --arch takes any other network.
+/// latents. balanced, best, gray, conv and ladder are for pictures whose sides are multiples of 4: balanced and best of
+/// bits, gray of 3 to 256 levels, with decoders that are autoregressive in a small window, for smaller and slower files;
+/// conv, with convolutions, and ladder, with four groups of latents, of bits. pixels (also in colour, and of 16 bits),
+/// signal and table are made for the data at hand, one symbol after another. --arch takes any other network.
+///
+/// Examples: bbans train --data PHOTOS.npy -o photos.safetensors (colour, [n, rows, columns, 3]);
+/// bbans train --data ECG.npy --shape 360 -o ecg.safetensors (one long signal of 16 bits, in pieces of 360);
+/// bbans train --data TABLE.csv -o table.safetensors; bbans train --data FOLDER -o p.safetensors (PNG files);
+/// bbans train --data X.raw --raw 64x64,u16 -o x.safetensors.
 ///
 /// The last sixth of the data is held out: shuffle data that are sorted. A checkpoint lies beside the output
 /// (FILE.checkpoint): after an interruption the same command goes on from it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Training data: IDX, .amat, .npy (each also .gz), PNG or a folder of PNG files
+    /// Training data: .npy, IDX, .amat, CSV, PGM, PPM (each also .gz), PNG, or a folder of PNG files
     #[arg(long, value_name = "PATH", required_unless_present = "print_arch")]
     pub(crate) data: Option<PathBuf>,
-    /// Network and schedule [default: small; gray for pictures of more than 2 levels whose sides are multiples of 4]
+    /// Network and schedule [default: by the data, told with the reason]
     #[arg(long, value_parser = presets(), conflicts_with = "arch")]
     pub(crate) preset: Option<String>,
     /// Network and schedule of one's own: a description with graphs, as --print-arch shows one
@@ -49,6 +55,9 @@ pub(crate) struct Args {
     /// Shape of a datum, of a file that is one long row of values: 360, or 360x2
     #[arg(long, value_name = "SHAPE")]
     pub(crate) shape: Option<Shape>,
+    /// Pictures in colour: take green, red less green and blue less green for symbols
+    #[arg(long, conflicts_with_all = ["binarize", "arch", "from"])]
+    pub(crate) green_first: bool,
     /// The data are grey, 0 to 255: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]
     pub(crate) binarize: bool,
