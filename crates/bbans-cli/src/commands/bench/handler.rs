@@ -102,10 +102,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ProgressBar::new(0),
         "rivals {wide_bar} {pos} of {len} files",
     );
-    bench.rivals = rivals::measure(args.rivals, &data, levels, options.threads, &mut |n, of| {
-        bar.set_length(of as u64);
-        bar.set_position(n as u64);
-    })?;
+    bench.rivals = rivals::measure(
+        args.rivals,
+        &data,
+        levels,
+        // No format that is read is a table's text.
+        None,
+        options.threads,
+        &mut |n, of| {
+            bar.set_length(of as u64);
+            bar.set_position(n as u64);
+        },
+    )?;
     bar.finish_and_clear();
 
     let document = figures::to_json(&bench);

@@ -96,12 +96,14 @@ impl Subject {
         }
     }
 
-    /// The data for rivals, and their number of levels: 2 if there are two values, 0 and another.
+    /// The data for rivals, and their number of levels: 2 if there are two values, 0 and another,
+    /// else those of one byte or of two.
     pub(super) fn for_rivals(&self) -> (DataSet, usize) {
         let mut data = self.data.clone();
         let levels = match bbans::binary_symbols(&mut data.symbols) {
             Ok(_) => 2,
-            Err(_) => 256,
+            Err(_) if data.symbols.iter().all(|&v| v < 256) => 256,
+            Err(_) => 1 << 16,
         };
         (data, levels)
     }

@@ -48,7 +48,10 @@ pub(in super::super) fn print(out: &mut impl Write, bench: &Bench<'_>) -> Result
     }
     for r in &bench.rivals {
         match &r.outcome {
-            Outcome::Measured { .. } | Outcome::NotApplicable => {}
+            Outcome::Measured { .. } => {}
+            Outcome::NotApplicable => {
+                writeln!(out, "   -  {:<46} not for data of this kind", r.name)?;
+            }
             Outcome::NotInstalled(install) => {
                 writeln!(out, "   -  {:<46} not installed: {install}", r.name)?;
             }

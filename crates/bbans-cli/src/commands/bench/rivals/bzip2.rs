@@ -7,7 +7,7 @@ use bzip2::Compression;
 use bzip2::read::BzDecoder;
 use bzip2::write::BzEncoder;
 
-use super::{Laid, Rival, is_stream};
+use super::{Laid, Piece, Rival, is_stream};
 
 pub(super) struct Bzip2;
 
@@ -16,17 +16,17 @@ impl Rival for Bzip2 {
         "bzip2 -9"
     }
 
-    fn takes(&self, laid: &Laid) -> bool {
+    fn takes(&self, laid: &Laid, _: usize) -> bool {
         is_stream(laid)
     }
 
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
+    fn encode(&self, piece: Piece<'_>, _: usize) -> Result<Vec<u8>> {
         let mut encoder = BzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&laid.bytes)?;
+        encoder.write_all(piece.bytes)?;
         Ok(encoder.finish()?)
     }
 
-    fn decode(&self, file: &[u8], _: &Laid) -> Result<Vec<u8>> {
+    fn decode(&self, file: &[u8], _: Piece<'_>) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         BzDecoder::new(file).read_to_end(&mut bytes)?;
         Ok(bytes)

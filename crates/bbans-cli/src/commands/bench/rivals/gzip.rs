@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::{Laid, Rival, is_stream};
+use super::{Laid, Piece, Rival, is_stream};
 
 pub(super) struct Gzip;
 
@@ -16,17 +16,17 @@ impl Rival for Gzip {
         "gzip -9"
     }
 
-    fn takes(&self, laid: &Laid) -> bool {
+    fn takes(&self, laid: &Laid, _: usize) -> bool {
         is_stream(laid)
     }
 
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
+    fn encode(&self, piece: Piece<'_>, _: usize) -> Result<Vec<u8>> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&laid.bytes)?;
+        encoder.write_all(piece.bytes)?;
         Ok(encoder.finish()?)
     }
 
-    fn decode(&self, file: &[u8], _: &Laid) -> Result<Vec<u8>> {
+    fn decode(&self, file: &[u8], _: Piece<'_>) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         GzDecoder::new(file).read_to_end(&mut bytes)?;
         Ok(bytes)

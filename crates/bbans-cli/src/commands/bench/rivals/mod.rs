@@ -3,10 +3,14 @@
 
 mod brotli;
 mod bzip2;
+mod flac;
 mod gzip;
+mod jpeg_xl;
 mod layout;
 mod png;
 mod programs;
+#[cfg(test)]
+mod tests;
 mod webp;
 mod xz;
 mod zstd;
@@ -19,17 +23,17 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::support::rows::DataSet;
-use layout::{Kind, Laid};
+use layout::{Image, Kind, Laid, Piece};
 
 /// A compressor.
 trait Rival: Sync {
     /// Its name, with the setting.
     fn name(&self) -> &'static str;
 
-    /// What it takes.
-    fn takes(&self, laid: &Laid) -> bool;
+    /// Whether one of its settings is tried on a layout.
+    fn takes(&self, laid: &Laid, setting: usize) -> bool;
 
-    /// Its settings that are tried, by name.
+    /// Its settings, by name.
     fn settings(&self) -> &'static [&'static str] {
         &[""]
     }
@@ -40,10 +44,10 @@ trait Rival: Sync {
     }
 
     /// The compressed file, with one of the settings.
-    fn encode(&self, laid: &Laid, setting: usize) -> Result<Vec<u8>>;
+    fn encode(&self, piece: Piece<'_>, setting: usize) -> Result<Vec<u8>>;
 
-    /// The content again, as [`Laid::bytes`].
-    fn decode(&self, file: &[u8], laid: &Laid) -> Result<Vec<u8>>;
+    /// The content again, as [`Piece::bytes`].
+    fn decode(&self, file: &[u8], piece: Piece<'_>) -> Result<Vec<u8>>;
 }
 
 /// How a rival did.
@@ -59,7 +63,7 @@ pub(super) enum Outcome {
     Measured {
         /// The layout and the setting that were best.
         best: String,
-        /// How many were tried.
+        /// How many were tried and gave a file.
         tried: usize,
         bytes: u64,
         encode_seconds: f64,
@@ -106,16 +110,18 @@ fn built_in() -> Vec<Box<dyn Rival>> {
 
 fn programs() -> Vec<Box<dyn Rival>> {
     vec![
-        Box::new(programs::JpegXl),
+        Box::new(jpeg_xl::JpegXl),
         Box::new(programs::Jbig),
+        Box::new(flac::Flac),
         Box::new(programs::Zpaq),
     ]
 }
 
-/// One attempt: bytes of the file, seconds to encode and to decode.
+/// One attempt: bytes of the file or files, seconds to encode and to decode.
 type Attempt = Result<(u64, f64, f64)>;
 
-/// Measures the rivals on `data`, as they are in `levels` levels.
+/// Measures the rivals on `data`, whose values are below `levels` (2, 256 or 65536), and on the
+/// `text` that they came in, if they did.
 ///
 /// # Errors
 /// If the data cannot be laid out.
@@ -123,6 +129,7 @@ pub(super) fn measure(
     which: Which,
     data: &DataSet,
     levels: usize,
+    text: Option<&[u8]>,
     threads: NonZeroUsize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Contender>> {
@@ -131,14 +138,16 @@ pub(super) fn measure(
         Which::BuiltIn => built_in(),
         Which::All => built_in().into_iter().chain(programs()).collect(),
     };
-    let layouts = layout::all(data, levels)?;
+    let layouts = layout::all(data, levels, text)?;
     let mut jobs = Vec::new();
     for (i, rival) in rivals.iter().enumerate() {
         if rival.missing().is_some() {
             continue;
         }
-        for laid in layouts.iter().filter(|laid| rival.takes(laid)) {
-            jobs.extend((0..rival.settings().len()).map(|setting| (i, laid, setting)));
+        for laid in &layouts {
+            let settings = 0..rival.settings().len();
+            let taken = settings.filter(|&setting| rival.takes(laid, setting));
+            jobs.extend(taken.map(|setting| (i, laid, setting)));
         }
     }
     // The long ones are the programs, at the end: they go first.
@@ -188,7 +197,7 @@ fn best<'a>(attempts: impl Iterator<Item = &'a (usize, String, Attempt)>) -> Out
     let (mut best, mut tried) = (None, 0);
     let mut failed = None;
     for (_, name, attempt) in attempts {
-        tried += 1;
+        tried += usize::from(attempt.is_ok());
         match attempt {
             Ok(figures) if best.is_none_or(|(_, b): (_, &(u64, f64, f64))| figures.0 < b.0) => {
                 best = Some((name, figures));
@@ -210,29 +219,66 @@ fn best<'a>(attempts: impl Iterator<Item = &'a (usize, String, Attempt)>) -> Out
     }
 }
 
+/// Encodes and decodes each file of a layout.
 fn attempt(rival: &dyn Rival, laid: &Laid, setting: usize) -> Attempt {
-    let start = Instant::now();
-    let file = rival.encode(laid, setting).context("encode")?;
-    let encode_seconds = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    let restored = rival.decode(&file, laid).context("decode")?;
-    let decode_seconds = start.elapsed().as_secs_f64();
-    if restored != laid.bytes {
-        bail!("what it decodes are not the data");
+    let (mut bytes, mut encode_seconds, mut decode_seconds) = (0, 0.0, 0.0);
+    for piece in laid.pieces() {
+        let start = Instant::now();
+        let file = rival.encode(piece, setting).context("encode")?;
+        encode_seconds += start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let restored = rival.decode(&file, piece).context("decode")?;
+        decode_seconds += start.elapsed().as_secs_f64();
+        if restored != piece.bytes {
+            bail!("what it decodes are not the data");
+        }
+        bytes += file.len() as u64;
     }
-    Ok((file.len() as u64, encode_seconds, decode_seconds))
+    Ok((bytes, encode_seconds, decode_seconds))
 }
 
-/// Whether data are bytes in a row, and not an image.
+/// Whether data are bytes in a row.
 fn is_stream(laid: &Laid) -> bool {
-    laid.kind == Kind::Stream
+    matches!(laid.kind, Kind::Stream(_))
 }
 
-/// Bytes of an image of 8 bits a pixel whose decoder may give any depth: all not 0 is 1 where the
-/// image has two levels.
-fn as_depth(pixels: Vec<u8>, laid: &Laid) -> Vec<u8> {
-    match laid.kind {
-        Kind::Image { depth: 1, .. } => pixels.iter().map(|&p| u8::from(p != 0)).collect(),
-        _ => pixels,
+/// Whether data are bytes in a row in a layout that is worth the time of a slow compressor.
+fn is_major_stream(laid: &Laid) -> bool {
+    matches!(laid.kind, Kind::Stream(run) if !run.minor)
+}
+
+/// The form of an image.
+///
+/// # Errors
+/// If the data are none.
+fn image(piece: Piece<'_>) -> Result<Image> {
+    match piece.kind {
+        Kind::Image(image) => Ok(image),
+        _ => bail!("not an image"),
     }
+}
+
+/// The values of an `image` among those that a decoder gives, whose pixels have `samples` values:
+/// grey may come as colour, and an alpha that is opaque everywhere not at all.
+fn pick(pixels: &[u8], samples: usize, image: Image) -> Vec<u8> {
+    let size = if image.depth == 16 { 2 } else { 1 };
+    let has_alpha = image.channels.is_multiple_of(2);
+    let colours = image.channels - usize::from(has_alpha);
+    let mut values = Vec::with_capacity(pixels.len());
+    for pixel in pixels.chunks_exact(samples * size) {
+        for colour in 0..colours {
+            let from = if samples < 3 { 0 } else { colour * size };
+            values.extend(&pixel[from..from + size]);
+        }
+        if has_alpha && samples.is_multiple_of(2) {
+            values.extend(&pixel[(samples - 1) * size..]);
+        } else if has_alpha {
+            values.extend(std::iter::repeat_n(255, size));
+        }
+    }
+    if image.depth == 1 {
+        // A decoder may give any depth.
+        values.iter_mut().for_each(|v| *v = u8::from(*v != 0));
+    }
+    values
 }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use png::Filter;
 
 use super::layout::pack;
-use super::{Kind, Laid, Rival, as_depth, is_stream, png as png_files};
+use super::{Image, Kind, Laid, Piece, Rival, image, is_major_stream};
 use crate::support::files::Scratch;
 
 /// The path of a program, if it is installed.
@@ -20,7 +19,7 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// What to install, unless all of `programs` are there.
-fn missing(programs: &[&str], install: &'static str) -> Option<&'static str> {
+pub(super) fn missing(programs: &[&str], install: &'static str) -> Option<&'static str> {
     programs
         .iter()
         .any(|program| find(program).is_none())
@@ -28,7 +27,7 @@ fn missing(programs: &[&str], install: &'static str) -> Option<&'static str> {
 }
 
 /// Runs a program in a folder; what it says goes nowhere.
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
+pub(super) fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
     let output = Command::new(find(program).context("not installed")?)
         .args(arguments)
         .current_dir(folder)
@@ -43,46 +42,6 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
     bail!("{program} ended with {}: {last}", output.status);
 }
 
-/// JPEG XL, by libjxl.
-pub(super) struct JpegXl;
-
-impl Rival for JpegXl {
-    fn name(&self) -> &'static str {
-        "JPEG XL -e 9"
-    }
-
-    fn takes(&self, laid: &Laid) -> bool {
-        // A tall image is one column of its groups of pixels: slow, and never the best.
-        match laid.kind {
-            Kind::Image { width, height, .. } => height <= 64 * width,
-            Kind::Stream => false,
-        }
-    }
-
-    fn missing(&self) -> Option<&'static str> {
-        missing(&["cjxl", "djxl"], "apt install libjxl-tools")
-    }
-
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
-        let folder = Scratch::new()?;
-        fs::write(
-            folder.path().join("i.png"),
-            png_files::write(laid, Filter::Adaptive)?,
-        )?;
-        let arguments = ["i.png", "o.jxl", "-d", "0", "-e", "9", "--num_threads=0"];
-        run(folder.path(), "cjxl", &arguments)?;
-        Ok(fs::read(folder.path().join("o.jxl"))?)
-    }
-
-    fn decode(&self, file: &[u8], laid: &Laid) -> Result<Vec<u8>> {
-        let folder = Scratch::new()?;
-        fs::write(folder.path().join("i.jxl"), file)?;
-        run(folder.path(), "djxl", &["i.jxl", "o.png"])?;
-        let pixels = png_files::read(&fs::read(folder.path().join("o.png"))?)?;
-        Ok(as_depth(pixels, laid))
-    }
-}
-
 /// JBIG1, by jbigkit.
 pub(super) struct Jbig;
 
@@ -91,21 +50,19 @@ impl Rival for Jbig {
         "JBIG1"
     }
 
-    fn takes(&self, laid: &Laid) -> bool {
-        matches!(laid.kind, Kind::Image { depth: 1, .. })
+    fn takes(&self, laid: &Laid, _: usize) -> bool {
+        matches!(laid.kind, Kind::Image(image) if image.depth == 1)
     }
 
     fn missing(&self) -> Option<&'static str> {
         missing(&["pbmtojbg", "jbgtopbm"], "apt install jbigkit-bin")
     }
 
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
-        let Kind::Image { width, height, .. } = laid.kind else {
-            bail!("not an image");
-        };
+    fn encode(&self, piece: Piece<'_>, _: usize) -> Result<Vec<u8>> {
+        let Image { width, height, .. } = image(piece)?;
         let folder = Scratch::new()?;
         let mut pbm = format!("P4\n{width} {height}\n").into_bytes();
-        pbm.extend(pack(&laid.bytes, width as usize));
+        pbm.extend(pack(piece.bytes, width as usize));
         fs::write(folder.path().join("i.pbm"), pbm)?;
         // One layer, in one stripe.
         run(
@@ -116,18 +73,16 @@ impl Rival for Jbig {
         Ok(fs::read(folder.path().join("o.jbg"))?)
     }
 
-    fn decode(&self, file: &[u8], laid: &Laid) -> Result<Vec<u8>> {
-        let Kind::Image { width, .. } = laid.kind else {
-            bail!("not an image");
-        };
+    fn decode(&self, file: &[u8], piece: Piece<'_>) -> Result<Vec<u8>> {
+        let width = image(piece)?.width;
         let folder = Scratch::new()?;
         fs::write(folder.path().join("i.jbg"), file)?;
         run(folder.path(), "jbgtopbm", &["i.jbg", "o.pbm"])?;
         let pbm = fs::read(folder.path().join("o.pbm"))?;
-        let packed = pack(&laid.bytes, width as usize);
+        let packed = pack(piece.bytes, width as usize);
         // Rows are compared packed, as the file has them.
         match pbm.strip_suffix(packed.as_slice()) {
-            Some(header) if header.starts_with(b"P4") => Ok(laid.bytes.clone()),
+            Some(header) if header.starts_with(b"P4") => Ok(piece.bytes.to_vec()),
             _ => bail!("what it decodes are not the data"),
         }
     }
@@ -141,23 +96,23 @@ impl Rival for Zpaq {
         "zpaq -m5"
     }
 
-    fn takes(&self, laid: &Laid) -> bool {
-        is_stream(laid)
+    fn takes(&self, laid: &Laid, _: usize) -> bool {
+        is_major_stream(laid)
     }
 
     fn missing(&self) -> Option<&'static str> {
         missing(&["zpaq"], "apt install zpaq")
     }
 
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
+    fn encode(&self, piece: Piece<'_>, _: usize) -> Result<Vec<u8>> {
         let folder = Scratch::new()?;
-        fs::write(folder.path().join("data"), &laid.bytes)?;
+        fs::write(folder.path().join("data"), piece.bytes)?;
         let arguments = ["add", "o.zpaq", "data", "-m5", "-t1"];
         run(folder.path(), "zpaq", &arguments)?;
         Ok(fs::read(folder.path().join("o.zpaq"))?)
     }
 
-    fn decode(&self, file: &[u8], _: &Laid) -> Result<Vec<u8>> {
+    fn decode(&self, file: &[u8], _: Piece<'_>) -> Result<Vec<u8>> {
         let folder = Scratch::new()?;
         fs::write(folder.path().join("i.zpaq"), file)?;
         run(folder.path(), "zpaq", &["extract", "i.zpaq", "-t1"])?;

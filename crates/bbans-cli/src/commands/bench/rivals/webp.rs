@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use webp::{Decoder, Encoder, WebPConfig};
 
-use super::{Kind, Laid, Rival, as_depth};
+use super::{Image, Kind, Laid, Piece, Rival, image, pick};
 
 pub(super) struct WebP;
 
@@ -15,41 +15,51 @@ impl Rival for WebP {
         "WebP lossless -z 9"
     }
 
-    fn takes(&self, laid: &Laid) -> bool {
+    fn takes(&self, laid: &Laid, _: usize) -> bool {
         match laid.kind {
-            Kind::Image { width, height, .. } => width.max(height) <= MAX_SIZE,
-            Kind::Stream => false,
+            Kind::Image(image) => image.width.max(image.height) <= MAX_SIZE && image.depth <= 8,
+            _ => false,
         }
     }
 
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
-        let Kind::Image {
-            width,
-            height,
-            depth,
-        } = laid.kind
-        else {
-            anyhow::bail!("not an image");
-        };
-        let scale = if depth == 1 { 255 } else { 1 };
-        let rgb: Vec<u8> = laid.bytes.iter().flat_map(|&v| [v * scale; 3]).collect();
+    fn encode(&self, piece: Piece<'_>, _: usize) -> Result<Vec<u8>> {
+        let image = image(piece)?;
         let mut config = WebPConfig::new().map_err(|()| anyhow!("no configuration"))?;
         config.lossless = 1;
         config.quality = 100.0;
         config.method = 6;
         config.exact = 1;
-        let file = Encoder::from_rgb(&rgb, width, height)
+        let pixels = coloured(piece.bytes, image);
+        let encoder = match image.channels {
+            1 | 3 => Encoder::from_rgb(&pixels, image.width, image.height),
+            _ => Encoder::from_rgba(&pixels, image.width, image.height),
+        };
+        let file = encoder
             .encode_advanced(&config)
             .map_err(|e| anyhow!("{e:?}"))?;
         Ok(file.to_vec())
     }
 
-    fn decode(&self, file: &[u8], laid: &Laid) -> Result<Vec<u8>> {
-        let image = Decoder::new(file)
+    fn decode(&self, file: &[u8], piece: Piece<'_>) -> Result<Vec<u8>> {
+        let pixels = Decoder::new(file)
             .decode()
             .ok_or_else(|| anyhow!("not decoded"))?;
-        let samples = if image.is_alpha() { 4 } else { 3 };
-        let pixels = image.chunks_exact(samples).map(|p| p[0]).collect();
-        Ok(as_depth(pixels, laid))
+        let samples = if pixels.is_alpha() { 4 } else { 3 };
+        Ok(pick(&pixels, samples, image(piece)?))
+    }
+}
+
+/// Pixels as colours: grey three times, white as 255.
+fn coloured(values: &[u8], image: Image) -> Vec<u8> {
+    match image.channels {
+        1 => {
+            let scale = if image.depth == 1 { 255 } else { 1 };
+            values.iter().flat_map(|&v| [v * scale; 3]).collect()
+        }
+        2 => {
+            let pixels = values.chunks_exact(2);
+            pixels.flat_map(|p| [p[0], p[0], p[0], p[1]]).collect()
+        }
+        _ => values.to_vec(),
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Laid, Rival, is_stream};
+use super::{Laid, Piece, Rival, is_stream};
 
 pub(super) struct Zstd;
 
@@ -11,15 +11,15 @@ impl Rival for Zstd {
         "zstd -22"
     }
 
-    fn takes(&self, laid: &Laid) -> bool {
+    fn takes(&self, laid: &Laid, _: usize) -> bool {
         is_stream(laid)
     }
 
-    fn encode(&self, laid: &Laid, _: usize) -> Result<Vec<u8>> {
-        Ok(zstd::bulk::compress(&laid.bytes, 22)?)
+    fn encode(&self, piece: Piece<'_>, _: usize) -> Result<Vec<u8>> {
+        Ok(zstd::bulk::compress(piece.bytes, 22)?)
     }
 
-    fn decode(&self, file: &[u8], laid: &Laid) -> Result<Vec<u8>> {
-        Ok(zstd::bulk::decompress(file, laid.bytes.len())?)
+    fn decode(&self, file: &[u8], piece: Piece<'_>) -> Result<Vec<u8>> {
+        Ok(zstd::bulk::decompress(file, piece.bytes.len())?)
     }
 }
