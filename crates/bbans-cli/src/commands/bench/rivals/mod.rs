@@ -7,6 +7,7 @@ mod flac;
 mod gzip;
 mod jpeg_xl;
 mod layout;
+mod parquet;
 mod png;
 mod programs;
 #[cfg(test)]
@@ -105,6 +106,7 @@ fn built_in() -> Vec<Box<dyn Rival>> {
         Box::new(brotli::Brotli),
         Box::new(png::Png),
         Box::new(webp::WebP),
+        Box::new(parquet::Parquet),
     ]
 }
 

@@ -2,12 +2,14 @@
 
 mod images;
 mod streams;
+mod table;
 mod values;
 
 use anyhow::Result;
 
 use crate::support::rows::DataSet;
 
+pub(super) use table::{Column, Table};
 pub(super) use values::pack;
 
 /// Greatest number of columns of a table: with more, a row is a signal.
@@ -24,6 +26,8 @@ pub(super) enum Kind {
     Image(Image),
     /// Signed samples of 8 or 16 bits, little-endian, one of each channel after another.
     Signal { channels: usize, bits: u8 },
+    /// The text of a table, its first line the names of the columns.
+    Table,
 }
 
 /// What a compressor of bytes can be told of a run of them.
@@ -93,6 +97,12 @@ pub(super) fn all(data: &DataSet, levels: usize, text: Option<&[u8]>) -> Result<
     if let Some(text) = text {
         let kind = streams::bytes(None);
         all.push(Laid::new("the file itself", kind, text.to_vec()));
+    }
+    let written = is_table(data).then(|| table::text(data));
+    if let Some(text) = text.map(<[u8]>::to_vec).or(written)
+        && Table::parse(&text).is_some()
+    {
+        all.push(Laid::new("typed columns", Kind::Table, text));
     }
     Ok(all)
 }
