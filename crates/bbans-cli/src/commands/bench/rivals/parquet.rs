@@ -107,6 +107,10 @@ fn properties(table: &Table, setting: usize) -> Result<WriterProperties> {
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true);
+    if setting % 3 == 1 {
+        // The writer's own choice is by type too.
+        properties = properties.set_encoding(Encoding::PLAIN);
+    }
     if setting % 3 == 2 {
         for (name, column) in table.names.iter().zip(&table.columns) {
             let encoding = match column {
