@@ -149,8 +149,8 @@ fn one_datum_comes_out_of_a_file() {
             assert_eq!(all[0][1], [lines[0], lines[11], lines[12]].concat());
         } else {
             let each = model.dims() * 2;
-            let first = content.len() - content.len() / each * each;
-            let values = &content[content.len() - (content.len() - first) / each * each..];
+            let count = if name == "colours.npy" { 40 } else { 50 };
+            let values = &content[content.len() - count * each..];
             assert!(all[0][1].ends_with(&values[10 * each..12 * each]), "{name}");
         }
     }

@@ -4,19 +4,21 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use bbans::data::Layout;
-use bbans::{DataReader, Source};
+use bbans::data::{Exception, Layout};
+use bbans::{DataReader, Rows, Source};
 
 /// Most values of a data set in memory.
 const MAX_VALUES: usize = 1 << 32;
 
 /// A data set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct DataSet {
     /// Shape of one datum.
     pub(crate) shape: Vec<usize>,
     /// Row-major `[count, dims]`.
     pub(crate) symbols: Vec<u16>,
+    /// What the symbols do not say.
+    pub(crate) exceptions: Vec<Exception>,
 }
 
 impl DataSet {
@@ -25,17 +27,34 @@ impl DataSet {
     /// # Errors
     /// If they cannot be read or are too many.
     pub(crate) fn read(mut reader: DataReader) -> Result<Self> {
-        let shape = reader.source().shape.clone();
-        let mut symbols = Vec::new();
+        let mut all = Self {
+            shape: reader.source().shape.clone(),
+            ..Self::default()
+        };
         loop {
             let rows = reader.read(1000)?;
             if rows.count == 0 {
-                return Ok(Self { shape, symbols });
+                return Ok(all);
             }
-            symbols.extend(rows.symbols);
-            if symbols.len() > MAX_VALUES {
+            let before = all.symbols.len();
+            all.exceptions
+                .extend(rows.exceptions.into_iter().map(|e| Exception {
+                    at: before + e.at,
+                    ..e
+                }));
+            all.symbols.extend(rows.symbols);
+            if all.symbols.len() > MAX_VALUES {
                 bail!("the data are larger than 8 GiB, too large to be held in memory");
             }
+        }
+    }
+
+    /// The data as one batch.
+    pub(crate) fn rows(&self) -> Rows {
+        Rows {
+            count: self.count(),
+            symbols: self.symbols.clone(),
+            exceptions: self.exceptions.clone(),
         }
     }
 
@@ -55,13 +74,24 @@ impl DataSet {
         if limit >= count {
             return self;
         }
-        let row = |i: usize| {
-            &self.symbols[(i as u128 * count as u128 / limit as u128) as usize * dims..][..dims]
-        };
-        Self {
-            symbols: (0..limit).flat_map(row).copied().collect(),
+        let mut spread = Self {
             shape: self.shape.clone(),
+            ..Self::default()
+        };
+        let mut exceptions = self.exceptions.into_iter().peekable();
+        for i in 0..limit {
+            let row = (i as u128 * count as u128 / limit as u128) as usize * dims;
+            let start = spread.symbols.len();
+            while exceptions.next_if(|e| e.at < row).is_some() {}
+            while let Some(e) = exceptions.next_if(|e| e.at < row + dims) {
+                spread.exceptions.push(Exception {
+                    at: start + e.at - row,
+                    ..e
+                });
+            }
+            spread.symbols.extend(&self.symbols[row..row + dims]);
         }
+        spread
     }
 
     /// The symbols as bytes.

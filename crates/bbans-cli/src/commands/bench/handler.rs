@@ -106,8 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args.rivals,
         &data,
         levels,
-        // No format that is read is a table's text.
-        None,
+        subject.text()?,
         options.threads,
         &mut |n, of| {
             bar.set_length(of as u64);

@@ -1,16 +1,16 @@
 //! Measuring: a real file, decoded and compared; and the bound beside it.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Cursor, Write};
+use std::io::{BufReader, BufWriter, Write};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use bbans::block::Way;
-use bbans::{DataReader, Elbo, Options, Report, VaeModel};
+use bbans::{Elbo, Options, Report, VaeModel};
 use ndarray::ArrayView2;
 
+use super::subject::Content;
 use crate::support::chain::chain;
 use crate::support::files::Scratch;
 use crate::support::memory;
@@ -25,10 +25,10 @@ pub(super) struct Coded {
 }
 
 /// Compresses the data file `content` to a file, decodes that, and compares every byte.
-pub(super) fn code(model: &VaeModel, content: &Arc<Vec<u8>>, options: Options) -> Result<Coded> {
+pub(super) fn code(model: &VaeModel, content: &Content, options: Options) -> Result<Coded> {
     let folder = Scratch::new()?;
     let path = folder.path().join("bench.bbans");
-    let reader = DataReader::open(Cursor::new(Bytes(content.clone())), "bench.png")?;
+    let reader = content.open()?;
     let mut file = BufWriter::new(File::create(&path)?);
     let start = Instant::now();
     let report = bbans::compress(model, reader, &mut file, options, &mut |_| {})?;
@@ -44,7 +44,7 @@ pub(super) fn code(model: &VaeModel, content: &Arc<Vec<u8>>, options: Options) -
     let start = Instant::now();
     let restored = memory::restore(model, BufReader::new(File::open(&path)?), options.threads)?;
     let decode_seconds = start.elapsed().as_secs_f64();
-    if restored != **content {
+    if restored != **content.bytes {
         bail!("the decoded bytes are not those of the data; this is a bug, please report it");
     }
     Ok(Coded {
@@ -149,13 +149,4 @@ pub(super) fn per_datum(
 ) -> Result<Vec<f64>> {
     let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
     on_threads(view, threads, |_, rows| Ok(chain(model, rows)?.net_bits))
-}
-
-/// Shared bytes as a slice, for a cursor.
-struct Bytes(Arc<Vec<u8>>);
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }

@@ -2,25 +2,63 @@
 
 use std::io::{Cursor, Read};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use bbans::{DataReader, FileModel, LatentModel, VaeModel};
+use bbans::data::{Kind, Layout};
+use bbans::nn::description::{Step, Values};
+use bbans::{DataReader, FileModel, LatentModel, Source, VaeModel};
 use flate2::read::MultiGzDecoder;
 
 use super::Args;
+use crate::support::files::RawSpec;
 use crate::support::rows::DataSet;
 use crate::support::{data, files, memory, models};
 
 /// A data set to measure on.
 pub(super) struct Subject {
     pub(super) name: String,
-    /// The data file's bytes.
-    pub(super) content: Arc<Vec<u8>>,
-    /// The same data, as bytes.
+    /// The data file's bytes, and how they are read.
+    pub(super) content: Content,
+    /// The data as numbers of 16 bits, from the least that the file's type has; of a table as symbols of the first model.
     pub(super) data: DataSet,
     /// Number of data in the whole set.
     pub(super) of: usize,
+}
+
+/// A data file in memory.
+#[derive(Clone)]
+pub(super) struct Content {
+    pub(super) bytes: Arc<Vec<u8>>,
+    raw: Option<RawSpec>,
+    /// For what tells kinds of data by names.
+    name: String,
+}
+
+impl Content {
+    /// Reads it from its beginning.
+    pub(super) fn open(&self) -> Result<DataReader> {
+        let cursor = Cursor::new(Shared(self.bytes.clone()));
+        Ok(match &self.raw {
+            Some(raw) => DataReader::raw(cursor, raw.shape.0.clone(), raw.element)?,
+            None => DataReader::open(cursor, &self.name)?,
+        })
+    }
+
+    /// Whether it is the text of a table.
+    fn is_table(&self) -> Result<bool> {
+        Ok(self.open()?.is_table())
+    }
+}
+
+/// Shared bytes as a slice, for a cursor.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Subject {
@@ -30,50 +68,97 @@ impl Subject {
     /// If they cannot be read, or there are none.
     pub(super) fn read(args: &Args, first: &VaeModel) -> Result<Self> {
         let path = args.data.clone().or_else(data::real_test_set);
-        let (name, mut content) = match path {
-            Some(path) if path.is_dir() => (
-                path.display().to_string(),
-                DataSet::read(files::open_data(&path, None)?.0)?.to_idx()?,
-            ),
-            Some(path) => {
-                let mut content = Vec::new();
-                let opened = files::open(&path)
-                    .and_then(|(mut file, _)| Ok(file.read_to_end(&mut content)?));
-                opened.with_context(|| path.display().to_string())?;
-                (path.display().to_string(), content)
-            }
-            None => (
-                format!("samples of {} (built in, no real data)", data::DEMO_MODEL),
-                demo(first)?,
-            ),
+        let raw = args.raw.raw.clone();
+        let name = match &path {
+            Some(path) => path.display().to_string(),
+            None => format!("samples of {} (built in, no real data)", data::DEMO_MODEL),
         };
-        if content.starts_with(&[0x1f, 0x8b]) {
-            let mut inner = Vec::new();
-            MultiGzDecoder::new(content.as_slice())
-                .read_to_end(&mut inner)
-                .with_context(|| name.clone())?;
-            content = inner;
-        }
-        let open = |content: &Vec<u8>| DataReader::open(Cursor::new(content.clone()), "bench.png");
-        let whole = DataSet::read(open(&content).with_context(|| name.clone())?)?;
-        let of = whole.count();
-        let mut data = whole;
-        if let Some(limit) = args.limit {
+        let content = match &path {
+            Some(path) if path.is_dir() => Self::of_pictures(files::open_data(path, None)?.0),
+            Some(path) => Self::of_file(path, raw),
+            None => Ok(Content {
+                bytes: Arc::new(demo(first)?),
+                raw: None,
+                name: "demo.idx".to_owned(),
+            }),
+        };
+        let content = content.with_context(|| name.clone())?;
+        Self::of_content(args, first, content, &name).with_context(|| name.clone())
+    }
+
+    fn of_content(args: &Args, first: &VaeModel, mut content: Content, name: &str) -> Result<Self> {
+        let mut reader = content.open()?;
+        bbans::bind(first, &mut reader)?;
+        let source = reader.source().clone();
+        let mut data = DataSet::read(reader)?;
+        let of = data.count();
+        if let Some(limit) = args.limit.filter(|&limit| (limit as usize) < of) {
             data = data.spread(limit as usize);
-            content = data.to_idx()?;
+            let bytes = match source.layout {
+                Layout::Png(_) => None,
+                _ => Some(memory::data_file(
+                    first,
+                    source.of_range(0..data.count())?,
+                    &data.rows(),
+                )?),
+            };
+            if let Some(bytes) = bytes {
+                content.bytes = Arc::new(bytes);
+            }
         }
         if data.count() == 0 {
-            bail!("{name}: no data; there is nothing to measure");
+            bail!("no data; there is nothing to measure");
         }
-        // One image of a PNG file is measured as the data in it.
-        if content.starts_with(b"\x89PNG") {
-            content = data.to_idx()?;
-        }
+        let data = match content.is_table()? {
+            true => data,
+            false => numbers(&content, first)?,
+        };
         Ok(Self {
-            name,
-            content: Arc::new(content),
+            name: name.to_owned(),
+            content,
             data,
             of,
+        })
+    }
+
+    fn of_file(path: &Path, raw: Option<RawSpec>) -> Result<Content> {
+        let mut bytes = Vec::new();
+        files::open(path)?.0.read_to_end(&mut bytes)?;
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            let mut inner = Vec::new();
+            MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut inner)?;
+            bytes = inner;
+        }
+        let name = path.file_name().and_then(|name| name.to_str());
+        let content = Content {
+            bytes: Arc::new(bytes),
+            raw,
+            name: name.unwrap_or("data.png").to_owned(),
+        };
+        // One image of a PNG file is measured as the data in it.
+        match content.bytes.starts_with(b"\x89PNG") {
+            true => Self::of_pictures(content.open()?),
+            false => Ok(content),
+        }
+    }
+
+    /// Pictures as the values in them.
+    fn of_pictures(reader: DataReader) -> Result<Content> {
+        let element = reader.element();
+        let data = DataSet::read(reader)?;
+        let source = Source::npy(&data.shape, data.count(), element);
+        let Layout::Array(array) = &source.layout else {
+            bail!("pictures that are no values");
+        };
+        let mut bytes = array.prefix.clone();
+        let put = |&symbol: &u16| element.put(i64::from(symbol), &mut bytes);
+        if !data.symbols.iter().map(put).all(|fits| fits) {
+            bail!("pictures of values beyond their type");
+        }
+        Ok(Content {
+            bytes: Arc::new(bytes),
+            raw: None,
+            name: "pictures.npy".to_owned(),
         })
     }
 
@@ -82,11 +167,14 @@ impl Subject {
     /// # Errors
     /// If they are not the model's.
     pub(super) fn symbols(&self, model: &VaeModel) -> Result<DataSet> {
-        let mut reader = DataReader::open(Cursor::new(self.content.to_vec()), "bench.png")?;
-        bbans::bind(model, &mut reader)?;
-        let mut data = self.data.clone();
-        bbans::symbols(model, &mut data.symbols).with_context(|| self.name.clone())?;
-        Ok(data)
+        let read = || -> Result<DataSet> {
+            let mut reader = self.content.open()?;
+            bbans::bind(model, &mut reader)?;
+            let mut data = DataSet::read(reader)?;
+            bbans::symbols(model, &mut data.symbols)?;
+            Ok(data)
+        };
+        read().with_context(|| self.name.clone())
     }
 
     /// Gives data that came flat, as .amat text does, the shape that a model knows them by.
@@ -107,6 +195,25 @@ impl Subject {
         };
         (data, levels)
     }
+
+    /// The text of a table, for rivals.
+    pub(super) fn text(&self) -> Result<Option<&[u8]>> {
+        Ok(self.content.is_table()?.then_some(&self.content.bytes[..]))
+    }
+}
+
+/// The numbers of a file that is no table, of the shape of a model's data.
+fn numbers(content: &Content, model: &VaeModel) -> Result<DataSet> {
+    let mut reader = content.open()?;
+    let lowest = match reader.element().kind {
+        Kind::Bool | Kind::U8 | Kind::U16 => 0,
+        Kind::I8 => i64::from(i8::MIN),
+        Kind::I16 => i64::from(i16::MIN),
+        _ => content.open()?.survey()?.0.lowest,
+    };
+    reader.bind(&Values::Numbers(Step { lowest, step: 1 }), 1 << 16)?;
+    reader.fit(model.shape())?;
+    DataSet::read(reader)
 }
 
 /// The demonstration data, as an IDX file.

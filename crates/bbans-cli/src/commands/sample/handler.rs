@@ -39,6 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let data = DataSet {
         shape: model.shape().to_vec(),
         symbols,
+        ..DataSet::default()
     };
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
     let extension = args.output.extension().and_then(|e| e.to_str());
@@ -63,14 +64,28 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if tables || extension == Some("npy") {
         out.write_all(&file(&model, data.symbols, count)?)?;
     } else if extension == Some("png") {
-        let white = model.levels().saturating_sub(1).min(255) as u8;
-        let picture = Picture::tiled(&data)?.brightened(white);
+        let white = model.levels().saturating_sub(1).min(65_535) as u16;
+        let picture = Picture::tiled(&channels_of(&model, data), white)?;
         out.write_all(&picture.to_png()?)?;
     } else {
         data.write(&args.output, &mut out)?;
     }
     out.commit()?;
     Ok(())
+}
+
+/// The channels of pixels, of symbols that may be others.
+fn channels_of(model: &VaeModel, mut data: DataSet) -> DataSet {
+    if let Values::GreenFirst(colours) = model.values() {
+        let pixels = data.symbols.chunks_exact_mut(colours.channels);
+        pixels.for_each(|pixel| {
+            // What is no colour is shown as black.
+            if !colours.channels(pixel) {
+                pixel.fill(0);
+            }
+        });
+    }
+    data
 }
 
 /// Samples as a data file: a table, or an .npy file of the narrowest type that the model's numbers fit in.

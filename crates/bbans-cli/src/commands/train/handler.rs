@@ -165,8 +165,7 @@ fn data_and_arch(
     let raw = args.raw.raw.as_ref();
     let values = match from {
         Some(file) => StandFor::of_model(file),
-        None => StandFor::of_file(path, raw, args)
-            .with_context(|| path.display().to_string())?,
+        None => StandFor::of_file(path, raw, args).with_context(|| path.display().to_string())?,
     };
     let (mut reader, _) = files::open_data(path, raw)?;
     let bound = reader.bind(&values.values, values.most.max(1));
@@ -223,7 +222,9 @@ impl StandFor {
     fn green_first(reader: bbans::DataReader) -> Result<Self> {
         let shape = reader.source().shape.clone();
         let [_, _, channels @ (3 | 4)] = shape[..] else {
-            bail!("--green-first with data of shape {shape:?}; expected [rows, columns, 3] or 4 channels");
+            bail!(
+                "--green-first with data of shape {shape:?}; expected [rows, columns, 3] or 4 channels"
+            );
         };
         let (step, count) = reader.survey()?;
         let levels = usize::try_from(step.lowest).unwrap_or(usize::MAX);
@@ -233,7 +234,10 @@ impl StandFor {
             channels,
         };
         if levels > bbans::nn::description::MAX_SYMBOLS / 2 {
-            bail!("--green-first with values up to {}; expected 0 to 32,767", levels - 1);
+            bail!(
+                "--green-first with values up to {}; expected 0 to 32,767",
+                levels - 1
+            );
         }
         let of_symbols = colours.levels_of_symbols();
         Ok(Self {

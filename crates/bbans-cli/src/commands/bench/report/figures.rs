@@ -45,8 +45,8 @@ pub(in super::super) fn to_json(bench: &Bench<'_>) -> Value {
             "of": bench.data.of,
             "shape": data.shape,
             "dims": data.dims(),
-            "bytes": bench.data.content.len(),
-            "blake3": blake3::hash(&bench.data.content).to_hex().as_str(),
+            "bytes": bench.data.content.bytes.len(),
+            "blake3": blake3::hash(&bench.data.content.bytes).to_hex().as_str(),
         },
         "settings": {
             "format": args.coding.format,

@@ -121,9 +121,10 @@ fn extremes(path: &Path, data: &DataSet, bits: &[f64], dearest: bool) -> Result<
             .flat_map(|&i| &data.symbols[i * dims..(i + 1) * dims])
             .copied()
             .collect(),
+        ..DataSet::default()
     };
     let white = data.symbols.iter().fold(1, |m, &v| v.max(m));
-    let file = Picture::tiled(&chosen)?.brightened(white as u8).to_png()?;
+    let file = Picture::tiled(&chosen, white)?.to_png()?;
     fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
 }
 

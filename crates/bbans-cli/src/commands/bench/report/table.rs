@@ -166,7 +166,7 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
     writeln!(
         out,
         "verified the file was decoded; all {} bytes equal",
-        bench.data.content.len()
+        bench.data.content.bytes.len()
     )?;
     Ok(())
 }

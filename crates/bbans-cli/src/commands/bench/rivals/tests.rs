@@ -15,6 +15,7 @@ fn data(shape: &[usize], count: usize, levels: u32) -> DataSet {
     DataSet {
         shape: shape.to_vec(),
         symbols: (0..count * dims).map(value).collect(),
+        ..DataSet::default()
     }
 }
 

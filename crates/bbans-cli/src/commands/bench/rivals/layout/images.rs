@@ -101,6 +101,7 @@ mod tests {
         let data = DataSet {
             shape: vec![2, 1, 3],
             symbols: (1..=18).collect(),
+            ..DataSet::default()
         };
         let (tiled, row) = tiled(&data, 2, 3);
         assert_eq!(row, 6);
@@ -114,6 +115,7 @@ mod tests {
         let data = DataSet {
             shape: vec![65, 65],
             symbols: vec![300; 2 * 65 * 65],
+            ..DataSet::default()
         };
         let all = all(&data, 65536).unwrap();
         let each = all.last().unwrap();

@@ -140,6 +140,7 @@ mod tests {
         let data = |symbols| DataSet {
             shape: vec![1, 2],
             symbols,
+            ..DataSet::default()
         };
         let laid = signal(&data(vec![128, 0, 255, 127]), 256).unwrap();
         let kind = Kind::Signal {

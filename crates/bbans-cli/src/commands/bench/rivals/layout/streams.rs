@@ -128,6 +128,7 @@ mod tests {
             let data = DataSet {
                 shape: shape.to_vec(),
                 symbols: vec![1; 4800],
+                ..DataSet::default()
             };
             let all = super::super::all(&data, levels, Some(b"the,text\n")).unwrap();
             let slow = |laid: &&Laid| matches!(laid.kind, Kind::Stream(run) if !run.minor);
@@ -142,6 +143,7 @@ mod tests {
             channels(&DataSet {
                 shape: shape.to_vec(),
                 symbols: Vec::new(),
+                ..DataSet::default()
             })
         };
         assert_eq!((of(&[360]), of(&[360, 2]), of(&[28, 28])), (1, 2, 1));
