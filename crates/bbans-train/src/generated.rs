@@ -30,6 +30,8 @@ const TABLE_LOGITS: usize = 1024;
 const LOGITS: usize = 32;
 /// A symbol that is there so often is told apart from the others.
 const FREQUENT: f64 = 0.2;
+/// Positions of a step, about.
+const STEP: usize = 1 << 15;
 /// Up to so many levels a category of a table is embedded.
 const EMBEDDED: usize = 256;
 
@@ -157,7 +159,7 @@ impl DataKind {
             ]),
             "head": [{"function": self.stage(hidden)}],
             "symbols": heads,
-            "training": self.schedule(),
+            "training": self.schedule(positions),
         })
     }
 
@@ -242,13 +244,13 @@ impl DataKind {
     fn sizes(self) -> Sizes {
         match self {
             Self::Pixels => Sizes {
-                above: 3,
-                side: 3,
+                above: 2,
+                side: 2,
                 channels: 8,
                 latents: 16,
-                hidden: 96,
-                of_symbol: 48,
-                components: 5,
+                hidden: 64,
+                of_symbol: 32,
+                components: 4,
             },
             Self::Signal => Sizes {
                 above: 0,
@@ -271,12 +273,14 @@ impl DataKind {
         }
     }
 
-    fn schedule(self) -> Value {
-        let (epochs, batch) = match self {
+    fn schedule(self, positions: usize) -> Value {
+        let (epochs, most) = match self {
             Self::Pixels => (20, 32),
             Self::Signal => (60, 32),
             Self::Table => (60, 128),
         };
+        // Large data make the same work in smaller steps.
+        let batch = (STEP / positions).clamp(4, most);
         json!({
             "epochs": epochs,
             "min_steps": 3000,
