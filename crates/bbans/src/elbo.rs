@@ -5,6 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use bbans_nn::Observed;
+
 use crate::vae_model::VaeModel;
 
 /// Parts of the negative evidence lower bound of one datum, in bits.
@@ -123,6 +125,54 @@ pub fn elbo_with<N: FnMut() -> f64>(
         }
     }
     Ok(bounds)
+}
+
+/// Bits of every dimension given those before it, summed over the data, for one draw of each datum's latents: `-log2
+/// p(x_d | x_<d, z)`. None of a model whose likelihood is not autoregressive.
+///
+/// # Errors
+/// As [`elbo`].
+pub fn bits_of_dims(
+    model: &VaeModel,
+    data: ArrayView2<'_, u16>,
+    seed: u64,
+    first: u64,
+) -> Result<Option<Vec<f64>>> {
+    check(model, data, 1)?;
+    let vae = model.vae();
+    let mut sums = vec![0.0; vae.dims()];
+    let mut done = first;
+    for rows in data.axis_chunks_iter(Axis(0), LANES) {
+        let mut draws: Vec<_> = (0..rows.nrows() as u64)
+            .map(|i| noise(seed, done + i))
+            .collect();
+        done += rows.nrows() as u64;
+        let mut z = Array2::zeros((vae.latents(), rows.nrows()));
+        let mut latents = vae.infer(rows)?.top_down()?;
+        for group in vae.latent_groups() {
+            let posterior = latents.posterior()?;
+            let mut z = z.slice_axis_mut(Axis(0), Slice::from(group));
+            for (i, mut z) in z.columns_mut().into_iter().enumerate() {
+                let parameters = posterior
+                    .mean
+                    .column(i)
+                    .into_iter()
+                    .zip(posterior.log_sigma.column(i));
+                for (z, (&m, &s)) in z.iter_mut().zip(parameters) {
+                    *z = m + s.exp() * draws[i]() as f32;
+                }
+            }
+            latents.set(z.view())?;
+        }
+        let Observed::Positions(positions) = vae.decode(z.view())? else {
+            return Ok(None);
+        };
+        let bits = positions.bits_of_dims(|lane, dim| rows[(lane, dim)])?;
+        sums.iter_mut()
+            .zip(bits)
+            .for_each(|(sum, bits)| *sum += bits);
+    }
+    Ok(Some(sums))
 }
 
 /// Samples that the networks are evaluated on at a time, about.

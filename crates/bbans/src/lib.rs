@@ -50,7 +50,7 @@ pub use binned::{Binned, binned, fresh_bits};
 pub use bins::{Fitted, Spread, bins_cost, fit_bins, spread};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress, decompress_range, index_of_name, writer};
-pub use elbo::{Elbo, elbo, elbo_with};
+pub use elbo::{Elbo, bits_of_dims, elbo, elbo_with};
 pub use file_model::{FileModel, FileSymbol, bind, check_fits};
 pub use memory::{compress_bytes, decompress_bytes};
 pub use sample::sample;

@@ -12,7 +12,7 @@ use ndarray::ArrayView2;
 use serde_json::json;
 
 use super::expect::Expectations;
-use super::measure::{bound, causes, code, per_datum};
+use super::measure::{bound, by_symbol, causes, code, per_datum};
 use super::report::{Bench, ModelFigures, csv, figures, folder, table};
 use super::subject::Subject;
 use super::{Args, rivals, truth};
@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             samples,
             particles,
             causes,
+            by_symbol: by_symbol(model, data, args.seed, options.threads)?,
             per_datum,
         });
     }

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use bbans::block::Way;
-use bbans::{Elbo, Options, Report, VaeModel};
+use bbans::nn::Likelihood;
+use bbans::nn::description::Values;
+use bbans::{Elbo, FileModel, Options, Report, VaeModel};
 use ndarray::ArrayView2;
 
 use super::subject::Content;
@@ -138,6 +140,39 @@ pub(super) fn causes(
         fresh_bits: fresh.iter().sum(),
         draw_bits: sum(2).sqrt(),
     })
+}
+
+/// Mean bits of each symbol of a position, by its name: a column of a table, a channel.
+pub(super) fn by_symbol(
+    model: &VaeModel,
+    data: &DataSet,
+    seed: u64,
+    threads: NonZeroUsize,
+) -> Result<Vec<(String, f64)>> {
+    let Likelihood::Autoregressive(likelihood) = model.vae().likelihood() else {
+        return Ok(Vec::new());
+    };
+    let view = ArrayView2::from_shape((data.count(), data.dims()), &data.symbols)?;
+    let of_parts = on_threads(view, threads, |first, rows| {
+        let bits = bbans::bits_of_dims(model, rows, seed, first as u64)?;
+        Ok(vec![bits.unwrap_or_default()])
+    })?;
+    let mut sums = vec![0.0; likelihood.symbols];
+    for of_part in of_parts {
+        let dims = of_part.iter().enumerate();
+        dims.for_each(|(dim, bits)| sums[dim % likelihood.symbols] += bits);
+    }
+    let values = view.len() as f64 / likelihood.symbols as f64;
+    let name = |i: usize| match model.values() {
+        Values::Columns(columns) => columns[i].name.clone(),
+        Values::GreenFirst(_) => {
+            ["green", "red less green", "blue less green", "alpha"][i].to_owned()
+        }
+        Values::Numbers(_) if likelihood.symbols == 1 => "values".to_owned(),
+        Values::Numbers(_) => format!("channel {i}"),
+    };
+    let named = sums.iter().enumerate();
+    Ok(named.map(|(i, bits)| (name(i), bits / values)).collect())
 }
 
 /// Net bits of each datum, coded one after another on one lane of a message for each thread; decoded

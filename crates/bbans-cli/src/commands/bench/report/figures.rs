@@ -90,6 +90,7 @@ fn model(bench: &Bench<'_>, m: &ModelFigures) -> Value {
         "draw_standard_error_bytes": overhead.standard_error,
         "gross_bits_per_dim": gross,
         "net_bits_per_dim": net,
+        "bits_by_symbol": m.by_symbol.iter().map(|(name, bits)| json!({"name": name, "bits": bits})).collect::<Vec<_>>(),
         "negative_elbo_bits_per_dim": m.bound.bits_per_dim,
         "negative_elbo_standard_error": m.bound.standard_error,
         "kl_bits_per_dim": m.bound.kl_bits_per_dim,

@@ -31,6 +31,8 @@ pub(super) struct ModelFigures {
     pub(super) samples: u16,
     pub(super) particles: u16,
     pub(super) causes: Causes,
+    /// Mean bits of each symbol of a position, given those before it and the latents, with its name.
+    pub(super) by_symbol: Vec<(String, f64)>,
     /// Net bits of each datum, for the plots.
     pub(super) per_datum: Vec<f64>,
 }

@@ -141,6 +141,13 @@ fn model(out: &mut impl Write, bench: &Bench<'_>, m: &ModelFigures) -> Result<()
         n if coding.uncoupled => format!("{n} particles, not coupled, "),
         n => format!("{n} particles, "),
     };
+    if m.by_symbol.len() > 1 {
+        let each = m.by_symbol.iter();
+        let each: Vec<String> = each
+            .map(|(name, bits)| format!("{name} {bits:.3}"))
+            .collect();
+        writeln!(out, "bits by  {}", each.join(", "))?;
+    }
     writeln!(
         out,
         "speed    encode {:.0}/s, {:.1} MB/s; decode {:.0}/s, {:.1} MB/s ({} threads, {} lanes, \
