@@ -6,6 +6,7 @@ mod compare;
 mod data;
 mod faults;
 mod import;
+mod kinds;
 mod png_files;
 mod round_trip;
 #[path = "../support/mod.rs"]

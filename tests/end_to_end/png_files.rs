@@ -94,7 +94,7 @@ fn folders_and_single_files_come_back() {
 fn folders_that_cannot_be_restored_are_refused() {
     let folder = Folder::new();
     fs::create_dir(folder.path("set")).unwrap();
-    folder.fails("compress set -m tiny.safetensors", &["no PNG file"]);
+    folder.fails("compress set -m tiny.safetensors", &["no picture"]);
     write_png(&folder.path("set/a.png"), &[0; 30], png::BitDepth::Eight);
     write_png(&folder.path("set/b.png"), &[0; 30], png::BitDepth::One);
     folder.fails("compress set -m tiny.safetensors", &["b.png", "alike"]);
@@ -102,6 +102,6 @@ fn folders_that_cannot_be_restored_are_refused() {
     fs::write(folder.path("set/notes.txt"), "").unwrap();
     folder.fails(
         "compress set -m tiny.safetensors",
-        &["notes.txt", "no PNG file"],
+        &["notes.txt", "would be lost"],
     );
 }

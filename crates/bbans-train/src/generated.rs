@@ -114,6 +114,7 @@ impl DataKind {
             side,
             channels,
             latents,
+            of_latents,
             hidden,
             of_symbol,
             ..
@@ -134,9 +135,9 @@ impl DataKind {
             }},
             "latent": {"bin_precision": 10, "log_sigma": [-8.0, 4.0]},
             "encode": chain("data", "features", &[
-                ("encode.0", json!({"op": "dense", "outputs": hidden})),
+                ("encode.0", json!({"op": "dense", "outputs": of_latents})),
                 ("encode.0.silu", json!({"op": "silu"})),
-                ("encode.1", json!({"op": "dense", "outputs": hidden})),
+                ("encode.1", json!({"op": "dense", "outputs": of_latents})),
                 ("features", json!({"op": "silu"})),
             ]),
             "groups": [{
@@ -153,7 +154,7 @@ impl DataKind {
                 },
             }],
             "decode": chain("z", "decode.1", &[
-                ("decode.0", json!({"op": "dense", "outputs": hidden})),
+                ("decode.0", json!({"op": "dense", "outputs": of_latents})),
                 ("decode.0.silu", json!({"op": "silu"})),
                 ("decode.1", json!({"op": "dense", "outputs": positions * channels})),
             ]),
@@ -248,6 +249,7 @@ impl DataKind {
                 side: 2,
                 channels: 8,
                 latents: 16,
+                of_latents: 64,
                 hidden: 64,
                 of_symbol: 32,
                 components: 4,
@@ -255,8 +257,10 @@ impl DataKind {
             Self::Signal => Sizes {
                 above: 0,
                 side: 16,
-                channels: 4,
-                latents: 8,
+                // What is known of samples of a signal by their place is little, and is learned by heart.
+                channels: 1,
+                latents: 2,
+                of_latents: 8,
                 hidden: 64,
                 of_symbol: 32,
                 components: 3,
@@ -266,6 +270,7 @@ impl DataKind {
                 side: 0,
                 channels: 16,
                 latents: 4,
+                of_latents: 64,
                 hidden: 64,
                 of_symbol: 128,
                 components: 8,
@@ -298,6 +303,9 @@ struct Sizes {
     /// Numbers that the decoder gives a position.
     channels: usize,
     latents: usize,
+    /// Units of the layers before and after them.
+    of_latents: usize,
+    /// Units of the layers of a position.
     hidden: usize,
     /// Units of the layers of a symbol.
     of_symbol: usize,
