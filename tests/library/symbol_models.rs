@@ -244,3 +244,62 @@ fn write_missing_golden_files() {
         }
     }
 }
+
+/// A description with graphs, and weights with the axes of PyTorch.
+#[test]
+fn models_are_imported_as_they_are() {
+    use bbans::nn::Tensor;
+    use bbans::nn::import::import_description;
+    for file in symbol_model_files() {
+        let mut weights = file.clone();
+        weights
+            .tensors
+            .retain(|name, _| !name.starts_with("latent."));
+        for (name, tensor) in &mut weights.tensors {
+            // All nodes with weights are dense.
+            if name.ends_with(".weight") {
+                let [rows, columns] = tensor.shape[..] else {
+                    unreachable!()
+                };
+                let moved =
+                    (0..rows * columns).map(|i| tensor.values[i % rows * columns + i / rows]);
+                *tensor = Tensor::new(vec![columns, rows], moved.collect()).unwrap();
+            }
+        }
+        let bytes = safetensors_of(&weights.tensors);
+        let imported = import_description(&bytes, &file.description).unwrap();
+        assert!(imported.unused.is_empty(), "{:?}", imported.unused);
+        assert!(
+            imported.file.tensors == file.tensors,
+            "{}",
+            file.description.name
+        );
+        let mut none = weights.tensors.clone();
+        none.remove("head.0.bias");
+        let refused = import_description(&safetensors_of(&none), &file.description).unwrap_err();
+        assert!(
+            format!("{refused:#}").contains("head.0.bias"),
+            "{refused:#}"
+        );
+    }
+}
+
+fn safetensors_of(tensors: &std::collections::BTreeMap<String, bbans::nn::Tensor>) -> Vec<u8> {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, tensor) in tensors {
+        let start = data.len();
+        tensor
+            .values
+            .iter()
+            .for_each(|v| data.extend(v.to_le_bytes()));
+        header.insert(
+            name.clone(),
+            serde_json::json!({"dtype": "F32", "shape": tensor.shape, "data_offsets": [start, data.len()]}),
+        );
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend(data);
+    file
+}

@@ -140,7 +140,7 @@ fn is_zero(n: &usize) -> bool {
 
 impl Graphs {
     /// All functions, in the order of their computation.
-    fn functions(&self) -> impl Iterator<Item = &Function> {
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {
         let of_groups = self.groups.iter().flat_map(|group| {
             let before = group.prior.iter();
             before.chain([&group.posterior]).chain(&group.update)

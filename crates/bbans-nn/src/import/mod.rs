@@ -5,6 +5,7 @@
 
 mod arch;
 mod chains;
+mod description;
 mod graph;
 mod layer;
 mod likelihood;
@@ -12,6 +13,7 @@ mod linear;
 mod weights;
 
 pub use arch::Arch;
+pub use description::import_description;
 
 use crate::file::ModelFile;
 use crate::import::weights::Weights;

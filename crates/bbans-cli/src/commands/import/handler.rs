@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use bbans::nn::ModelFile;
-use bbans::nn::import::{Arch, import};
+use bbans::nn::import::{Arch, Imported, import, import_description};
+use bbans::nn::{Description, ModelFile};
 use bbans::{FileModel, VaeModel};
 
 use super::Args;
@@ -25,8 +25,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(path) => {
             let arch = String::from_utf8(read(path, MAX_ARCH_BYTES)?).ok();
             let arch = arch.with_context(|| format!("{}: not UTF-8 text", path.display()))?;
-            let arch = Arch::from_json(&arch).with_context(|| path.display().to_string())?;
-            let imported = import(&weights, &arch);
+            let imported = of_arch(&weights, &arch, path)?;
             let imported = imported.with_context(|| args.weights.display().to_string())?;
             (imported.file, imported.unused)
         }
@@ -74,6 +73,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         note!("unused tensors: {}", unused.join(", "));
     }
     Ok(())
+}
+
+/// What ARCH.json is: a list of layers, as PyTorch has them, or a description with graphs.
+fn of_arch(weights: &[u8], arch: &str, path: &Path) -> Result<bbans::Result<Imported>> {
+    let in_arch = |e: bbans::Error| anyhow::Error::from(e).context(path.display().to_string());
+    let fields = Description::fields_of_json(arch).map_err(in_arch)?;
+    if fields.contains_key("encode") {
+        let description = Description::from_json(arch).map_err(in_arch)?;
+        return Ok(import_description(weights, &description));
+    }
+    let arch = Arch::from_json(arch).map_err(in_arch)?;
+    Ok(import(weights, &arch))
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {

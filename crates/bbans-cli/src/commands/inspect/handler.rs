@@ -7,7 +7,7 @@ use bbans::container::{Check, Content, Framing, Header, Part, Parts, StoredBlock
 use bbans::data::Layout;
 use serde::Serialize;
 
-use super::Args;
+use super::{Args, model};
 use crate::support::terminal::stdout;
 use crate::support::{files, hex, members, models};
 
@@ -16,6 +16,11 @@ const SHOWN: usize = 20;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let show = || {
+        if model::is_model(&args.input) {
+            let mut out = io::BufWriter::new(stdout()?.lock());
+            model::show(&args.input, args.json, &mut out)?;
+            return Ok(out.flush()?);
+        }
         let input = BufReader::with_capacity(1 << 16, files::open(&args.input)?.0);
         show(args, &mut Counted { input, bytes: 0 })
     };
