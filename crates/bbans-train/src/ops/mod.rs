@@ -4,6 +4,7 @@
 //! Values are `[shape.., lanes]`, as the codec has them: a row of a picture and its lanes are one vector.
 
 mod add;
+mod affine;
 mod cells;
 mod clamp;
 mod concat;
