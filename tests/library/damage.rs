@@ -109,7 +109,7 @@ fn a_later_version_is_refused_and_named() {
     file[8] = bbans::container::VERSION + 1;
     let e = decompress(&tiny_model(), &file, 1).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Compatibility);
-    assert!(e.to_string().contains("version 3"), "{e}");
+    assert!(e.to_string().contains("version 4"), "{e}");
 }
 
 /// Files of version 2 come back: coded, with particles, and of data that the model would make larger.
@@ -178,20 +178,20 @@ fn data_files_that_lie_are_refused() {
     huge[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
     let mut wide = whole.clone();
     wide[8..16].copy_from_slice(&[255; 8]);
-    let mut floats = whole.clone();
-    floats[2] = 0x0d;
+    let mut no_type = whole.clone();
+    no_type[2] = 0x0a;
     let lies = [
         ("end", whole[..whole.len() - 1].to_vec()),
         ("end", huge),
         ("limit", wide),
         ("goes on", [whole.as_slice(), &[0]].concat()),
-        ("0x0d", floats),
+        ("0x0a", no_type),
         ("header", whole[..7].to_vec()),
         (
-            "<f4",
+            "<c8",
             npy_with(
-                "{'descr': '<f4', 'fortran_order': False, 'shape': (9, 30), }",
-                &[0; 1080],
+                "{'descr': '<c8', 'fortran_order': False, 'shape': (9, 30), }",
+                &[0; 2160],
             ),
         ),
         (
