@@ -16,7 +16,9 @@ mod reference;
 mod support;
 mod symbol_models;
 mod symbols;
+mod values;
 mod version_2;
+mod version_3;
 
 use std::num::NonZeroUsize;
 

@@ -227,6 +227,18 @@ pub fn thermometer_model_file() -> ModelFile {
     file
 }
 
+/// A model of version 8, of numbers from `lowest` on in steps of `step`.
+pub fn numbers_model_file(shape: &[usize], levels: usize, lowest: i64, step: u32) -> ModelFile {
+    let likelihood = json!({"discretized_gaussian": {"levels": levels}});
+    let dims: usize = shape.iter().product();
+    let mut model = dense("numbers", shape, likelihood, 2 * dims);
+    model["version"] = json!(8);
+    if (lowest, step) != (0, 1) {
+        model["values"] = json!({"numbers": {"lowest": lowest, "step": step}});
+    }
+    with_random_weights(model)
+}
+
 /// Models of every part of versions 6 and 7.
 pub fn graph_model_files() -> Vec<ModelFile> {
     let levels = 9;
