@@ -9,7 +9,7 @@ use crate::noise::{Purpose, below, fill_normal, generator};
 use candle_core::Var;
 
 fn network(preset: &str, levels: usize, fuse: bool) -> Network {
-    let facts = Facts::new(&vec![4, 8], levels);
+    let facts = Facts::new(&[4, 8], levels);
     let arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
     let rng = generator(1, Purpose::Initialization, 0);
     let source = Source::random(None, rng, &arch.schedule.init);

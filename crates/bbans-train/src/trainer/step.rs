@@ -126,7 +126,7 @@ mod tests {
     const COUNT: usize = 50;
 
     fn trainer(preset: &str, free_bits: f64, threads: usize) -> Trainer {
-        let facts = Facts::new(&vec![4, 4], 2);
+        let facts = Facts::new(&[4, 4], 2);
         let mut arch = Preset::named(preset).unwrap().arch(&facts).unwrap();
         arch.schedule.free_bits = free_bits;
         let bytes = (0..COUNT * 16).map(|i| u16::from(i * i % 7 < 3)).collect();

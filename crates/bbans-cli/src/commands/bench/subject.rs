@@ -152,7 +152,7 @@ impl Subject {
         };
         let mut bytes = array.prefix.clone();
         let put = |&symbol: &u16| element.put(i64::from(symbol), &mut bytes);
-        if !data.symbols.iter().map(put).all(|fits| fits) {
+        if !data.symbols.iter().all(put) {
             bail!("pictures of values beyond their type");
         }
         Ok(Content {
