@@ -157,11 +157,12 @@ fn one_datum_comes_out_of_a_file() {
     }
 }
 
+/// A stream that keeps what is written.
 #[derive(Clone, Default)]
-struct Restored(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+pub(crate) struct Restored(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl Restored {
-    fn take(&self) -> Vec<u8> {
+    pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }

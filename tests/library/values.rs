@@ -1,7 +1,7 @@
 //! Files of values of any type: of numbers that a model has, and of some that it has not.
 
-use std::io::{Cursor, Write};
-use std::sync::{Arc, Mutex};
+use std::io::Cursor;
+use std::num::NonZeroUsize;
 
 use bbans::data::{Element, Kind, Layout, Target};
 use bbans::nn::description::{Step, Values};
@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use crate::support::arrays::{elements, idx_of, is_float, is_signed, npy_of, raw_of, value};
 use crate::support::graphs::numbers_model_file;
 use crate::support::{bytes, grey_data, idx, npy_with};
+use crate::symbol_models::Restored;
 use crate::ways;
 
 /// The lowest number, the step and how many numbers there are.
@@ -84,6 +85,14 @@ fn compress_raw(
     Ok(file)
 }
 
+/// Blocks of four data, and a trailer.
+pub(crate) fn small_blocks() -> Options {
+    Options {
+        block: NonZeroUsize::new(4),
+        ..ways()[0]
+    }
+}
+
 fn comes_back(model: &impl FileModel, content: &[u8], options: Options) {
     let file = bbans::compress_bytes(model, content, options).unwrap();
     let restored = bbans::decompress_bytes(model, &file, options).unwrap();
@@ -104,7 +113,7 @@ fn values_of_every_type_come_back() {
                     put_odd_ones(&mut values, element);
                 }
                 let flat = values.clone().into_shape_with_order(vec![1200]).unwrap();
-                for options in [plain, particles, independent] {
+                for options in [plain, particles, independent, small_blocks()] {
                     for values in [&values, &flat] {
                         for fortran in [false, true] {
                             comes_back(&model, &npy_of(values, element, fortran), options);
@@ -198,44 +207,31 @@ fn sets_of_values_come_back() {
     }
 }
 
-/// A stream that keeps what is written.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A datum alone is a file of the same kind, with its own exceptions and no others.
+/// Some data are a file of the same kind, with their own exceptions and no others.
 #[test]
-fn a_datum_alone_is_a_file_of_the_same_type() {
+fn a_part_is_a_file_of_the_same_type() {
     let model = model((-5, 2, 9), &[6, 5]);
     for name in ["i8", "i32be", "f32be", "f64"] {
         let element = Element::of_name(name).unwrap();
         let mut values = drawn(&model, element, 12);
         put_odd_ones(&mut values, element);
-        for fortran in [false, true] {
+        for (fortran, options) in [
+            (false, ways()[0]),
+            (true, small_blocks()),
+            (false, small_blocks()),
+            (true, ways()[6]),
+        ] {
             let content = npy_of(&values, element, fortran);
-            let file = bbans::compress_bytes(&model, &content, ways()[6]).unwrap();
-            for i in 0..12 {
-                let memory = Memory::default();
-                let target = Target::Stream(Box::new(memory.clone()));
+            let file = bbans::compress_bytes(&model, &content, options).unwrap();
+            for range in (0..12).flat_map(|start| (start + 1..13).map(move |end| start..end)) {
+                let restored = Restored::default();
+                let target = Target::Stream(Box::new(restored.clone()));
                 let mut input = Cursor::new(&file);
-                bbans::decompress_datum(&model, &mut input, i as u64, target).unwrap();
-                let one = ndarray::Slice::from(i..i + 1);
-                let datum = values.slice_axis(ndarray::Axis(0), one).to_owned();
-                let expected = npy_of(&datum, element, fortran);
-                assert!(
-                    *memory.0.lock().unwrap() == expected,
-                    "{name} {fortran} {i}"
-                );
+                let of_file = range.start as u64..range.end as u64;
+                bbans::decompress_range(&model, &mut input, of_file, target).unwrap();
+                let part = values.slice_axis(ndarray::Axis(0), range.clone().into());
+                let expected = npy_of(&part.to_owned(), element, fortran);
+                assert!(restored.take() == expected, "{name} {fortran} {range:?}");
             }
         }
     }

@@ -7,7 +7,7 @@ use bbans::data::{Element, Exception};
 use bbans::{ErrorKind, VaeModel};
 
 use crate::support::arrays::npy_of;
-use crate::values::{drawn, model, put_odd_ones};
+use crate::values::{drawn, model, put_odd_ones, small_blocks};
 use crate::ways;
 
 fn small_model() -> VaeModel {
@@ -25,7 +25,7 @@ fn content() -> Vec<u8> {
 #[test]
 fn every_turned_bit_and_every_cut_is_noticed() {
     let model = small_model();
-    for options in ways() {
+    for options in ways().into_iter().chain([small_blocks()]) {
         let file = bbans::compress_bytes(&model, &content(), options).unwrap();
         assert_eq!(file[8], 3);
         let expected = bbans::decompress_bytes(&model, &file, options).unwrap();
