@@ -9,10 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|text: &str| {
-    let facts = Facts {
-        shape: vec![4, 4],
-        levels: 3,
-    };
+    let facts = Facts::new(&[4, 4], 3);
     let Ok(mut arch) = Arch::from_json(text, &facts) else {
         return;
     };

@@ -66,7 +66,7 @@ pub fn decode(model: &VaeModel, mut file: &[u8]) -> Result<Option<Vec<u8>>> {
     let memory = Memory::default();
     let folder = matches!(
         &header.source.layout,
-        bbans::data::Layout::Png { single: false, .. }
+        bbans::data::Layout::Png(pictures) if !pictures.single
     );
     let target = if folder {
         Target::Nowhere
