@@ -206,7 +206,8 @@ fn data_files_that_lie_are_refused() {
         ("line 2", b"0 1 1\n0 1\n".to_vec()),
         ("line 2", b"0 1 1\n0 1 2\n".to_vec()),
         ("line 2", b"0 1 1\n\n".to_vec()),
-        ("no data format", b"hello, world".to_vec()),
+        ("no data format", b"hello, \xffworld".to_vec()),
+        ("table", b"hello, world".to_vec()),
         ("PNG", b"\x89PNG\r\n\x1a\n and no more".to_vec()),
         (
             "PNG",
