@@ -2,9 +2,12 @@
 //! memory.
 #![no_main]
 
+use std::io::Write;
+
 use bbans::LatentModel;
 use bbans::container::Header;
-use bbans_fuzz::{MODELS, decode};
+use bbans::{FileModel, VaeModel};
+use bbans_fuzz::{FINGERPRINTS, MODELS, decode, decode_range};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -39,11 +42,14 @@ struct Crafted<'a> {
     layout: Layout<'a>,
     blocks: Vec<Block<'a>>,
     trailer: Trailer<'a>,
+    ranges: [(u8, u8); 2],
 }
 
 /// What version 2 has.
 #[derive(Debug, Arbitrary)]
 struct Newer {
+    /// Whether it is version 3.
+    newest: bool,
     flags: u8,
     whitened: Number,
     particles: Number,
@@ -64,25 +70,78 @@ enum Layout<'a> {
     Png {
         depth: u8,
         single: u8,
+        names: Stream<'a>,
+    },
+    Values {
+        form: u8,
+        element: u8,
+        flags: u8,
+        prefix: Option<(Option<Number>, &'a [u8])>,
+    },
+    Pictures {
+        color: u8,
+        depth: u8,
+        flags: u8,
+        names: Stream<'a>,
+        chunks: Option<Stream<'a>>,
+    },
+    Table {
+        flags: u8,
         len: Option<Number>,
-        names: &'a [u8],
+        header: &'a [u8],
+        columns: Option<Number>,
+        quotes: Vec<(u8, Number)>,
     },
     Other(u8, &'a [u8]),
+}
+
+/// Bytes behind their length, as they are or as what a zlib stream holds.
+#[derive(Debug, Arbitrary)]
+struct Stream<'a> {
+    packed: bool,
+    len: Option<Number>,
+    bytes: &'a [u8],
 }
 
 #[derive(Debug, Arbitrary)]
 struct Block<'a> {
     tag: Option<u8>,
     count: Number,
-    initial_words: Number,
-    growth: u8,
-    scale: u8,
+    exceptions: Vec<Exception<'a>>,
+    /// Instead of how many there are.
+    exceptions_len: Option<Number>,
+    scale: Number,
+    content: Content<'a>,
+}
+
+#[derive(Debug, Arbitrary)]
+struct Exception<'a> {
+    gap: Number,
     len: Option<Number>,
-    words: &'a [u8],
+    bytes: &'a [u8],
+}
+
+#[derive(Debug, Arbitrary)]
+enum Content<'a> {
+    Message {
+        initial_words: Number,
+        growth: u8,
+        len: Option<Number>,
+        words: &'a [u8],
+    },
+    /// These bytes again and again, as many as there have to be.
+    Packed { bits: u8, bytes: &'a [u8] },
+    Independent {
+        bits: u8,
+        lens: Vec<Number>,
+        bytes: &'a [u8],
+    },
 }
 
 #[derive(Debug, Arbitrary)]
 struct Trailer<'a> {
+    /// Whether it is what the blocks need.
+    right: bool,
     count: Number,
     table: Vec<(Number, Number)>,
     len: Option<Number>,
@@ -97,13 +156,116 @@ fn put(out: &mut Vec<u8>, mut n: u64) {
     out.push(n as u8);
 }
 
+/// What a length says: what is chosen, or what is right.
+fn of(len: &Option<Number>, real: usize) -> u64 {
+    match len {
+        Some(len) => len.value(),
+        None => real as u64,
+    }
+}
+
+fn put_bytes(out: &mut Vec<u8>, len: &Option<Number>, bytes: &[u8]) {
+    put(out, of(len, bytes.len()));
+    out.extend(bytes);
+}
+
+impl Stream<'_> {
+    fn put(&self, out: &mut Vec<u8>) {
+        if !self.packed {
+            return put_bytes(out, &self.len, self.bytes);
+        }
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Default::default());
+        encoder.write_all(self.bytes).unwrap();
+        put_bytes(out, &self.len, &encoder.finish().unwrap());
+    }
+}
+
+impl Layout<'_> {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Prefix { kind, .. } => 1 + 2 * (kind & 1),
+            Self::Amat { .. } => 2,
+            Self::Png { .. } => 4,
+            Self::Values { .. } => 7,
+            Self::Pictures { .. } => 8,
+            Self::Table { .. } => 9,
+            Self::Other(kind, _) => *kind,
+        }
+    }
+
+    fn put(&self, model: &VaeModel, out: &mut Vec<u8>) {
+        match self {
+            Self::Prefix { len, bytes, .. } => put_bytes(out, len, bytes),
+            Self::Amat { separator, flags } => out.extend([*separator, *flags]),
+            Self::Png {
+                depth,
+                single,
+                names,
+            } => {
+                out.extend([*depth, *single]);
+                names.put(out);
+            }
+            Self::Values {
+                form,
+                element,
+                flags,
+                prefix,
+            } => {
+                out.extend([*form, *element, *flags]);
+                if let Some((len, bytes)) = prefix {
+                    put_bytes(out, len, bytes);
+                }
+            }
+            Self::Pictures {
+                color,
+                depth,
+                flags,
+                names,
+                chunks,
+            } => {
+                out.extend([*color, *depth, *flags]);
+                names.put(out);
+                chunks.iter().for_each(|chunks| chunks.put(out));
+            }
+            Self::Table {
+                flags,
+                len,
+                header,
+                columns,
+                quotes,
+            } => {
+                out.push(*flags);
+                put_bytes(out, len, header);
+                put(out, of(columns, model.dims()));
+                for (kind, run) in quotes {
+                    out.push(*kind);
+                    put(out, run.value());
+                }
+            }
+            Self::Other(_, bytes) => out.extend(*bytes),
+        }
+    }
+}
+
 impl Crafted<'_> {
-    fn to_bytes(&self) -> Vec<u8> {
-        let model = &MODELS[usize::from(self.model) % MODELS.len()];
+    fn model(&self) -> usize {
+        usize::from(self.model) % MODELS.len()
+    }
+
+    fn version(&self) -> u8 {
+        self.newer.as_ref().map_or(1, |n| 2 + u8::from(n.newest))
+    }
+
+    fn is_lean(&self) -> bool {
+        self.newer.as_ref().is_some_and(|n| n.flags & 1 != 0)
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let model = &MODELS[self.model()];
         let newer = self.newer.as_ref();
-        let lean = newer.is_some_and(|newer| newer.flags & 1 != 0);
         let mut body: Vec<u8> = newer.iter().map(|newer| newer.flags % 16).collect();
-        body.resize(body.len() + if lean { 8 } else { 32 }, 0);
+        let known = if self.is_lean() { 8 } else { 32 };
+        body.extend(&FINGERPRINTS[self.model()][..known]);
         let name = &self.name[..self.name.len().min(255)];
         body.push(name.len() as u8);
         body.extend(name);
@@ -113,98 +275,144 @@ impl Crafted<'_> {
             put(&mut body, newer.whitened.value());
             put(&mut body, newer.particles.value());
         }
-        body.push(match self.layout {
-            Layout::Prefix { kind, .. } => 1 + 2 * (kind & 1),
-            Layout::Amat { .. } => 2,
-            Layout::Png { .. } => 4,
-            Layout::Other(kind, _) => kind,
-        });
-        match &self.shape {
-            None => {
-                put(&mut body, 2);
-                put(&mut body, 6);
-                put(&mut body, (model.dims() / 6) as u64);
-            }
-            Some(shape) => {
-                put(&mut body, shape.len() as u64);
-                shape.iter().for_each(|size| put(&mut body, size.value()));
-            }
-        }
-        let of = |len: &Option<Number>, real: usize| match len {
-            Some(len) => len.value(),
-            None => real as u64,
+        body.push(self.layout.code());
+        let shape: Vec<u64> = match &self.shape {
+            None => model.shape().iter().map(|&size| size as u64).collect(),
+            Some(shape) => shape.iter().map(Number::value).collect(),
         };
-        match &self.layout {
-            Layout::Prefix { len, bytes, .. } => {
-                put(&mut body, of(len, bytes.len()));
-                body.extend(*bytes);
-            }
-            Layout::Amat { separator, flags } => body.extend([*separator, *flags]),
-            Layout::Png {
-                depth,
-                single,
-                len,
-                names,
-            } => {
-                body.extend([*depth, *single]);
-                put(&mut body, of(len, names.len()));
-                body.extend(*names);
-            }
-            Layout::Other(_, bytes) => body.extend(*bytes),
+        put(&mut body, shape.len() as u64);
+        shape.iter().for_each(|&size| put(&mut body, size));
+        self.layout.put(model, &mut body);
+        body
+    }
+
+    fn put_block(&self, block: &Block<'_>, out: &mut Vec<u8>) {
+        let (version, lean) = (self.version(), self.is_lean());
+        let points = self.newer.as_ref().map_or(0, |newer| newer.points.value());
+        out.push(block.tag.unwrap_or(match &block.content {
+            Content::Message { .. } => 1,
+            Content::Packed { .. } => 2,
+            Content::Independent { .. } => 3,
+        }));
+        if !lean {
+            put(out, block.count.value());
         }
+        if version > 2 {
+            put(out, of(&block.exceptions_len, block.exceptions.len()));
+            for exception in &block.exceptions {
+                put(out, exception.gap.value());
+                put_bytes(out, &exception.len, exception.bytes);
+            }
+        }
+        if let Content::Message {
+            initial_words,
+            growth,
+            ..
+        } = &block.content
+        {
+            if version > 1 {
+                put(out, points);
+            }
+            if points == 0 || version == 1 {
+                put(out, initial_words.value());
+            }
+            out.push(*growth);
+        }
+        match version {
+            1 | 2 => out.push(block.scale.value() as u8),
+            _ => put(out, block.scale.value()),
+        }
+        match &block.content {
+            Content::Message { len, words, .. } => {
+                let unit = if version == 1 { 4 } else { 1 };
+                put(out, of(len, words.len() / unit));
+                out.extend(*words);
+            }
+            Content::Packed { bits, bytes } => {
+                out.push(*bits);
+                let count = if lean { &self.block_len } else { &block.count }.value();
+                let dims = MODELS[self.model()].dims() as u64;
+                let bits = count.saturating_mul(dims).saturating_mul(u64::from(*bits));
+                let bytes = bytes.iter().chain([&0]).cycle();
+                out.extend(bytes.take(bits.div_ceil(8).min(1 << 12) as usize));
+            }
+            Content::Independent { bits, lens, bytes } => {
+                out.push(*bits);
+                lens.iter().for_each(|len| put(out, len.value()));
+                out.extend(*bytes);
+            }
+        }
+        // Checksums are not checked under `cfg(fuzzing)`.
+        out.extend(&[0; 4][..if lean { 0 } else { 4 }]);
+    }
+
+    fn put_trailer(&self, sizes: &[(u64, u64)], out: &mut Vec<u8>) {
+        let trailer = &self.trailer;
+        let start = out.len();
+        out.push(0);
+        if !trailer.right {
+            put(out, trailer.count.value());
+            put(out, of(&trailer.len, trailer.table.len()));
+            for (count, bytes) in &trailer.table {
+                put(out, count.value());
+                put(out, bytes.value());
+            }
+            out.extend(trailer.rest);
+            return;
+        }
+        put(
+            out,
+            sizes.iter().fold(0, |n, size| size.0.saturating_add(n)),
+        );
+        put(out, sizes.len() as u64);
+        for (count, bytes) in sizes {
+            put(out, *count);
+            put(out, *bytes);
+        }
+        // No cut, a digest, and a checksum.
+        out.extend([0; 1 + 32 + 4]);
+        let len = (out.len() + 8 - start) as u32;
+        out.extend(len.to_le_bytes());
+        out.extend(b"snab");
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let body = self.body();
         let mut out = b"\x89bbans\r\n".to_vec();
-        match newer {
-            None => {
-                out.push(1);
-                out.extend((body.len() as u32).to_le_bytes());
-            }
-            Some(_) => {
-                out.push(2);
-                put(&mut out, body.len() as u64);
-            }
+        out.push(self.version());
+        match self.version() {
+            1 => out.extend((body.len() as u32).to_le_bytes()),
+            _ => put(&mut out, body.len() as u64),
         }
         out.extend(body);
-        // Checksums are not checked under `cfg(fuzzing)`.
-        let checksum: &[u8] = if lean { &[] } else { &[0; 4] };
-        out.extend(checksum);
+        out.extend(&[0; 4][..if self.is_lean() { 0 } else { 4 }]);
+        let mut sizes = Vec::new();
         for block in &self.blocks {
-            out.push(block.tag.unwrap_or(1));
-            if !lean {
-                put(&mut out, block.count.value());
-            }
-            let unit = match newer {
-                None => 4,
-                Some(newer) => {
-                    put(&mut out, newer.points.value());
-                    1
-                }
-            };
-            if newer.is_none_or(|newer| newer.points.value() == 0) {
-                put(&mut out, block.initial_words.value());
-            }
-            out.extend([block.growth, block.scale]);
-            put(&mut out, of(&block.len, block.words.len() / unit));
-            out.extend(block.words);
-            out.extend(checksum);
+            let start = out.len();
+            self.put_block(block, &mut out);
+            sizes.push((block.count.value(), (out.len() - start) as u64));
         }
-        out.push(0);
-        put(&mut out, self.trailer.count.value());
-        put(&mut out, of(&self.trailer.len, self.trailer.table.len()));
-        for (count, bytes) in &self.trailer.table {
-            put(&mut out, count.value());
-            put(&mut out, bytes.value());
-        }
-        out.extend(self.trailer.rest);
+        self.put_trailer(&sizes, &mut out);
         out
     }
 }
 
 fuzz_target!(|crafted: Crafted<'_>| {
     let file = crafted.to_bytes();
-    if let Ok(Some(header)) = Header::read(&mut file.as_slice()) {
-        // A header that is read is one that is written.
-        let written = header.to_bytes().unwrap();
-        assert_eq!(Header::read(&mut written.as_slice()).unwrap(), Some(header));
+    let Ok(Some(header)) = Header::read(&mut file.as_slice()) else {
+        return;
+    };
+    // A header that is read is one that is written.
+    let written = header.to_bytes().unwrap();
+    assert_eq!(
+        Header::read(&mut written.as_slice()).unwrap().as_ref(),
+        Some(&header)
+    );
+    let model = &MODELS[crafted.model()];
+    let _ = decode(model, &file);
+    let _ = bbans::index_of_name(&header, "a.png");
+    for (start, len) in crafted.ranges {
+        let (start, len) = (u64::from(start), u64::from(len));
+        let _ = decode_range(model, &file, start..start + len);
     }
-    let _ = decode(&MODELS[usize::from(crafted.model) % MODELS.len()], &file);
 });

@@ -191,7 +191,7 @@ impl Survey {
             }));
         };
         let step = self.divisor.max(1);
-        let levels = self.greatest.abs_diff(lowest) / step + 1;
+        let levels = (self.greatest.abs_diff(lowest) / step).saturating_add(1);
         match (u32::try_from(step), usize::try_from(levels)) {
             (Ok(step), Ok(levels)) if levels <= 1 << 16 => Ok((Step { lowest, step }, levels)),
             _ => Err(Error::invalid_argument(format!(
@@ -216,5 +216,20 @@ fn shown(bytes: &[u8]) -> String {
         [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).to_string(),
         [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]).to_string(),
         _ => format!("{bytes:02x?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_far_apart_as_can_be_are_too_many_levels() {
+        let mut survey = Survey::default();
+        for number in [i64::MIN, i64::MAX, 0] {
+            survey.see(Some(number), &[]);
+        }
+        let refused = survey.found().unwrap_err().to_string();
+        assert!(refused.contains("at most 65,536"), "{refused}");
     }
 }
