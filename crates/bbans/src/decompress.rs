@@ -111,7 +111,15 @@ pub fn decompress_range(
     check_model(model, &header)?;
     let start = file.stream_position()?;
     let blocks = match header.framing {
-        Framing::Lean => vec![(header.block_len as u64, 0)],
+        Framing::Lean => {
+            // It has one checksum, of all data.
+            let all = writer(model, &header, Target::Nowhere)?;
+            decompress(model, &header, file, all, NonZeroUsize::MIN, &mut |_| {})?;
+            if file.read(&mut [0])? > 0 {
+                return Err(Error::invalid_argument(SEVERAL));
+            }
+            vec![(header.block_len as u64, 0)]
+        }
         _ => table(file, start)?,
     };
     let count = blocks.iter().fold(0, |n, block| block.0.saturating_add(n));
@@ -184,12 +192,12 @@ fn table(file: &mut (impl Read + Seek), start: u64) -> Result<Vec<(u64, u64)>> {
     let (trailer, end) = Trailer::at_end(file)?;
     let blocks = trailer.blocks.iter().map(|block| block.1);
     if blocks.fold(start, u64::saturating_add) != end {
-        return Err(Error::invalid_argument(
-            "several files after one another, or a damaged table; expected one file",
-        ));
+        return Err(Error::invalid_argument(SEVERAL));
     }
     Ok(trailer.blocks)
 }
+
+const SEVERAL: &str = "several files after one another, or a damaged table; expected one file";
 
 /// What a block holds.
 struct DecodedBlock {

@@ -46,7 +46,11 @@ pub(super) fn read_exceptions<R: Read>(
     let count = r.varint(symbols, "the number of exceptions")?;
     let (mut exceptions, mut next) = (Vec::new(), 0);
     for _ in 0..count {
-        let most = symbols.saturating_sub(next + 1);
+        let Some(most) = symbols.checked_sub(next + 1) else {
+            return Err(Error::corruption(
+                "an exception beyond the last symbol of its block",
+            ));
+        };
         let at = next + r.varint(most, "the place of an exception")?;
         let len = r.varint(limits::MAX_EXCEPTION_BYTES, "the length of an exception")?;
         exceptions.push(Exception {
