@@ -168,7 +168,7 @@ impl<S: BufRead> Values<S> {
             }
             None => bytes.len() / each,
         };
-        if self.left == Some(0) && !self.stream.fill_buf()?.is_empty() {
+        if self.left == Some(0) && !self.is_at_end()? {
             return Err(Error::invalid_argument(
                 "the file goes on after the data that its header counts; expected it to end there",
             ));
@@ -179,6 +179,10 @@ impl<S: BufRead> Values<S> {
         };
         numeric.symbols(&bytes, &mut rows);
         Ok(rows)
+    }
+
+    fn is_at_end(&mut self) -> Result<bool> {
+        Ok(self.first.fill_buf()?.is_empty() && self.stream.fill_buf()?.is_empty())
     }
 
     /// Looks at all values.

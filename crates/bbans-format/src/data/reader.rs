@@ -251,8 +251,9 @@ impl DataReader {
             match pnm::parse(&prefix)? {
                 Some(header) => break header,
                 None => {
+                    // Twice as much, so that a long header is not looked at once for each of its bytes.
                     let before = prefix.len();
-                    (&mut stream).take(1).read_to_end(&mut prefix)?;
+                    (&mut stream).take(before as u64).read_to_end(&mut prefix)?;
                     if prefix.len() == before {
                         return Err(Error::invalid_argument(
                             "a PNM file that ends within its header",
@@ -656,5 +657,27 @@ impl ChainRead for Vec<u8> {
 
     fn chain_stream(self, rest: Stream) -> Chained {
         std::io::Cursor::new(self).chain(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_with_a_header_of_pnm_are_values_or_too_many_bytes() {
+        let open = |text: String| {
+            let bytes = std::io::Cursor::new(text.into_bytes());
+            DataReader::open(bytes, "x.pgm").unwrap()
+        };
+        for comment in [0, 1, 5, 20, 65_000] {
+            let header = format!("P5\n#{}\n3 1\n255\n", "x".repeat(comment));
+            let mut reader = open(format!("{header}abc"));
+            assert_eq!(reader.read(9).unwrap().symbols, [97, 98, 99]);
+            assert_eq!(reader.finish().bytes, header.len() as u64 + 3);
+            let refused = open(format!("{header}abcd")).read(9).unwrap_err();
+            assert!(refused.to_string().contains("goes on"), "{refused}");
+            assert!(open(format!("{header}ab")).read(9).is_err());
+        }
     }
 }
