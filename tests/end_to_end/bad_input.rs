@@ -6,7 +6,7 @@ use crate::support::{TINY_SHAPE, amat, idx, npy_with, tiny_data, tiny_model_file
 #[test]
 fn data_that_are_none_of_ours() {
     let folder = Folder::new();
-    folder.write("text", "hello, world");
+    folder.write("text", "hello world");
     folder.fails(
         "compress text -m tiny.safetensors",
         &["text", "no data format", "expected IDX"],
@@ -18,11 +18,14 @@ fn data_that_are_none_of_ours() {
     folder.write(
         "floats.npy",
         npy_with(
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 30), }",
-            &[0; 120],
+            "{'descr': '<c8', 'fortran_order': False, 'shape': (1, 30), }",
+            &[0; 240],
         ),
     );
-    folder.fails("compress floats.npy -m tiny.safetensors", &["<f4", "uint8"]);
+    folder.fails(
+        "compress floats.npy -m tiny.safetensors",
+        &["<c8", "expected bool"],
+    );
     folder.write("wide", idx(&tiny_data(4, 1), &[5, 6], 1));
     folder.fails(
         "compress wide -m tiny.safetensors",

@@ -35,7 +35,7 @@ impl Line {
             let shown = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
             return Err(Error::invalid_argument(format!(
                 "no data format that bbans reads: it starts with {shown:?}; expected IDX, .npy, PNG, \
-                 or .amat (lines of 0 and 1 with single separators)"
+                 PGM, PPM, a table, or .amat (lines of 0 and 1 with single separators)"
             )));
         }
         Ok(line)

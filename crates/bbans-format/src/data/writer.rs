@@ -1,7 +1,7 @@
 //! Restoring data files.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use bbans_core::{Error, Result};
@@ -187,9 +187,12 @@ impl DataWriter {
             Target::Folder(folder) => {
                 let path = folder.join(name);
                 let written = || {
-                    // Names lead nowhere else, and no file is a folder.
-                    if let Some(parent) = path.parent() {
-                        fs::create_dir_all(parent)?;
+                    // Below the folder alone: one that was taken away, after a signal, stays away.
+                    for (at, _) in name.match_indices('/') {
+                        match fs::create_dir(folder.join(&name[..at])) {
+                            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
+                            _ => {}
+                        }
                     }
                     let mut file = fs::File::create_new(&path)?;
                     file.write_all(bytes)

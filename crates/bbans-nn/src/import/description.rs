@@ -33,7 +33,9 @@ pub fn import_description(weights: &[u8], description: &Description) -> Result<I
             continue;
         }
         let (shape, values) = weights.any(&name)?;
-        let order: &[usize] = match node.map(|node| &node.op) {
+        // Biases and what stands for symbols lie alike.
+        let turned = node.filter(|_| name.ends_with(".weight"));
+        let order: &[usize] = match turned.map(|node| &node.op) {
             Some(Op::Dense(_)) if shape.len() == 2 => &[1, 0],
             Some(Op::Conv2d(_)) if shape.len() == 4 => &[2, 3, 1, 0],
             Some(Op::ConvTranspose2d(_)) if shape.len() == 4 => &[2, 3, 0, 1],
