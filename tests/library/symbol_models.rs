@@ -257,8 +257,8 @@ fn models_are_imported_as_they_are() {
             .tensors
             .retain(|name, _| !name.starts_with("latent."));
         for (name, tensor) in &mut weights.tensors {
-            // All nodes with weights are dense.
-            if name.ends_with(".weight") {
+            // All nodes with weights of two axes are dense.
+            if name.ends_with(".weight") && tensor.shape.len() == 2 {
                 let [rows, columns] = tensor.shape[..] else {
                     unreachable!()
                 };
