@@ -117,6 +117,29 @@ impl Read {
     }
 }
 
+impl Read {
+    /// The data of a file of the same source, and what is before them, in an order of their own.
+    fn unordered(&self, mut file: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut data: Vec<Vec<u8>> = match &self.source.layout {
+            Layout::Array(array) if !array.fortran => {
+                let values = file.split_off(array.prefix.len());
+                let each = self.source.dims().unwrap() * array.element.size();
+                let data = values.chunks(each).map(<[u8]>::to_vec);
+                data.chain([file]).collect()
+            }
+            Layout::Array(_) => file.into_iter().map(|b| vec![b]).collect(),
+            // The last line may have lost some of its end.
+            _ => {
+                let lines = file.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end);
+                let lines = lines.filter(|line| !line.is_empty());
+                lines.map(<[u8]>::to_vec).collect()
+            }
+        };
+        data.sort();
+        data
+    }
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((&selector, mut bytes)) = input.split_first() else {
         return;
@@ -216,14 +239,11 @@ fn coded(file: &File<'_>, model: &VaeModel, coding: u8) {
         return;
     };
     let decoded = decode(model, &compressed).unwrap().unwrap();
+    let restored = read.restored(&values);
     if options.unordered {
-        // The same data in an order of their own.
-        let again = file.with(&decoded);
-        let compressed = encode(model, again.open().unwrap(), options).unwrap();
-        assert!(decode(model, &compressed).unwrap().unwrap() == decoded);
+        assert_eq!(read.unordered(restored), read.unordered(decoded));
         return;
     }
-    let restored = read.restored(&values);
     assert!(decoded == restored);
     let count = read.rows.count as u64;
     if count == 0 || !bound {
@@ -258,6 +278,8 @@ fn check_range(
             let whole = range == (0..read.rows.count);
             assert!(!whole || part.starts_with(&restored) && part.len() == restored.len() + cut);
         }
+        // Values without a header that look like gzip.
+        _ if file.raw.is_some() && part.starts_with(&[0x1f, 0x8b]) => {}
         _ => {
             let found = file.with(part);
             let found = found.read(&model.values(), model.levels(), model.shape());

@@ -33,9 +33,10 @@ fuzz_target!(|bytes: &[u8]| {
         .take(200)
         .map(|&w| u32::from_le_bytes(w))
         .collect();
+    let particles = usize::from(kind) % 3 + 1;
     let way = block::Way {
-        particles: usize::from(kind) % 3 + 1,
-        coupled: kind & 32 == 0,
+        particles,
+        coupled: kind & 32 == 0 || particles == 1,
         unordered: kind & 64 != 0,
         ..block::Way::plain(lanes).whitened(model)
     };

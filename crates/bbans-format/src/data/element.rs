@@ -173,7 +173,7 @@ impl Element {
         }
     }
 
-    /// The whole number that these bytes stand for, if [`Element::bytes`] of it gives the same bytes.
+    /// The whole number that these bytes stand for, if [`Element::put`] of it gives the same bytes.
     #[inline(always)]
     pub fn number(self, bytes: &[u8]) -> Option<i64> {
         let mut low = [0; 8];
