@@ -1,4 +1,5 @@
 """Bits-back coding of a step: latents, data, and what the latents' posterior gives back."""
+from likelihoods import OTHER
 from posterior import bin_of_prior, interval
 
 
@@ -10,7 +11,7 @@ def pop_observed(model, message, w, z):
         for i in range(w):
             x[i][d] = message.pop(i, tables[i][0](d, x[i]))
         for i in range(w):
-            if tables[i][1] and x[i][d] > 0:
+            if x[i][d] is OTHER:
                 x[i][d] = message.pop(i, tables[i][1](d))
     return x, tops
 

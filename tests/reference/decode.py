@@ -1,12 +1,14 @@
-"""A second decoder, of what docs/format defines: decode.py MODEL FILE > RESTORED
+"""A second decoder, of what docs/format defines: decode.py MODEL FILE > RESTORED, or decode.py MODEL FILE FOLDER
 
-Slow and plain, with nothing but Python's standard library, for IDX, .amat and .npy files. It leaves out
-BLAKE3 digests, which the standard library does not have.
+Slow and plain, with nothing but Python's standard library. FOLDER is where a folder of pictures is restored.
 
-This file reads the container. steps.py decodes a block, of a message in stack.py, with points.py and particles.py;
+This file reads the container. files.py writes the data file, of what values.py finds that symbols stand for. steps.py decodes a block, of a message in stack.py, with points.py and particles.py;
 posterior.py has the intervals of latents and likelihoods.py those of symbols. model.py reads the model file and runs its
-functions, whose nodes are in ops.py; arithmetic.py has what all of them compute with.
+functions, whose nodes are in ops.py; arithmetic.py has what all of them compute with. fingerprint.py and blake3.py have
+the digests.
 """
+import math
+import pathlib
 import struct
 import sys
 import zlib
@@ -14,9 +16,12 @@ import zlib
 # The source tree stays as it is, whoever runs this.
 sys.dont_write_bytecode = True
 
+from blake3 import blake3
 from corruption import need
+from files import LAYOUTS
 from model import Model
 from steps import Way, decode_block
+from values import values_of
 
 
 class Bytes:
@@ -41,11 +46,24 @@ class Bytes:
             n |= (b & 127) << shift
             shift += 7
             if b < 128:
+                need((b > 0 or shift == 7) and n < 1 << 63, "varint")
                 return n
+
+    def take_counted(self, most):
+        """Bytes, after how many there are."""
+        size = self.varint()
+        need(size <= most, "length")
+        return self.take(size)
+
+    def inflated(self, most, most_inflated):
+        """A zlib stream, likewise."""
+        stream = zlib.decompressobj()
+        data = stream.decompress(self.take_counted(most), most_inflated + 1)
+        need(stream.eof and not stream.unused_data and len(data) <= most_inflated, "zlib stream")
+        return data
 
     def crc(self, start):
         need(zlib.crc32(self.data[start:self.at]) == self.u32(), "checksum")
-
 
     def words(self, version):
         """A message: words, or from version 2 on bytes, without the zeros that the last word ends with."""
@@ -60,90 +78,91 @@ def words_of(data):
     return list(struct.unpack(f"<{len(data) // 4}I", data))
 
 
-class Source:
-    """How the restored file is written."""
-
-    def __init__(self, b, count):
-        self.layout, rank = b.u8(), b.varint()
-        axes = [b.varint() for _ in range(rank)]
-        self.out = bytearray()
-        if self.layout == 2:
-            self.separator, self.flags = b.take(1), b.u8()
-        elif self.layout in (1, 3):
-            self.out += b.take(b.varint())
-        elif self.layout == 5:
-            self.out += struct.pack(f">{rank + 2}I", 0x800 + rank + 1, count, *axes)
-        else:
-            need(self.layout == 6, "a layout that this decoder leaves out")
-            text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {(count, *axes)}, }}"
-            size = -(-(len(text) + 11) // 64) * 64 - 10
-            self.out += b"\x93NUMPY\x01\0" + struct.pack("<H", size) + text.ljust(size - 1).encode() + b"\n"
-
-    def write(self, x, scale):
-        if self.layout != 2:
-            self.out += bytes(v * scale & 255 for v in x)
-            return
-        eol = b"\r\n" if self.flags & 2 else b"\n"
-        self.out += self.separator.join(b"%d" % v for v in x) + (self.separator if self.flags & 1 else b"") + eol
-
-
 class Header:
-    def __init__(self, b):
+    def __init__(self, model, b):
         start = b.at
         need(b.take(8) == bytes.fromhex("896262616e730d0a"), "magic")
         self.version = b.u8()
-        need(self.version in (1, 2), "version")
+        need(self.version in (1, 2, 3), "version")
         size = b.u32() if self.version == 1 else b.varint()
+        need(size <= 2**27, "length of the header")
         end = size + b.at
-        flags = b.u8() if self.version == 2 else 0
+        flags = b.u8() if self.version > 1 else 0
         need(flags < 16 and flags & 5 != 5 and flags & 6 != 6, "flags")
         self.lean, self.independent = bool(flags & 1), bool(flags & 4)
-        b.take(8 if self.lean else 32)
+        size = 8 if self.lean else 32
+        need(b.take(size) == model.fingerprint[:size], "another model")
         b.take(b.u8())
         lanes, self.limit = b.varint(), b.varint()
-        whitened, particles = (b.varint(), b.varint()) if self.version == 2 else (0, 1)
+        whitened, particles = (b.varint(), b.varint()) if self.version > 1 else (0, 1)
         need(1 <= lanes <= 4096 and 1 <= particles <= 1024 and not (self.independent and particles > 1), "lanes, particles")
         need(not flags & 8 or particles > 1 and lanes * particles <= 4096, "uncoupled particles")
+        most = 2**26 if flags & 2 else 2**22
+        need(self.limit == 1 or 1 <= self.limit <= 65536 and self.limit * model.dims <= most, "data in a block")
         self.way = Way(lanes, whitened, particles, bool(flags & 2), not flags & 8)
-        self.source = Source(b, self.limit)
+        self.layout, rank = b.u8(), b.varint()
+        need(0 < self.layout < (10 if self.version > 2 else 7), "layout")
+        need(rank <= 8, "axes")
+        axes = [b.varint() for _ in range(rank)]
+        shape = model.description["data_shape"]
+        fitting = math.prod(axes) == model.dims and (1 in (rank, len(shape)) or axes == shape)
+        self.fits = rank > 0 and fitting
+        need(fitting or rank == 0 and self.layout == 2, "axes")
+        self.file = LAYOUTS[self.layout](b, self.layout, axes, self.limit, self.lean)
+        need(not (flags & 2 and self.layout in (4, 8)), "a set of pictures")
+        need(self.file.tables == ("columns" in model.description.get("values", {})), "tables have columns")
         need(b.at == end, "header")
+        self.checksum = zlib.crc32(b.data[start:end])
         if not self.lean:
             b.crc(start)
 
+    def scale(self, b):
+        scale = b.u8() if self.version < 3 else b.varint()
+        need(0 < scale < 65536, "scale")
+        return scale
 
-def unpack(data, bits, count):
+    def bits(self, b):
+        bits = b.u8()
+        need(1 <= bits <= (8 if self.version < 3 else 16), "bits of a symbol")
+        return bits
+
+
+def unpack(model, data, bits, count):
     """Symbols of so many bits each, the first in the lowest bits of the first byte."""
     number = int.from_bytes(data, "little")
     need(number >> bits * count == 0, "bits after the last symbol")
-    return [number >> bits * i & (1 << bits) - 1 for i in range(count)]
+    symbols = [number >> bits * i & (1 << bits) - 1 for i in range(count)]
+    need(max(symbols) < model.levels, "a packed symbol")
+    return symbols
 
 
 def message_block(model, header, b, count):
-    points = b.varint() if header.version == 2 else 0
+    points = b.varint() if header.version > 1 else 0
     initial = 1 if points else b.varint()
-    growth, scale = b.u8(), b.u8()
+    growth, scale = b.u8(), header.scale(b)
     words = b.words(header.version)
     return scale, lambda: decode_block(model, header.way, count, points, initial, growth, words)
 
 
 def packed_block(model, header, b, count):
-    scale, bits = b.u8(), b.u8()
+    scale, bits = header.scale(b), header.bits(b)
     data = b.take(-(-count * model.dims * bits // 8))
-    symbols = unpack(data, bits, count * model.dims)
+    symbols = unpack(model, data, bits, count * model.dims)
     rows = [symbols[i * model.dims:(i + 1) * model.dims] for i in range(count)]
     return scale, lambda: (rows, None)
 
 
 def independent_block(model, header, b, count):
-    scale, bits = b.u8(), b.u8()
+    scale, bits = header.scale(b), header.bits(b)
     sizes = [b.varint() for _ in range(count)]
     data = [b.take(size or -(-model.dims * bits // 8)) for size in sizes]
 
     def datum(size, data):
         if size == 0:
-            return unpack(data, bits, model.dims)
-        # The word that it begins with is a digest, which is left out.
-        (x,), _ = decode_block(model, header.way, 1, 1, 1, 0, words_of(data))
+            return unpack(model, data, bits, model.dims)
+        (x,), word = decode_block(model, header.way, 1, 1, 1, 0, words_of(data))
+        symbols = struct.pack(f"<{len(x)}{'H' if bits > 8 else 'B'}", *x)
+        need(word == first_word(blake3(symbols)), "the word that a datum begins with")
         return x
     return scale, lambda: ([datum(*of_one) for of_one in zip(sizes, data)], None)
 
@@ -151,45 +170,89 @@ def independent_block(model, header, b, count):
 BLOCKS = {1: message_block, 2: packed_block, 3: independent_block}
 
 
+def first_word(digest):
+    return struct.unpack("<I", digest[:4])[0]
+
+
+def exceptions_of(header, b, most):
+    """By the place of a symbol in the block what the data file has there."""
+    number = b.varint() if header.version > 2 else 0
+    need(number <= most, "exceptions")
+    found, place = {}, 0
+    for _ in range(number):
+        place += b.varint()
+        need(place < most, "the place of an exception")
+        found[place] = b.take_counted(2**20)
+        place += 1
+    return found
+
+
+def restored(model, header, data, scale, exceptions):
+    """The bytes of each value or cell, datum by datum."""
+    values, modulus = values_of(model.description), 256 if header.file.size == 1 else 65536
+    for i, x in enumerate(data):
+        header.file.fits(x, scale)
+        row = [None if v is None else header.file.bytes_of(v, d)
+               for d, v in enumerate(values([v * scale % modulus for v in x]))]
+        for d in range(len(x)):
+            if (exception := exceptions.get(i * len(x) + d)) is not None:
+                row[d] = header.file.exception(exception, d)
+        need(None not in row, "no value of the data file")
+        yield row
+
+
 def decode_member(model, b):
-    header = Header(b)
-    source, total = header.source, 0
+    header = Header(model, b)
+    file, rows, table = header.file, [], []
     while True:
         start, kind = b.at, b.u8()
         if kind == 0 and not header.lean:
             break
-        need(kind in BLOCKS and (kind == 3) == header.independent and (kind == 1 or header.version == 2), "kind")
+        need(kind in BLOCKS and (kind == 3) == header.independent and (kind == 1 or header.version > 1), "kind")
+        need(header.fits, "a block without axes")
         count = header.limit if header.lean else b.varint()
         need(0 < count <= header.limit, "count")
+        exceptions = exceptions_of(header, b, count * model.dims)
         scale, decode = BLOCKS[kind](model, header, b, count)
         if not header.lean:
             b.crc(start)
-        need(scale != 0, "scale")
+            table += [count, b.at - start]
         data, payload = decode()
-        for x in data:
-            source.write(x, scale)
-        total += count
+        rows += restored(model, header, data, scale, exceptions)
         if header.lean:
             cut = b.u8()
-            # The checksum is of a digest, which is left out.
-            b.take(4 if payload is None else 0)
-            return source.out[:len(source.out) - cut]
+            checksum = b.u32() if payload is None else payload
+            need(checksum == first_word(digest(file, rows, cut)) ^ header.checksum, "checksum of the data")
+            break
         need(payload in (None, 0), "the word that a block begins with")
-    need(b.varint() == total, "count")
-    for _ in range(2 * b.varint()):
-        b.varint()
-    cut = b.u8()
-    b.take(32)
-    b.crc(start)
-    need(b.u32() == b.at - start + 4 and b.take(4) == b"snab", "trailer")
-    return source.out[:len(source.out) - cut]
+    if not header.lean:
+        need(b.varint() == len(rows) and b.varint() == len(table) // 2, "count")
+        need([b.varint() for _ in table] == table, "blocks")
+        cut = b.u8()
+        need(b.take(32) == digest(file, rows, cut), "digest")
+        b.crc(start)
+        need(b.u32() == b.at - start + 4 and b.take(4) == b"snab", "trailer")
+    whole = file.restored(rows)
+    return whole if isinstance(whole, list) else file.cut_off(whole, cut, len(rows))
+
+
+def digest(file, rows, cut):
+    return blake3(file.cut_off(file.digested(rows), cut, len(rows)))
 
 
 def main():
     with open(sys.argv[1], "rb") as model, open(sys.argv[2], "rb") as file:
         model, b = Model(model.read()), Bytes(file.read())
+    need(b.data, "an empty file")
     while b.at < len(b.data):
-        sys.stdout.buffer.write(decode_member(model, b))
+        whole = decode_member(model, b)
+        if not isinstance(whole, list):
+            sys.stdout.buffer.write(whole)
+            continue
+        for name, picture in whole:
+            path = pathlib.Path(sys.argv[3]) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
 
 
 if __name__ == "__main__":

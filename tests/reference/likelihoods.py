@@ -1,14 +1,17 @@
 """Likelihoods: from the parameters of a datum to the intervals of its symbols.
 
 Each takes its options from the description, the model, and all parameters of a datum, and gives two functions. With
-`first(d, x)` comes what finds the symbol of dimension d, given the symbols x before it; with `above(d)`, if it is not
-None, what finds a second symbol, which tells the levels above 0 apart. What finds a symbol takes the low 24 bits of a
-head, and gives the symbol, its start and its mass.
+`first(d, x)` comes what finds the symbol of dimension d, given the symbols x before it. Where that symbol is OTHER, what
+comes with `others(d)` finds which one it is. What finds a symbol takes the low 24 bits of a head, and gives the symbol,
+its start and its mass.
 """
 import bisect
 import collections
+import math
 
 from arithmetic import clamp, exp, f32, f32s, mass, normal_cdf, sigmoid
+
+OTHER = None
 
 
 class Intervals:
@@ -26,9 +29,9 @@ class Intervals:
         return self.starts[k + 1] - self.starts[k]
 
 
-def of_mass(m):
+def of_mass(m, one=1, zero=0):
     """1 comes first."""
-    return Intervals([0, m, 1 << 24], [1, 0])
+    return Intervals([0, m, 1 << 24], [one, zero])
 
 
 def of_starts(s, lowest=0):
@@ -137,18 +140,23 @@ def causal_categorical(options, model, y):
 
     def first(d, x):
         of_pixel[d] = logits(d, x)
-        return of_mass(mass(of_pixel[d][0]))
+        return of_mass(mass(of_pixel[d][0]), OTHER)
     return first, lambda d: of_starts(starts(categorical(of_pixel[d][1:], {"levels": levels - 1})), 1)
 
 
 def head(window, of_level, model, y):
     """The function that takes a pixel, after all those before it, through the stages of the head."""
-    height, width = model.description["data_shape"]
-    each = len(y) // model.dims
-    # What a stage gave, of all pixels so far.
+    outputs = walk(window, model.description["data_shape"][1], model, y, of_level(0))
+    return lambda d, x: outputs(d, lambda p: of_level(x[p]))
+
+
+def walk(window, width, model, y, beyond_edge):
+    """Likewise of a position; stage 0 takes what stands for the symbols of other positions."""
+    each = window["channels"]
+    # What a stage gave, of all positions so far.
     kept = collections.defaultdict(dict)
 
-    def logits(d, x):
+    def outputs(d, standing):
         row, column = divmod(d, width)
 
         def near(window, of_pixel, beyond):
@@ -158,14 +166,14 @@ def head(window, of_level, model, y):
             places += [(row, column + j) for j in range(-side, 0)]
             return [v for r, c in places for v in (of_pixel(r * width + c) if r >= 0 and 0 <= c < width else beyond)]
 
-        h = y[d * each:(d + 1) * each] + near(window, lambda p: of_level(x[p]), of_level(0))
+        h = y[d * each:(d + 1) * each] + near(window, standing, beyond_edge)
         for i, stage in enumerate(model.description["head"]):
             if i > 0:
                 kept[i][d] = h
                 h = near(stage, lambda p: kept[i][p], [0.0] * len(h)) + h
             (_, h), = model.run(stage["function"], [([len(h)], h)])
         return h
-    return logits
+    return outputs
 
 
 def colour_logistics(options, model, y):
@@ -209,7 +217,89 @@ def mass_of(levels, symbol, mean, inverse):
     return max(m, 2.0**-60)
 
 
+# The logistic function in integers, of 2^24, in steps of 1/64.
+LOGISTIC = [round(2**24 / (1 + math.exp(-k / 64))) for k in range(1153)]
+
+
+def logistic(x):
+    """T(x) of the page."""
+    k, f = divmod(int(min(abs(x), 18.0) * 2**18), 2**12)
+    t = LOGISTIC[k] + ((LOGISTIC[min(k + 1, 1152)] - LOGISTIC[k]) * f >> 12)
+    return 2**24 - t if x < 0 else t
+
+
+class Logistics:
+    """Intervals of so many levels, each computed where it is needed. A level may be left out, whose place the one
+    after it has."""
+
+    def __init__(self, levels, components, p, left_out=None):
+        n = components
+        logits, self.means, scales = (p[:n], p[n:2 * n], p[2 * n:]) if n > 1 else ([], p[:1], p[1:])
+        self.weights = [int(w * 2**16) + 1 for w in weights(logits)] if n > 1 else [2**16]
+        self.rates = [rate(v) for v in scales]
+        self.left_out = levels if left_out is None else left_out
+        self.levels = levels if left_out is None else levels - 1
+        self.scale = ((2**24 - self.levels) * 2**16) // sum(self.weights)
+        self.symbols = range(levels)
+
+    def start(self, k):
+        if k == 0 or k == self.levels:
+            return 0 if k == 0 else 2**24
+        edge = k - 0.5 if k <= self.left_out else k + 0.5
+        below = sum(w * logistic(f32(f32(edge - u) * r)) for w, u, r in zip(self.weights, self.means, self.rates))
+        return k + (below * self.scale >> 40)
+
+    def __call__(self, q):
+        k = bisect.bisect_right(range(self.levels), q, key=self.start) - 1
+        start = self.start(k)
+        return k + (k >= self.left_out), start, self.start(k + 1) - start
+
+    def mass(self, symbol):
+        k = symbol - (symbol > self.left_out)
+        return self.start(k + 1) - self.start(k)
+
+
+def autoregressive(options, model, y):
+    """Positions one after another, and at each of them symbols one after another."""
+    symbols, shape = model.description["symbols"], model.description["data_shape"]
+    count = options["symbols"]
+    shape = shape[:-1] if count > 1 or len(shape) > 2 else shape
+    # Of each position so far what stands for its symbols.
+    kept, of_others = collections.defaultdict(list), {}
+
+    def standing(t, symbol):
+        depth = symbols[t].get("embedding", 0)
+        if depth == 0:
+            return [model.scaled(t, symbol)]
+        _, table = model.tensors[f"symbols.{t}.embedding"]
+        return table[symbol * depth:(symbol + 1) * depth]
+
+    numbers = sum(symbol.get("embedding", 0) or 1 for symbol in symbols)
+    outputs = walk(options["window"], shape[-1] if shape else 1, model, y, [0.0] * numbers)
+    of_head = {}
+
+    def first(d, x):
+        g, t = divmod(d, count)
+        if t == 0:
+            if g > 0:
+                kept[g - 1].extend(standing(count - 1, x[d - 1]))
+            of_head[g] = outputs(g, kept.__getitem__)
+        else:
+            kept[g].extend(standing(t - 1, x[d - 1]))
+        known = of_head[g] + kept[g]
+        (_, p), = model.run(symbols[t]["function"], [([len(known)], known)])
+        (kind, o), = symbols[t]["distribution"].items()
+        if kind == "categorical":
+            return of_starts(starts(categorical(p, o)))
+        if kind == "logistics":
+            return Logistics(o["levels"], o["components"], p)
+        of_others[d] = Logistics(o["levels"], o["components"], p[1:], o["frequent"])
+        return of_mass(mass(p[0]), o["frequent"], OTHER)
+    return first, of_others.__getitem__
+
+
 LIKELIHOODS = {cumulative.__name__: independent(cumulative)
                for cumulative in (categorical, beta_binomial, discretized_logistic, discretized_gaussian)}
 LIKELIHOODS |= {likelihood.__name__: likelihood
-                for likelihood in (bernoulli, causal_bernoulli, causal_categorical, colour_logistics)}
+                for likelihood in (bernoulli, causal_bernoulli, causal_categorical, colour_logistics,
+                                  autoregressive)}

@@ -5,8 +5,9 @@ import json
 import math
 import struct
 
-from arithmetic import clamp, exp, f32s
+from arithmetic import clamp, exp, f32, f32s
 from corruption import need
+from fingerprint import fingerprint
 from likelihoods import LIKELIHOODS
 from ops import OPS
 
@@ -68,7 +69,8 @@ class Model:
     def __init__(self, data):
         self.tensors, metadata = read_tensors(data)
         d = json.loads(metadata["bbans"])
-        need(d["version"] in range(1, 8), "another kind of model")
+        need(d["version"] in range(1, 9), "another kind of model")
+        self.fingerprint = fingerprint(d, self.tensors)
         self.description = d = d if d["version"] >= 6 else as_version_6(d, self.tensors)
         # By node, then by part.
         self.parts = collections.defaultdict(dict)
@@ -83,6 +85,10 @@ class Model:
         self.prior = [int(start) for start in itertools.accumulate(masses, initial=0)]
         need(self.prior[-1] == 2**24, "masses of bins")
         self.dims = math.prod(d["data_shape"])
+        self.levels = 2
+        if isinstance(d["likelihood"], dict):
+            (options,) = d["likelihood"].values()
+            self.levels = options.get("levels", 2)
         self.start = {}
         if "start" in d:
             self.give(d["start"], self.start)
@@ -142,8 +148,14 @@ class Model:
 
     def encoded(self, x):
         """What `encode` gives of a datum, by name."""
-        encode, data = self.description["encode"], (self.description["data_shape"], [float(v) for v in x])
-        return zip(encode["outputs"], self.run(encode, [data]))
+        encode, symbols = self.description["encode"], self.description.get("symbols")
+        data = [self.scaled(d % len(symbols), v) if symbols else float(v) for d, v in enumerate(x)]
+        return zip(encode["outputs"], self.run(encode, [(self.description["data_shape"], data)]))
+
+    def scaled(self, t, symbol):
+        """The number of a symbol, the one in place t of a position, of an autoregressive likelihood."""
+        middle, unit = f32s(self.description["symbols"][t]["scaling"][key] for key in ("middle", "unit"))
+        return f32(f32(symbol - middle) / unit)
 
     def posterior_of(self, group, values, prior):
         """Means and inverse standard deviations of a group, in units of its prior."""

@@ -3,6 +3,7 @@ import itertools
 import math
 
 import keystream
+from likelihoods import OTHER
 from posterior import bins_at
 
 L = [round(2**20 * math.log2(1 + i / 1024)) for i in range(1025)]
@@ -24,16 +25,14 @@ def h(mass):
 def observed(model, bins, x):
     """Information content of x, given the latents' bins."""
     values, _ = model.from_the_top(bins)
-    first, above = model.likelihood(values)
+    first, others = model.likelihood(values)
     total = 0
     for d in range(model.dims):
         table = first(d, x)
-        if above is None:
+        if x[d] in table.symbols:
             total += h(table.mass(x[d]))
         else:
-            total += h(table.mass(min(x[d], 1)))
-            if x[d] > 0:
-                total += h(above(d).mass(x[d]))
+            total += h(table.mass(OTHER)) + h(others(d).mass(x[d]))
     return total
 
 

@@ -1,5 +1,6 @@
 """A block's steps: bits-back coding, with particles, points and sets."""
 import bisect
+import functools
 
 import particles
 from bits_back import plain_step, pop_latents, pop_observed
@@ -90,11 +91,14 @@ class Ranks:
         message.push(lane, *uniform(less, len(self.data), after + 1))
 
 
+grid_of = functools.cache(Grid)
+
+
 def decode_block(model, way, count, points, initial, growth, words):
     """The data of a block, and the word that it begins with if it begins with points."""
     widths = steps(count, way.lanes, growth)
     need(points <= count and all(w == 1 for w in widths[:points]), "points")
-    message, data, ranks, grid = Message(words, max(widths)), [], Ranks(), points and Grid(model)
+    message, data, ranks, grid = Message(words, max(widths)), [], Ranks(), points and grid_of(model)
     for t in reversed(range(len(widths))):
         w = widths[t]
         if t < points:
