@@ -2,10 +2,10 @@
 
 Slow and plain, with nothing but Python's standard library. FOLDER is where a folder of pictures is restored.
 
-This file reads the container. files.py writes the data file, of what values.py finds that symbols stand for. steps.py decodes a block, of a message in stack.py, with points.py and particles.py;
-posterior.py has the intervals of latents and likelihoods.py those of symbols. model.py reads the model file and runs its
-functions, whose nodes are in ops.py; arithmetic.py has what all of them compute with. fingerprint.py and blake3.py have
-the digests.
+This file reads the container. steps.py decodes a block, of a message in stack.py, with points.py and particles.py;
+posterior.py has the intervals of latents and likelihoods.py those of symbols. model.py reads the model file and runs
+its functions, whose nodes are in ops.py; arithmetic.py has what all of them compute with. values.py has what symbols stand
+for, files.py writes the data file of that; fingerprint.py and blake3.py have the digests.
 """
 import math
 import pathlib
@@ -95,7 +95,8 @@ class Header:
         b.take(b.u8())
         lanes, self.limit = b.varint(), b.varint()
         whitened, particles = (b.varint(), b.varint()) if self.version > 1 else (0, 1)
-        need(1 <= lanes <= 4096 and 1 <= particles <= 1024 and not (self.independent and particles > 1), "lanes, particles")
+        need(1 <= lanes <= 4096 and 1 <= particles <= 1024, "lanes, particles")
+        need(not (self.independent and particles > 1), "independent data with particles")
         need(not flags & 8 or particles > 1 and lanes * particles <= 4096, "uncoupled particles")
         most = 2**26 if flags & 2 else 2**22
         need(self.limit == 1 or 1 <= self.limit <= 65536 and self.limit * model.dims <= most, "data in a block")
@@ -161,7 +162,7 @@ def independent_block(model, header, b, count):
         if size == 0:
             return unpack(model, data, bits, model.dims)
         (x,), word = decode_block(model, header.way, 1, 1, 1, 0, words_of(data))
-        symbols = struct.pack(f"<{len(x)}{'H' if bits > 8 else 'B'}", *x)
+        symbols = struct.pack(f"<{len(x)}{'H' if model.levels > 256 else 'B'}", *x)
         need(word == first_word(blake3(symbols)), "the word that a datum begins with")
         return x
     return scale, lambda: ([datum(*of_one) for of_one in zip(sizes, data)], None)
@@ -189,14 +190,15 @@ def exceptions_of(header, b, most):
 
 def restored(model, header, data, scale, exceptions):
     """The bytes of each value or cell, datum by datum."""
-    values, modulus = values_of(model.description), 256 if header.file.size == 1 else 65536
+    are_bytes = header.file.plain and "values" not in model.description
+    values, modulus = values_of(model.description), 256 if are_bytes else 65536
     for i, x in enumerate(data):
         header.file.fits(x, scale)
         row = [None if v is None else header.file.bytes_of(v, d)
                for d, v in enumerate(values([v * scale % modulus for v in x]))]
         for d in range(len(x)):
             if (exception := exceptions.get(i * len(x) + d)) is not None:
-                row[d] = header.file.exception(exception, d)
+                row[d] = header.file.exception(exception)
         need(None not in row, "no value of the data file")
         yield row
 
@@ -240,19 +242,23 @@ def digest(file, rows, cut):
     return blake3(file.cut_off(file.digested(rows), cut, len(rows)))
 
 
-def main():
-    with open(sys.argv[1], "rb") as model, open(sys.argv[2], "rb") as file:
-        model, b = Model(model.read()), Bytes(file.read())
+def restore(model, data, out, folder):
+    b = Bytes(data)
     need(b.data, "an empty file")
     while b.at < len(b.data):
         whole = decode_member(model, b)
         if not isinstance(whole, list):
-            sys.stdout.buffer.write(whole)
+            out.write(whole)
             continue
+        need(folder, "a folder of pictures needs a folder")
         for name, picture in whole:
-            path = pathlib.Path(sys.argv[3]) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(picture)
+
+
+def main():
+    model, data = (pathlib.Path(name).read_bytes() for name in sys.argv[1:3])
+    restore(Model(model), data, sys.stdout.buffer, pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None)
 
 
 if __name__ == "__main__":

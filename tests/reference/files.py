@@ -12,7 +12,9 @@ from corruption import need
 class Layout:
     """Values of a byte, with a prefix: IDX and .npy."""
 
-    tables = cut = 0
+    # Bytes of a value; whether they are numbers from 0 to 255; most bytes that a last line may lack.
+    size, plain, cut = 1, True, 0
+    tables = False
 
     def __init__(self, b, number, axes, count, lean):
         self.axes = axes
@@ -27,13 +29,11 @@ class Layout:
         need(lean, "a layout of lean files")
         return usual_prefix(number, axes, count)
 
-    size = 1
-
     def bytes_of(self, v, d):
         """Of what a symbol of dimension d stands for; None if there is no such value."""
         return bytes([v]) if 0 <= v < 256 else None
 
-    def exception(self, v, d):
+    def exception(self, v):
         need(len(v) == self.size, "the size of an exception")
         return v
 
@@ -59,6 +59,9 @@ def usual_prefix(number, axes, count, idx_type=8, description="|u1", fortran=Fal
 
 
 class Amat(Layout):
+    def exception(self, v):
+        need(False, "an exception in .amat")
+
     def read(self, b, number, axes, count, lean):
         self.separator, self.flags = b.take(1), b.u8()
         need(self.flags < 4, "flags of .amat")
@@ -90,10 +93,11 @@ class Values(Layout):
         self.fortran = bool(flags & 1)
         self.letter, idx_type, text = TYPES[kind & 127]
         self.size, self.order = struct.calcsize("=" + self.letter), ">" if kind & 128 else "<"
+        self.plain = kind == 1
         need(self.size > 1 or not kind & 128, "the order of bytes of a byte")
         need(form not in (IDX, NPY) or kind != 1 or self.fortran, "another layout's type")
         usual = b"" if form == RAW else None
-        if form == IDX and idx_type:
+        if form == IDX and idx_type and (self.size == 1 or self.order == ">"):
             usual = usual_prefix(5, axes, count, idx_type)
         elif form == NPY:
             order = self.order if self.size > 1 else "|"
@@ -205,7 +209,7 @@ class Pictures(Grey):
         need(self.depth in (8, 16) or self.depth == 1 == channels, "depth of PNG")
         need(list(axes[2:]) == ([channels] if channels > 1 else []) and len(axes) >= 2, "axes of PNG")
         need(channels > 1 or self.depth > 8 or flags & 6, "another layout's pictures")
-        self.single, self.size = flags & 1, self.depth // 16 + 1
+        self.single, self.size, self.plain = flags & 1, self.depth // 16 + 1, self.depth < 16
         self.read_names(b, bool(flags & 2))
         self.chunks = flags & 4 and self.read_chunks(b.inflated(2**27, 2**28))
 
@@ -220,7 +224,7 @@ class Pictures(Grey):
                 if data[at - 1] < 128:
                     break
             own, at = data[at:at + size], at + size
-            need(len(own) == size, "chunks")
+            need(len(own) == size <= 2**20, "chunks")
             middle = 0
             while middle < len(own) and own[middle] < 128:
                 middle += 12 + struct.unpack_from(">I", own, middle)[0]
@@ -230,7 +234,10 @@ class Pictures(Grey):
 
 
 class Table(Layout):
-    tables, size = 1, None
+    tables, size, plain = True, None, False
+
+    def fits(self, x, scale):
+        need(scale == 1, "the scale of a table")
 
     def read(self, b, number, axes, count, lean):
         kind = b.u8()
@@ -255,11 +262,13 @@ class Table(Layout):
             return b'"' + text.replace(b'"', b'""') + b'"'
         return text
 
-    def exception(self, v, d):
+    def exception(self, v):
         return v
 
     def restored(self, rows):
-        return self.prefix + b"".join(self.delimiter.join(row) + self.end for row in rows)
+        records = [self.delimiter.join(row) for row in rows]
+        need(all(len(record) <= 2**20 + 2 for record in records), "the length of a record")
+        return self.prefix + b"".join(record + self.end for record in records)
 
     digested = restored
 

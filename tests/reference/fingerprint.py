@@ -51,7 +51,8 @@ def likelihood(kind):
     if name == "causal_bernoulli":
         return text(name) + numbers(o[f] for f in ("channels", "above", "side"))
     if name == "causal_categorical":
-        return text(name) + numbers([o["window"][f] for f in ("channels", "above", "side")] + [o["levels"], o["embedding"]])
+        o = o | o["window"]
+        return text(name) + numbers(o[f] for f in ("channels", "above", "side", "levels", "embedding"))
     return text(name) + b"".join(number(o[f]) for f in ("levels", "components") if f in o)
 
 
@@ -62,7 +63,8 @@ def lists_of_layers(d):
     return b"".join((
         numbers(d["data_shape"]), likelihood(d["likelihood"]), number(d["latent"]["dim"]),
         number(d["latent"]["bin_precision"]), *bits, layers(d["encoder"]),
-        list_of(of_groups) if d["version"] == 5 else b"", layers(d["decoder"]), layers(d["head"]) if "head" in d else b""))
+        list_of(of_groups) if d["version"] == 5 else b"", layers(d["decoder"]),
+        layers(d["head"]) if "head" in d else b""))
 
 
 def bytes_of(d, tensors):

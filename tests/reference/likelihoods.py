@@ -1,9 +1,9 @@
 """Likelihoods: from the parameters of a datum to the intervals of its symbols.
 
 Each takes its options from the description, the model, and all parameters of a datum, and gives two functions. With
-`first(d, x)` comes what finds the symbol of dimension d, given the symbols x before it. Where that symbol is OTHER, what
-comes with `others(d)` finds which one it is. What finds a symbol takes the low 24 bits of a head, and gives the symbol,
-its start and its mass.
+`first(d, x)` comes what finds the symbol of dimension d, given the symbols x before it. Where that symbol is OTHER,
+what comes with `others(d)` finds which one it is. What finds a symbol takes the low 24 bits of a head, and gives the
+symbol, its start and its mass.
 """
 import bisect
 import collections

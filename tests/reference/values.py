@@ -3,8 +3,8 @@ from corruption import need
 
 
 def values_of(description):
-    """Takes the symbols of a datum, and gives what they stand for, None where there is nothing; in the order of the data
-    file. And of each of these which symbol it is of."""
+    """What takes the symbols of a datum and gives what they stand for, in the order of the data file: a number, or a
+    cell's text and whether it is a number; None where there is no such thing."""
     (kind, options), = description.get("values", {"numbers": {"lowest": 0, "step": 1}}).items()
     return {"numbers": numbers, "green_first": green_first, "columns": columns}[kind](options)
 
@@ -31,14 +31,15 @@ def columns(options):
 
 
 def cells_of(column):
-    """Texts, and whether they are numbers."""
     texts, written = column.get("texts", []), column.get("numbers")
 
     def cell(symbol):
         if symbol < len(texts):
             return texts[symbol], False
         k = symbol - len(texts)
-        return (decimal(written, written["lowest"] + written["step"] * k), True) if written and k < written["count"] else None
+        if not written or k >= written["count"]:
+            return None
+        return decimal(written, written["lowest"] + written["step"] * k), True
     return cell
 
 
