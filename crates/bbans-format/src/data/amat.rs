@@ -1,8 +1,14 @@
 //! .amat: text, a line for each datum, a digit for each value.
 
+use std::io::Read;
+
 use bbans_core::{Error, Result};
 
+use super::reader::End;
+use super::rows::Rows;
 use super::source::Layout;
+use super::stream::{Stream, end};
+use crate::container::dims_of;
 
 /// Shape of a line, told from the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +100,86 @@ impl Line {
             out.pop();
         }
     }
+}
+
+/// The lines of a file under way.
+pub(super) struct Lines {
+    stream: Stream,
+    line: Line,
+    /// Bytes before those of the stream.
+    first: Vec<u8>,
+    /// Bytes of the last line's end that are not there, once it was seen.
+    cut: u8,
+}
+
+impl Lines {
+    /// Lines like the first one of `first`, which is whole.
+    ///
+    /// # Errors
+    /// If it is none, or too long.
+    pub(super) fn new(first: Vec<u8>, stream: Stream) -> Result<Self> {
+        let line = Line::detect(first_line(&first))?;
+        dims_of(&[line.dims])?;
+        Ok(Self {
+            stream,
+            line,
+            first,
+            cut: 0,
+        })
+    }
+
+    /// What every line is like.
+    pub(super) fn line(&self) -> Line {
+        self.line
+    }
+
+    pub(super) fn end(self) -> End {
+        end(self.stream, self.cut)
+    }
+
+    /// The next data, up to `max`.
+    ///
+    /// # Errors
+    /// If a line is not like the first one.
+    pub(super) fn read(&mut self, max: usize) -> Result<Rows> {
+        let line = self.line;
+        let mut rows = Rows::default();
+        let whole = line.body_len() + line.end().len();
+        let mut text = Vec::with_capacity(whole);
+        while rows.count < max && self.cut == 0 {
+            text.clear();
+            let from_first = self.first.len().min(whole);
+            text.extend(self.first.drain(..from_first));
+            (&mut self.stream)
+                .take((whole - from_first) as u64)
+                .read_to_end(&mut text)?;
+            if text.is_empty() {
+                break;
+            }
+            let missing = whole - text.len();
+            self.cut = missing.min(line.end().len()) as u8;
+            let (body, end) = text.split_at(line.body_len().min(text.len()));
+            let ended = line.end().starts_with(end);
+            if missing > line.end().len() || !ended || line.parse(body, &mut rows.symbols).is_none()
+            {
+                return Err(Error::invalid_argument(format!(
+                    "line {} of the .amat text is not {} values 0 or 1 laid out like the first line \
+                     (counted from the start of this part of the file)",
+                    rows.count + 1,
+                    line.dims
+                )));
+            }
+            rows.count += 1;
+        }
+        Ok(rows)
+    }
+}
+
+/// The first line of a text, its end included.
+pub(super) fn first_line(text: &[u8]) -> &[u8] {
+    text.split_inclusive(|&b| b == b'\n')
+        .next()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ mod prefix;
 mod reader;
 mod rows;
 mod source;
+mod stream;
+mod survey;
 mod writer;
 
 pub use array::{Array, Form};

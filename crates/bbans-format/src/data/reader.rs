@@ -1,24 +1,24 @@
 //! Reading data files as rows of bytes.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::PathBuf;
 
 use bbans_core::{Error, Result};
-use flate2::bufread::MultiGzDecoder;
-
 use bbans_nn::description::{Column, Step, Values};
 
-use super::amat::Line;
-use super::array::{self, Array, Form};
+use super::amat::{Line, Lines, first_line};
+use super::array::{self, Array, Form, Header};
 use super::csv::{self, CsvReader, InferOptions};
 use super::element::Element;
 use super::names::Names;
 use super::npy;
-use super::numeric::{Numeric, Survey};
+use super::numeric::Numeric;
 use super::picture::{png, pnm};
 use super::pictures::{self, Pictures};
 use super::rows::Rows;
 use super::source::{Layout, Source};
+use super::stream::{Chained, Stream, chained, end, unzipped};
+use super::survey::Survey;
 use crate::container::{MAX_DIMS, dims_of};
 
 /// What is known of a file once it was read.
@@ -39,18 +39,9 @@ pub struct DataReader {
     numeric: Numeric,
 }
 
-type Stream = BufReader<Hashed<Box<dyn Read + Send>>>;
-type Chained = std::io::Chain<std::io::Cursor<Vec<u8>>, Stream>;
-
 enum Input {
     Values(array::Values<Stream>),
-    /// Lines; `cut` once the last one was seen.
-    Lines {
-        stream: Stream,
-        line: Line,
-        first: Vec<u8>,
-        cut: u8,
-    },
+    Lines(Lines),
     Empty {
         stream: Stream,
     },
@@ -85,9 +76,11 @@ impl DataReader {
         match head.as_slice() {
             [] => Self::empty(stream),
             [0x89, b'P', b'N', b'G', ..] => Self::one_png(head, stream, name),
-            [0, 0, ..] => Self::idx(head, stream),
-            h if h.starts_with(npy::MAGIC) => Self::npy(head, stream),
-            h if pnm::is_pnm(h) => Self::pnm(head, stream),
+            [0, 0, ..] => Ok(Self::array(array::idx(head, &mut stream)?, stream)),
+            h if h.starts_with(npy::MAGIC) => {
+                Ok(Self::array(array::npy(head, &mut stream)?, stream))
+            }
+            h if pnm::is_pnm(h) => Ok(Self::array(array::pnm(head, &mut stream)?, stream)),
             h if h == crate::container::MAGIC => Err(Error::invalid_argument(
                 "the input is a bbans file already; `bbans decompress` restores what is in it",
             )),
@@ -116,7 +109,8 @@ impl DataReader {
             element,
             fortran: false,
         };
-        Self::array(shape, array, None, stream)
+        let header = Header::new(array, shape, None, Vec::new())?;
+        Ok(Self::array(header, stream))
     }
 
     /// A folder of PNG files of one size, in the order of their names.
@@ -158,7 +152,7 @@ impl DataReader {
     pub fn bind(&mut self, values: &Values, levels: usize) -> Result<()> {
         match (values, std::mem::replace(&mut self.input, Input::Done)) {
             (Values::Columns(columns), Input::Unread { head, stream }) => {
-                let reader = CsvReader::open(head.chain_stream(stream), columns)?;
+                let reader = CsvReader::open(chained(head, stream), columns)?;
                 self.source = Source {
                     shape: vec![columns.len()],
                     layout: Layout::Csv(Some(reader.dialect().clone())),
@@ -200,7 +194,7 @@ impl DataReader {
     pub fn columns(self) -> Result<Vec<Column>> {
         match self.input {
             Input::Unread { head, stream } => {
-                csv::infer(head.chain_stream(stream), &InferOptions::default())
+                csv::infer(chained(head, stream), &InferOptions::default())
             }
             _ => Err(Error::invalid_argument(format!(
                 "the data are {}; expected a CSV file that was not read yet",
@@ -245,38 +239,6 @@ impl DataReader {
         }
     }
 
-    /// PGM and PPM, as values behind a header.
-    fn pnm(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
-        let header = loop {
-            match pnm::parse(&prefix)? {
-                Some(header) => break header,
-                None => {
-                    // Twice as much, so that a long header is not looked at once for each of its bytes.
-                    let before = prefix.len();
-                    (&mut stream).take(before as u64).read_to_end(&mut prefix)?;
-                    if prefix.len() == before {
-                        return Err(Error::invalid_argument(
-                            "a PNM file that ends within its header",
-                        ));
-                    }
-                }
-            }
-        };
-        let element = header.element().ok_or_else(|| {
-            Error::invalid_argument(
-                "a PBM file, of bits; expected PGM or PPM: convert it with pnmdepth or pbmtopgm",
-            )
-        })?;
-        let first = prefix.split_off(header.len);
-        let array = Array {
-            form: Form::Pnm,
-            prefix,
-            element,
-            fortran: false,
-        };
-        Self::array_of(header.shape, array, Some(1), first, stream)
-    }
-
     /// .amat or CSV, by the name or by what it looks like.
     fn text(head: Vec<u8>, mut stream: Stream, name: &str) -> Result<Self> {
         let name = name
@@ -291,13 +253,16 @@ impl DataReader {
         let named = [".csv", ".tsv", ".tab"]
             .iter()
             .any(|end| name.ends_with(end));
-        let line = first
-            .split_inclusive(|&b| b == b'\n')
-            .next()
-            .unwrap_or_default();
+        let line = first_line(&first);
         let looks = Line::detect(line).is_err() && str::from_utf8(line).is_ok_and(is_record);
         if !named && !looks {
-            return Self::amat(first, stream);
+            let lines = Lines::new(first, stream)?;
+            let line = lines.line();
+            let source = Source {
+                shape: vec![line.dims],
+                layout: line.layout(),
+            };
+            return Ok(Self::new(source, Input::Lines(lines)));
         }
         let source = Source {
             shape: vec![],
@@ -323,140 +288,21 @@ impl DataReader {
         Ok(Self::new(source, Input::Empty { stream }))
     }
 
-    fn idx(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
-        let bad = |what: String| Err(Error::invalid_argument(format!("an IDX file {what}")));
-        if prefix.len() < 4 {
-            return bad("that ends within its header".into());
-        }
-        let (kind, rank) = (prefix[2], usize::from(prefix[3]));
-        let Some(element) = Element::of_idx(kind) else {
-            return bad(format!(
-                "of type 0x{kind:02x}; expected 0x08 or 0x09 (bytes), 0x0b or 0x0c (integers), 0x0d or 0x0e (floats)"
-            ));
-        };
-        if !(1..=9).contains(&rank) {
-            return bad(format!(
-                "with {rank} axes; expected the count and those of a datum, 1 to 9"
-            ));
-        }
-        let missing = (4 + 4 * rank).saturating_sub(prefix.len()) as u64;
-        (&mut stream).take(missing).read_to_end(&mut prefix)?;
-        if prefix.len() < 4 + 4 * rank {
-            return bad("that ends within its header".into());
-        }
-        // The first bytes of a file of few axes may be values already.
-        let values = prefix.split_off(4 + 4 * rank);
-        let sizes = prefix[4..].chunks_exact(4);
-        let mut sizes = sizes.map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize);
-        let count = sizes.next().unwrap_or(0);
-        let shape = sizes.collect();
-        let array = Array {
-            form: Form::Idx,
-            prefix,
-            element,
-            fortran: false,
-        };
-        Self::array_of(shape, array, Some(count), values, stream)
-    }
-
-    fn npy(mut prefix: Vec<u8>, mut stream: Stream) -> Result<Self> {
-        let wide = prefix.get(6).is_some_and(|&major| major >= 2);
-        (&mut stream)
-            .take(if wide { 4 } else { 2 })
-            .read_to_end(&mut prefix)?;
-        let len = prefix
-            .get(8..)
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .fold(0, |n, &b| n << 8 | u64::from(b));
-        if len > 1 << 16 {
-            return Err(Error::invalid_argument(format!(
-                "an .npy file with a header of {len} bytes"
-            )));
-        }
-        let start = prefix.len();
-        (&mut stream).take(len).read_to_end(&mut prefix)?;
-        let text = prefix.get(start..).unwrap_or_default();
-        if (text.len() as u64) < len || len == 0 {
-            return Err(Error::invalid_argument(
-                "an .npy file that ends within its header",
-            ));
-        }
-        let npy::Header {
-            element,
-            fortran,
-            count,
-            shape,
-        } = npy::parse_dictionary(&String::from_utf8_lossy(text))?;
-        let array = Array {
-            form: Form::Npy,
-            prefix,
-            element,
-            fortran,
-        };
-        Self::array(shape, array, Some(count), stream)
-    }
-
-    fn array(
-        shape: Vec<usize>,
-        array: Array,
-        count: Option<usize>,
-        stream: Stream,
-    ) -> Result<Self> {
-        Self::array_of(shape, array, count, Vec::new(), stream)
-    }
-
-    /// The data of an array, the first bytes of which were read already. Without a shape it is one row of values.
-    fn array_of(
-        shape: Vec<usize>,
-        array: Array,
-        count: Option<usize>,
-        first: Vec<u8>,
-        stream: Stream,
-    ) -> Result<Self> {
-        let (dims, flat) = match (shape.is_empty(), count) {
-            (true, Some(_)) => (1, true),
-            _ => (dims_of(&shape)?, false),
-        };
-        if dims == 0 {
-            return Err(Error::invalid_argument(format!("data of shape {shape:?}")));
-        }
-        let values = array::Values::new(&array, first, stream, &shape, count, flat);
+    fn array(mut header: Header, stream: Stream) -> Self {
+        let values = array::Values::new(&mut header, stream);
         let source = Source {
             // One row, until somebody says where it is cut.
-            shape: if flat {
-                vec![count.unwrap_or(0)]
-            } else {
-                shape
+            shape: match header.is_flat() {
+                true => header.count.into_iter().collect(),
+                false => header.shape,
             },
-            layout: Layout::Array(array),
+            layout: Layout::Array(header.array),
         };
-        Ok(Self::new(source, Input::Values(values)))
-    }
-
-    fn amat(first: Vec<u8>, stream: Stream) -> Result<Self> {
-        let end = first
-            .iter()
-            .position(|&b| b == b'\n')
-            .map_or(first.len(), |at| at + 1);
-        let line = Line::detect(&first[..end])?;
-        dims_of(&[line.dims])?;
-        let source = Source {
-            shape: vec![line.dims],
-            layout: line.layout(),
-        };
-        let input = Input::Lines {
-            stream,
-            line,
-            first,
-            cut: 0,
-        };
-        Ok(Self::new(source, input))
+        Self::new(source, Input::Values(values))
     }
 
     fn one_png(head: Vec<u8>, stream: Stream, name: &str) -> Result<Self> {
-        let picture = png::decode(head.chain_read(stream))?;
+        let picture = png::decode(chained(head, stream))?;
         let layout = Layout::Png(Pictures {
             kind: picture.kind,
             single: true,
@@ -486,7 +332,7 @@ impl DataReader {
             Input::Png { paths, .. } => Some(paths.len()),
             Input::OnePng { pixels, .. } => Some(usize::from(pixels.is_some())),
             Input::Empty { .. } => Some(0),
-            Input::Lines { .. } | Input::Unread { .. } | Input::Table(_) => None,
+            Input::Lines(_) | Input::Unread { .. } | Input::Table(_) => None,
             Input::Done => Some(0),
         }
     }
@@ -500,12 +346,7 @@ impl DataReader {
         match &mut self.input {
             Input::Empty { .. } => Ok(Rows::default()),
             Input::Values(values) => values.read(max, dims, &self.numeric),
-            Input::Lines {
-                stream,
-                line,
-                first,
-                cut,
-            } => read_lines(stream, *line, first, cut, max),
+            Input::Lines(lines) => lines.read(max),
             Input::Png { paths, hasher } => {
                 let mut rows = Rows::default();
                 for (index, path) in paths.by_ref().take(max) {
@@ -532,22 +373,13 @@ impl DataReader {
 
     /// Ends the reading, after [`DataReader::read`] has given no more data.
     pub fn finish(self) -> End {
-        let of = |s: Stream, cut| {
-            let hashed = s.into_inner();
-            End {
-                cut,
-                digest: hashed.hasher.finalize().into(),
-                bytes: hashed.bytes,
-            }
-        };
         match self.input {
-            Input::Values(values) => of(values.into_stream(), 0),
-            Input::Empty { stream } => of(stream, 0),
-            Input::Lines { stream, cut, .. } => of(stream, cut),
-            Input::Unread { stream, .. } => of(stream, 0),
+            Input::Values(values) => end(values.into_stream(), 0),
+            Input::Lines(lines) => lines.end(),
+            Input::Empty { stream } | Input::Unread { stream, .. } => end(stream, 0),
             Input::Table(reader) => {
                 let (cut, chained) = reader.finish();
-                of(chained.into_inner().1, cut)
+                end(chained.into_inner().1, cut)
             }
             Input::Done => End {
                 cut: 0,
@@ -563,101 +395,10 @@ impl DataReader {
     }
 }
 
-/// The stream without a gzip around it.
-fn unzipped(input: impl Read + Send + 'static) -> Result<Stream> {
-    let mut input = BufReader::with_capacity(1 << 16, input);
-    let input: Box<dyn Read + Send> = if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        Box::new(MultiGzDecoder::new(input))
-    } else {
-        Box::new(input)
-    };
-    Ok(BufReader::with_capacity(1 << 16, Hashed::new(input)))
-}
-
-fn read_lines(
-    stream: &mut Stream,
-    line: Line,
-    first: &mut Vec<u8>,
-    cut: &mut u8,
-    max: usize,
-) -> Result<Rows> {
-    let mut rows = Rows::default();
-    let whole = line.body_len() + line.end().len();
-    let mut text = Vec::with_capacity(whole);
-    while rows.count < max && *cut == 0 {
-        text.clear();
-        let from_first = first.len().min(whole);
-        text.extend(first.drain(..from_first));
-        stream
-            .take((whole - from_first) as u64)
-            .read_to_end(&mut text)?;
-        if text.is_empty() {
-            break;
-        }
-        let missing = whole - text.len();
-        *cut = missing.min(line.end().len()) as u8;
-        let (body, end) = text.split_at(line.body_len().min(text.len()));
-        let ended = line.end().starts_with(end);
-        if missing > line.end().len() || !ended || line.parse(body, &mut rows.symbols).is_none() {
-            return Err(Error::invalid_argument(format!(
-                "line {} of the .amat text is not {} values 0 or 1 laid out like the first line \
-                 (counted from the start of this part of the file)",
-                rows.count + 1,
-                line.dims
-            )));
-        }
-        rows.count += 1;
-    }
-    Ok(rows)
-}
-
-/// A reader that digests what goes through it.
-struct Hashed<R> {
-    input: R,
-    hasher: blake3::Hasher,
-    bytes: u64,
-}
-
-impl<R> Hashed<R> {
-    fn new(input: R) -> Self {
-        Self {
-            input,
-            hasher: blake3::Hasher::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.input.read(buf)?;
-        self.hasher.update(&buf[..n]);
-        self.bytes += n as u64;
-        Ok(n)
-    }
-}
-
 /// Whether a line has fields.
 fn is_record(line: &str) -> bool {
     let visible = |c: char| !c.is_control() || matches!(c, '\t' | '\r' | '\n');
     line.contains([',', ';', '\t', '|']) && line.chars().all(visible)
-}
-
-/// Bytes already read, before the rest of a stream.
-trait ChainRead {
-    fn chain_read(self, rest: impl Read) -> impl Read;
-
-    fn chain_stream(self, rest: Stream) -> Chained;
-}
-
-impl ChainRead for Vec<u8> {
-    fn chain_read(self, rest: impl Read) -> impl Read {
-        std::io::Cursor::new(self).chain(rest)
-    }
-
-    fn chain_stream(self, rest: Stream) -> Chained {
-        std::io::Cursor::new(self).chain(rest)
-    }
 }
 
 #[cfg(test)]

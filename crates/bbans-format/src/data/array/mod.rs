@@ -1,0 +1,70 @@
+//! Files of values of one type: a header, which is kept as it is, then one value after another.
+
+mod axes;
+mod header;
+mod values;
+
+pub(super) use axes::reverse_axes;
+pub(super) use header::{Header, idx, npy, pnm};
+pub(super) use values::Values;
+
+use super::element::Element;
+use super::prefix;
+
+/// What a file of values is, besides their shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Array {
+    /// What kind of file.
+    pub form: Form,
+    /// Its bytes up to the first value.
+    pub prefix: Vec<u8>,
+    /// The type of a value.
+    pub element: Element,
+    /// Whether the data's first values are side by side, then their second ones: the order of Fortran.
+    pub fortran: bool,
+}
+
+/// Kinds of files of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Form {
+    Raw,
+    Idx,
+    Npy,
+    Pnm,
+}
+
+/// In the order of their numbers in a header.
+const FORMS: [(Form, &str); 4] = [
+    (Form::Raw, "raw"),
+    (Form::Idx, "idx"),
+    (Form::Npy, "npy"),
+    (Form::Pnm, "pnm"),
+];
+
+impl Form {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        FORMS[usize::from(self.code())].1
+    }
+
+    pub(super) fn code(self) -> u8 {
+        FORMS.iter().position(|form| form.0 == self).unwrap_or(0) as u8
+    }
+
+    pub(super) fn of_code(code: u8) -> Option<Self> {
+        FORMS.get(usize::from(code)).map(|form| form.0)
+    }
+}
+
+impl Array {
+    /// The header of `count` data of this shape as most programs write it, if they have one for it.
+    pub(super) fn usual_prefix(&self, count: usize, shape: &[usize]) -> Option<Vec<u8>> {
+        match self.form {
+            Form::Raw => Some(Vec::new()),
+            Form::Idx => Some(prefix::idx(self.element.idx()?, count, shape)),
+            Form::Npy => Some(prefix::npy(self.element, self.fortran, count, shape)),
+            Form::Pnm => None,
+        }
+    }
+}
