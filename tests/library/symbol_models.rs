@@ -246,6 +246,23 @@ fn write_missing_golden_files() {
     }
 }
 
+/// A 32-bit float has 2^24, and not the number after it.
+#[test]
+fn numbers_beyond_those_of_a_float_are_told_apart() {
+    use bbans::nn::description::{Step, Values};
+    let fingerprint = |lowest: i64| {
+        let mut file = symbol_model_files().swap_remove(1);
+        file.description.values = Values::Numbers(Step { lowest, step: 1 });
+        VaeModel::from_bytes(&file.to_bytes().unwrap())
+            .unwrap()
+            .fingerprint()
+    };
+    let all: std::collections::BTreeSet<[u8; 32]> = [0, 1 << 24, (1 << 24) + 1, -(1 << 24) - 1]
+        .map(fingerprint)
+        .into();
+    assert_eq!(all.len(), 4);
+}
+
 /// A description with graphs, and weights with the axes of PyTorch.
 #[test]
 fn models_are_imported_as_they_are() {

@@ -23,17 +23,19 @@ def numbers(values):
     return list_of(map(number, values))
 
 
-def json_value(v):
+def json_value(v, version):
     """From version 6 on."""
     if v is None or isinstance(v, bool):
         return bytes([0 if v is None else 1 + v])
+    if isinstance(v, int) and version >= 8 and f32(v) != v:
+        return b"\7" + struct.pack("<q", v)
     if isinstance(v, (int, float)):
         return b"\3" + struct.pack("<f", f32(v))
     if isinstance(v, str):
         return b"\4" + text(v)
     if isinstance(v, list):
-        return b"\5" + list_of(map(json_value, v))
-    return b"\6" + list_of(text(name) + json_value(v[name]) for name in sorted(v, key=str.encode))
+        return b"\5" + list_of(json_value(w, version) for w in v)
+    return b"\6" + list_of(text(name) + json_value(v[name], version) for name in sorted(v, key=str.encode))
 
 
 def layers(of_list):
@@ -71,7 +73,7 @@ def bytes_of(d, tensors):
     fields = {name: v for name, v in d.items() if name not in ("name", "training", "version")}
     of_tensors = (text(name) + numbers(tensors[name][0]) + struct.pack(f"<{len(tensors[name][1])}f", *tensors[name][1])
                   for name in sorted(tensors, key=str.encode))
-    of_description = json_value(fields) if d["version"] >= 6 else lists_of_layers(d)
+    of_description = json_value(fields, d["version"]) if d["version"] >= 6 else lists_of_layers(d)
     return text("bbans model") + number(d["version"]) + of_description + list_of(of_tensors)
 
 

@@ -198,7 +198,8 @@ impl Description {
     fn check_canonical(&self, mut found: Map<String, Value>) -> Result<()> {
         found.retain(|name, _| !UNHASHED.contains(&name.as_str()));
         let (found, canonical) = (Value::Object(found), self.hashed_fields()?);
-        if crate::file::digest_of_json(&found) == crate::file::digest_of_json(&canonical) {
+        let digest = |value| crate::file::digest_of_json(self.version, value);
+        if digest(&found) == digest(&canonical) {
             return Ok(());
         }
         let at = json::difference(&found, &canonical).unwrap_or_default();

@@ -13,9 +13,10 @@ use bbans_core::Result;
 /// # Errors
 /// If the description cannot be written as JSON.
 pub fn fingerprint(file: &ModelFile) -> Result<[u8; 32]> {
-    let mut h = Hash(blake3::Hasher::new());
+    let version = file.description.version;
+    let mut h = Hash::new(version);
     h.text("bbans model");
-    h.number(u64::from(file.description.version));
+    h.number(u64::from(version));
     match &file.description.networks {
         Networks::Chains(chains) => h.chains(&file.description, chains),
         Networks::Graphs(_) => h.json(&file.description.hashed_fields()?),
@@ -29,25 +30,39 @@ pub fn fingerprint(file: &ModelFile) -> Result<[u8; 32]> {
         for values in tensor.values.chunks(RUN) {
             bytes.clear();
             bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-            h.0.update(&bytes);
+            h.hasher.update(&bytes);
         }
     }
-    Ok(h.0.finalize().into())
+    Ok(h.hasher.finalize().into())
 }
 
-/// BLAKE3 of JSON as a fingerprint has it.
-pub fn digest_of_json(value: &Value) -> [u8; 32] {
-    let mut h = Hash(blake3::Hasher::new());
+/// BLAKE3 of JSON as a fingerprint of this version of the description has it.
+pub fn digest_of_json(version: u32, value: &Value) -> [u8; 32] {
+    let mut h = Hash::new(version);
     h.json(value);
-    h.0.finalize().into()
+    h.hasher.finalize().into()
 }
 
 /// Values that are hashed at a time: in the near cache, and enough for the hash to run wide.
 const RUN: usize = 4096;
 
-struct Hash(blake3::Hasher);
+struct Hash {
+    hasher: blake3::Hasher,
+    /// Whether integers that an `f32` does not have are told apart.
+    wide: bool,
+}
+
+/// The version of the description that has integers beyond those of an `f32`.
+const WIDE_SINCE: u32 = 8;
 
 impl Hash {
+    fn new(version: u32) -> Self {
+        Self {
+            hasher: blake3::Hasher::new(),
+            wide: version >= WIDE_SINCE,
+        }
+    }
+
     /// The fields of versions 1 to 5.
     fn chains(&mut self, description: &Description, chains: &Chains) {
         let Description {
@@ -86,15 +101,27 @@ impl Hash {
         }
     }
 
-    /// A kind, then what is in it; numbers as `f32`, in which the codec takes them.
+    /// A kind, then what is in it; numbers as `f32`, in which the codec takes them, but for integers that it does not
+    /// have.
     fn json(&mut self, value: &Value) {
         match value {
             Value::Null => self.kind(0),
             Value::Bool(b) => self.kind(1 + u8::from(*b)),
             Value::Number(n) => {
-                self.kind(3);
                 let nearest = n.as_f64().unwrap_or(f64::NAN) as f32;
-                self.0.update(&nearest.to_le_bytes());
+                match n
+                    .as_i64()
+                    .filter(|&n| self.wide && nearest as i128 != i128::from(n))
+                {
+                    Some(n) => {
+                        self.kind(7);
+                        self.hasher.update(&n.to_le_bytes());
+                    }
+                    None => {
+                        self.kind(3);
+                        self.hasher.update(&nearest.to_le_bytes());
+                    }
+                }
             }
             Value::String(text) => {
                 self.kind(4);
@@ -119,7 +146,7 @@ impl Hash {
     }
 
     fn kind(&mut self, kind: u8) {
-        self.0.update(&[kind]);
+        self.hasher.update(&[kind]);
     }
 
     /// The count, then each: its name and its fields.
@@ -162,7 +189,7 @@ impl Hash {
 
     /// 8 bytes, little-endian.
     fn number(&mut self, n: u64) {
-        self.0.update(&n.to_le_bytes());
+        self.hasher.update(&n.to_le_bytes());
     }
 
     /// The count, then each.
@@ -174,6 +201,6 @@ impl Hash {
     /// The length in bytes, then the bytes.
     fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
-        self.0.update(text.as_bytes());
+        self.hasher.update(text.as_bytes());
     }
 }
