@@ -8,7 +8,8 @@ use bbans_core::{Causal, Conditional, Distribution, Error, Message, Record, Resu
 use crate::exact::math;
 use crate::exact::simd::Path;
 use crate::graph::Hidden;
-use crate::likelihood::discretized_logistic::{log_mass, mixture, rate, weights_of_logits};
+use crate::likelihood::discretized_logistic::{mixture, rate, weights_of_logits};
+use crate::likelihood::edges::Edges;
 use crate::likelihood::tables::{Lanes, WIDTH, clamp, each, row, runs};
 use crate::likelihood::{Kind, MAX_COMPONENTS, categorical, check_components, check_levels};
 
@@ -116,7 +117,7 @@ impl ColourLogistics {
                     c.clamp(f64::from(COEFFICIENT[0]), f64::from(COEFFICIENT[1])) * off[before]
                 };
                 let mean = p[self.mean(c, i)] + (0..c).map(moved).sum::<f64>();
-                log_mass(self.levels, mean, p[self.log_scale(c, i)], x[c])
+                Edges::of(self.levels, None, x[c]).log_mass(mean, p[self.log_scale(c, i)])
             };
             logit + (0..CHANNELS).map(channel).sum::<f64>()
         };

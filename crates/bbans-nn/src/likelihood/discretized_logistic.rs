@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exact::math;
-use crate::likelihood::categorical::log_sum_exp;
+use crate::likelihood::edges::{Edges, mixture_nats};
 use crate::likelihood::tables::{Cumulative, Lanes, WIDTH, ascend, clamp};
 use crate::likelihood::{Fields, Kind, MAX_COMPONENTS, Tabular, check_components, check_levels};
 use bbans_core::Result;
@@ -67,21 +67,7 @@ impl Tabular for DiscretizedLogistic {
     }
 
     fn nats(&self, p: &[f64], x: usize) -> f64 {
-        let (logits, rest) = p.split_at(self.logits());
-        let (means, log_scales) = rest.split_at(self.components);
-        let terms = means.iter().zip(log_scales).enumerate();
-        let terms: Vec<f64> = terms
-            .map(|(i, (&mean, &log_scale))| {
-                let logit = logits.get(i).copied().unwrap_or(0.0);
-                logit + log_mass(self.levels, mean, log_scale, x)
-            })
-            .collect();
-        let total = if logits.is_empty() {
-            0.0
-        } else {
-            log_sum_exp(logits)
-        };
-        total - log_sum_exp(&terms)
+        mixture_nats(p, self.components, Edges::of(self.levels, None, x))
     }
 }
 
@@ -135,19 +121,4 @@ pub(super) fn mixture(
         }
     }
     ascend(levels, cumulative);
-}
-
-/// `log` of the mass of symbol `x` of one component, in `f64`.
-pub(super) fn log_mass(levels: usize, mean: f64, log_scale: f64, x: usize) -> f64 {
-    let rate = (-log_scale.clamp(-10.0, 20.0)).exp();
-    let at = |edge: f64| (edge - mean) * rate;
-    let (low, high) = (at(x as f64 - 0.5), at(x as f64 + 0.5));
-    // log sigmoid(v), and log (1 - e^-width), so that nothing cancels: sigmoid(high) - sigmoid(low) =
-    // sigmoid(high) sigmoid(-low) (1 - e^(low - high)).
-    let log_sigmoid = |v: f64| v.min(0.0) - (-v.abs()).exp().ln_1p();
-    match x {
-        0 => log_sigmoid(high),
-        x if x == levels - 1 => log_sigmoid(-low),
-        _ => log_sigmoid(high) + log_sigmoid(-low) + (-(low - high).exp_m1()).ln(),
-    }
 }

@@ -12,6 +12,7 @@ mod causal_categorical;
 mod colour_logistics;
 mod discretized_gaussian;
 mod discretized_logistic;
+mod edges;
 mod field;
 mod head;
 mod hurdle;
@@ -22,7 +23,7 @@ mod window;
 
 use serde::{Deserialize, Serialize};
 
-pub use autoregressive::{Autoregressive, Edges, Positions, PositionsWalk, Symbol, SymbolKind};
+pub use autoregressive::{Autoregressive, Positions, PositionsWalk, Symbol, SymbolKind};
 pub use bernoulli::Bernoulli;
 pub use beta_binomial::BetaBinomial;
 pub use categorical::Categorical;
@@ -31,6 +32,7 @@ pub use causal_categorical::{CausalCategorical, EMBEDDING};
 pub use colour_logistics::{ColourLogistics, Colours};
 pub use discretized_gaussian::DiscretizedGaussian;
 pub use discretized_logistic::DiscretizedLogistic;
+pub use edges::Edges;
 pub use head::{Channels, Images};
 pub use hurdle::Hurdle;
 pub use window::Window;

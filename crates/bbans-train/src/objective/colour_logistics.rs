@@ -1,6 +1,6 @@
 //! Mixtures of discretized logistic distributions of colours.
 
-use bbans_nn::likelihood::ColourLogistics;
+use bbans_nn::likelihood::{ColourLogistics, Edges};
 
 use super::logistic::log_mass;
 use super::{Objective, Unit, log_sum_exp, moves, units_of_locations};
@@ -43,8 +43,8 @@ impl Objective for ColourLogistics {
                 };
                 let centre = parameters[mean(channel, i)] + (0..channel).map(moved).sum::<f64>();
                 let scale = parameters[log_scale(channel, i)];
-                let [value, by_mean, by_log_scale] =
-                    log_mass(self.levels, centre, scale, x[channel]);
+                let edges = Edges::of(self.levels, None, usize::from(x[channel]));
+                let [value, by_mean, by_log_scale] = log_mass(edges, centre, scale);
                 *term += value;
                 by[mean(channel, i)] = by_mean;
                 by[log_scale(channel, i)] = by_log_scale;

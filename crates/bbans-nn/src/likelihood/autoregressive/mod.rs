@@ -15,7 +15,7 @@ use super::{Kind, Window};
 use crate::description::MAX_SYMBOLS;
 
 pub(crate) use head::Head;
-pub use symbol::{Edges, Symbol, SymbolKind};
+pub use symbol::{Symbol, SymbolKind};
 pub use walk::{Positions, PositionsWalk};
 
 /// Most symbols of a position.
