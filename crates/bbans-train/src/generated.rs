@@ -123,7 +123,7 @@ impl DataKind {
         let positions = shape.iter().product::<usize>() / symbols;
         let kinds: Vec<SymbolKind> = facts.iter().map(|f| self.kind(f)).collect();
         let heads: Vec<Value> = (kinds.iter().zip(facts).enumerate())
-            .map(|(i, (kind, facts))| self.symbol(i, kind, facts, of_symbol))
+            .map(|(i, (kind, facts))| self.symbol(i, kind, facts, of_symbol, i + 1 == symbols))
             .collect();
         let levels = facts.iter().map(|f| f.levels).max().unwrap_or(1);
         json!({
@@ -188,7 +188,14 @@ impl DataKind {
         json!({"inputs": ["known"], "nodes": nodes, "outputs": [last]})
     }
 
-    fn symbol(self, i: usize, kind: &SymbolKind, facts: &SymbolFacts, hidden: usize) -> Value {
+    fn symbol(
+        self,
+        i: usize,
+        kind: &SymbolKind,
+        facts: &SymbolFacts,
+        hidden: usize,
+        is_last: bool,
+    ) -> Value {
         let id = |part: &str| format!("symbols.{i}.{part}");
         let mut nodes = vec![
             json!({"id": id("0"), "op": "dense", "outputs": hidden, "inputs": ["known"]}),
@@ -212,7 +219,8 @@ impl DataKind {
         });
         let categories =
             matches!(kind, SymbolKind::Categorical { levels } if (3..=EMBEDDED).contains(levels));
-        if self == Self::Table && categories {
+        // Nothing comes after the last column that would depend on it.
+        if self == Self::Table && categories && !is_last {
             symbol["embedding"] = json!(8);
         }
         symbol

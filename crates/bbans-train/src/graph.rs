@@ -111,6 +111,11 @@ impl Graph {
         })
     }
 
+    /// The parameters of its nodes.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.steps.iter().flat_map(|step| &step.tensors)
+    }
+
     /// The outputs, of inputs `[shape.., lanes]`.
     pub(crate) fn run(&self, inputs: &[Tensor], lanes: usize) -> Result<Vec<Tensor>> {
         let mut values = inputs.to_vec();

@@ -114,9 +114,7 @@ impl Head {
                     differentiable,
                 )?
             }
-            Self::Positions(positions) => {
-                positions.nats(decoded, batch, derivatives != Derivatives::None)?
-            }
+            Self::Positions(positions) => positions.nats(decoded, batch, derivatives)?,
             Self::Fused(plan, weights) => {
                 let flat = weights.iter().map(Tensor::flatten_all);
                 let flat = flat.collect::<candle_core::Result<Vec<_>>>()?;

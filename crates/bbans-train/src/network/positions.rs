@@ -1,20 +1,25 @@
 //! The head of a likelihood of one symbol after another: where all are known, a position is to its functions what a lane
 //! is to others.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bbans_nn::Window;
 use bbans_nn::description::{Graphs, Scaling, SymbolHead};
 use bbans_nn::likelihood::{Autoregressive, Kind};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 
 use super::parameters::{Parameters, width};
 use super::units;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, walk};
+use crate::head::Derivatives;
 use crate::neighbours::neighbours;
 use crate::objective::{self, OfSymbol, Shared, Unit};
+
+/// Columns, of all positions of some lanes, whose values stay in a processor's own cache.
+const COLUMNS: usize = 1024;
 
 /// The functions of positions and of their symbols.
 pub(crate) struct Positions {
@@ -150,12 +155,83 @@ impl Positions {
         &self,
         decoded: &Tensor,
         batch: &Batch,
+        derivatives: Derivatives,
+    ) -> Result<Tensor> {
+        let positions = self.rows * self.columns;
+        let at_a_time = (COLUMNS / positions).max(1);
+        let each = derivatives != Derivatives::Backward && decoded.device().is_cpu();
+        if !each || batch.lanes <= at_a_time {
+            let differentiable = derivatives != Derivatives::None;
+            return self.nats_of_lanes(decoded, batch, 0..batch.lanes, differentiable);
+        }
+        let decoded = decoded.reshape(((), batch.lanes))?;
+        let parts = (0..batch.lanes).step_by(at_a_time);
+        let parts = parts.map(|first| first..batch.lanes.min(first + at_a_time));
+        if derivatives == Derivatives::None {
+            let of_part = |part: Range<usize>| {
+                let of_part = decoded.narrow(1, part.start, part.len())?;
+                self.nats_of_lanes(&of_part, batch, part, false)
+            };
+            let nats: Vec<Tensor> = parts.map(of_part).collect::<Result<_>>()?;
+            return Ok(Tensor::cat(&nats, 0)?);
+        }
+        self.nats_of_parts(&decoded, batch, parts)
+    }
+
+    /// The same of some lanes after others, each with its derivatives at once, while all that they need is near: lanes
+    /// count alike.
+    fn nats_of_parts(
+        &self,
+        decoded: &Tensor,
+        batch: &Batch,
+        parts: impl Iterator<Item = Range<usize>>,
+    ) -> Result<Tensor> {
+        let parameters: Vec<&Tensor> = self.parameters().collect();
+        let mut by_parameters: Vec<Option<Tensor>> = vec![None; parameters.len()];
+        let (mut nats, mut by_decoded) = (Vec::new(), Vec::new());
+        for part in parts {
+            let own = decoded.detach().narrow(1, part.start, part.len())?;
+            let own = Var::from_tensor(&own.contiguous()?)?;
+            let of_part = self.nats_of_lanes(&own, batch, part, true)?;
+            let mut grads = of_part.sum_all()?.backward()?;
+            // What candle has found derivatives with has derivatives of its own, which are not wanted.
+            let mut by = |of: &Tensor| grads.remove(of).map(|by| by.detach());
+            for (sum, parameter) in by_parameters.iter_mut().zip(&parameters) {
+                *sum = match (sum.take(), by(parameter)) {
+                    (Some(sum), Some(by)) => Some((sum + by)?),
+                    (sum, by) => sum.or(by),
+                };
+            }
+            by_decoded.push(match by(&own) {
+                Some(by) => by,
+                None => own.zeros_like()?,
+            });
+            nats.push(of_part.detach());
+        }
+        // A function with these derivatives, and the value 0.
+        let mut moved = (decoded * Tensor::cat(&by_decoded, 1)?)?.sum(0)?;
+        for (parameter, by) in parameters.iter().zip(by_parameters) {
+            if let Some(by) = by {
+                let of_all = ((*parameter * by)?.sum_all()? / batch.lanes as f64)?;
+                moved = moved.broadcast_add(&of_all)?;
+            }
+        }
+        let moved = (&moved - moved.detach())?;
+        Ok((Tensor::cat(&nats, 0)? + moved)?)
+    }
+
+    /// Of these lanes, which `decoded` has alone.
+    fn nats_of_lanes(
+        &self,
+        decoded: &Tensor,
+        batch: &Batch,
+        part: Range<usize>,
         differentiable: bool,
     ) -> Result<Tensor> {
-        let (rows, columns, lanes) = (self.rows, self.columns, batch.lanes);
+        let (rows, columns, lanes) = (self.rows, self.columns, part.len());
         let (positions, each) = (rows * columns, rows * columns * lanes);
         let channels = self.likelihood.window.channels;
-        let columns_of = self.columns_of(batch);
+        let columns_of = self.columns_of(batch, part);
         let known: Vec<Tensor> = (self.symbols.iter().zip(&columns_of))
             .map(|(symbol, x)| symbol.numbers(x, decoded.device()))
             .collect::<Result<_>>()?;
@@ -207,12 +283,22 @@ impl Positions {
         total.ok_or_else(|| Error::new("a position without symbols"))
     }
 
-    /// Of each symbol of a position all its values, `[positions, lanes]`.
-    fn columns_of(&self, batch: &Batch) -> Vec<Arc<[u16]>> {
+    /// All that is trained.
+    fn parameters(&self) -> impl Iterator<Item = &Tensor> {
+        let of_stages = self.stages.iter().flat_map(|stage| stage.graph.tensors());
+        let of_symbols = self
+            .symbols
+            .iter()
+            .flat_map(|symbol| symbol.graph.tensors().chain(&symbol.embedding));
+        of_stages.chain(of_symbols)
+    }
+
+    /// Of each symbol of a position all its values in these lanes, `[positions, lanes]`.
+    fn columns_of(&self, batch: &Batch, part: Range<usize>) -> Vec<Arc<[u16]>> {
         let (count, lanes) = (self.symbols.len(), batch.lanes);
         let of_symbol = |i: usize| {
             let rows = batch.columns.chunks_exact(lanes).skip(i).step_by(count);
-            rows.flatten().copied().collect()
+            rows.flat_map(|row| &row[part.clone()]).copied().collect()
         };
         (0..count).map(of_symbol).collect()
     }

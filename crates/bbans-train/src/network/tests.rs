@@ -4,7 +4,9 @@ use super::parameters::lock;
 use super::*;
 use crate::arch::Preset;
 use crate::bound::weighted;
+use crate::dataset::{Dataset, Values};
 use crate::facts::Facts;
+use crate::generated::DataKind;
 use crate::noise::{Purpose, below, fill_normal, generator};
 use candle_core::Var;
 
@@ -113,6 +115,54 @@ fn the_fused_head_is_the_one_of_tensors() {
         for ((name, a), (_, b)) in by_a.iter().zip(&by_b) {
             assert!(a.iter().any(|&g| g != 0.0), "{name}");
             assert!(a.iter().zip(b).all(|(&a, &b)| close(a, b)), "{name}");
+        }
+    }
+}
+
+/// Positions of some lanes after others, and of all lanes at once.
+#[test]
+fn the_head_by_parts_is_the_one_of_the_whole() {
+    for (kind, shape, count) in [
+        (DataKind::Pixels, vec![4, 8, 3], 70),
+        (DataKind::Table, vec![5], 1100),
+    ] {
+        let mut rng = generator(4, Purpose::Latents, 0);
+        let dims: usize = shape.iter().product();
+        let x: Vec<u16> = (0..count * dims)
+            .map(|i| below(&mut rng, [300, 40, 7][i % dims % 3]) as u16)
+            .collect();
+        let data = Dataset::new(x.clone(), shape, Values::Levels).unwrap();
+        let arch = kind.arch(&data, None, &Default::default()).unwrap();
+        let source = Source::random(None, rng.clone(), &arch.schedule.init);
+        let network = Network::new(&arch.description, source, Device::Cpu).unwrap();
+        let mut noise = vec![0.0; count * network.latents()];
+        fill_normal(&mut rng, &mut noise);
+        let run = |derivatives| {
+            let batch = Batch::new(&network, &x, &noise, 1).unwrap();
+            let terms = network.terms(&batch, derivatives).unwrap();
+            let loss = (weighted(&terms, &[0.7]).unwrap() * 0.01).unwrap();
+            let grads = loss.backward().unwrap();
+            let vars = lock(network.vars());
+            let grad = |name: &String| {
+                let grad = grads.get(&vars[name])?.flatten_all().unwrap();
+                Some((name.clone(), grad.to_vec1::<f32>().unwrap()))
+            };
+            let grads: Vec<_> = network.names().iter().map(grad).collect();
+            (terms.nats.to_vec1::<f32>().unwrap(), grads)
+        };
+        let (by_parts, whole) = (run(Derivatives::Forward), run(Derivatives::Backward));
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-4 * (1.0 + a.abs());
+        assert!(by_parts.0.iter().zip(&whole.0).all(close));
+        assert_eq!(run(Derivatives::None).0, by_parts.0);
+        for (a, b) in by_parts.1.iter().zip(&whole.1) {
+            let (Some((name, a)), Some((_, b))) = (a, b) else {
+                panic!("a parameter without derivatives");
+            };
+            let length = |v: &mut dyn Iterator<Item = f32>| v.map(|v| v * v).sum::<f32>().sqrt();
+            let of_whole = length(&mut b.iter().copied());
+            let apart = length(&mut a.iter().zip(b).map(|(a, b)| a - b));
+            assert!(of_whole > 0.0, "{name}");
+            assert!(apart < 1e-4 * of_whole, "{name}: {apart} {of_whole}");
         }
     }
 }
