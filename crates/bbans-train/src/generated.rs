@@ -1,5 +1,6 @@
 //! Descriptions that are made for data: of pictures, signals and tables, one symbol after another.
 
+use bbans_nn::Window;
 use bbans_nn::description::Values;
 use bbans_nn::likelihood::{Kind, SymbolKind};
 use serde_json::{Value, json};
@@ -30,8 +31,10 @@ const TABLE_LOGITS: usize = 1024;
 const LOGITS: usize = 32;
 /// A symbol that is there so often is told apart from the others.
 const FREQUENT: f64 = 0.2;
-/// Positions of a step, about.
-const STEP: usize = 1 << 15;
+/// Positions of a step, about: many small steps learn more than few large ones.
+const STEP: usize = 1 << 13;
+/// Factor of differences of neighbours, in units of the data's deviation, before they are squashed.
+const GAIN: f64 = 4.0;
 /// Up to so many levels a category of a table is embedded.
 const EMBEDDED: usize = 256;
 
@@ -110,12 +113,9 @@ impl DataKind {
 
     fn description(self, shape: &[usize], facts: &[SymbolFacts]) -> Value {
         let Sizes {
-            above,
-            side,
             channels,
             latents,
             of_latents,
-            hidden,
             of_symbol,
             ..
         } = self.sizes();
@@ -129,7 +129,7 @@ impl DataKind {
         json!({
             "data_shape": shape,
             "likelihood": {"autoregressive": {
-                "window": {"channels": channels, "above": above, "side": side},
+                "window": self.window(),
                 "symbols": symbols,
                 "levels": levels,
             }},
@@ -158,33 +158,30 @@ impl DataKind {
                 ("decode.0.silu", json!({"op": "silu"})),
                 ("decode.1", json!({"op": "dense", "outputs": positions * channels})),
             ]),
-            "head": [{"function": self.stage(hidden)}],
+            "head": [{"function": self.stage(symbols)}],
             "symbols": heads,
             "training": self.schedule(positions),
         })
     }
 
     /// What is known of a position, and functions of it.
-    fn stage(self, hidden: usize) -> Value {
-        let mut nodes = vec![
-            json!({"id": "head.0", "op": "dense", "outputs": hidden, "inputs": ["known"]}),
+    fn stage(self, symbols: usize) -> Value {
+        let (hidden, window) = (self.sizes().hidden, self.window());
+        let (mut nodes, input) = relative(window, symbols);
+        nodes.extend([
+            json!({"id": "head.0", "op": "dense", "outputs": hidden, "inputs": [input]}),
             json!({"id": "head.0.silu", "op": "silu", "inputs": ["head.0"]}),
-            json!({"id": "head.1", "op": "dense", "outputs": hidden, "inputs": ["head.0.silu"]}),
-            json!({"id": "head.1.silu", "op": "silu", "inputs": ["head.1"]}),
-        ];
-        let last = match self {
-            // There are no neighbours: what is known is of the latents alone.
-            Self::Table => {
-                nodes.truncate(2);
-                "head.0.silu"
-            }
-            _ => {
-                nodes.push(
-                    json!({"id": "head.all", "op": "concat", "inputs": ["head.1.silu", "known"]}),
-                );
-                "head.all"
-            }
-        };
+        ]);
+        let mut last = "head.0.silu";
+        // Without neighbours what is known is of the latents alone.
+        if window.count() > 0 {
+            nodes.extend([
+                json!({"id": "head.1", "op": "dense", "outputs": hidden, "inputs": ["head.0.silu"]}),
+                json!({"id": "head.1.silu", "op": "silu", "inputs": ["head.1"]}),
+                json!({"id": "head.all", "op": "concat", "inputs": ["head.1.silu", "near.squashed", "known"]}),
+            ]);
+            last = "head.all";
+        }
         json!({"inputs": ["known"], "nodes": nodes, "outputs": [last]})
     }
 
@@ -286,23 +283,85 @@ impl DataKind {
         }
     }
 
+    fn window(self) -> Window {
+        let Sizes {
+            above,
+            side,
+            channels,
+            ..
+        } = self.sizes();
+        Window {
+            channels,
+            above,
+            side,
+        }
+    }
+
     fn schedule(self, positions: usize) -> Value {
         let (epochs, most) = match self {
             Self::Pixels => (20, 32),
             Self::Signal => (60, 32),
             Self::Table => (60, 128),
         };
+        let mut init = json!({"decode.1.weight": 0.1});
+        match nearest(self.window()).count() {
+            0 => {}
+            count => {
+                init["near.minus.scale"] = json!(-1.0 / count as f64);
+                init["near.gain.scale"] = json!(GAIN);
+            }
+        }
         // Large data make the same work in smaller steps.
         let batch = (STEP / positions).clamp(4, most);
         json!({
             "epochs": epochs,
             "min_steps": 3000,
             "batch": batch,
+            "learning_rate": 4e-3,
             "kl_warmup_epochs": 2,
             "weight_decay": 0.01,
-            "init": {"decode.1.weight": 0.1},
+            "init": init,
         })
     }
+}
+
+/// Which neighbours are next to a position.
+fn nearest(window: Window) -> impl Iterator<Item = usize> {
+    let places = window.neighbours().enumerate();
+    places
+        .filter(|(_, place)| [(0, -1), (-1, 0)].contains(place))
+        .map(|(i, _)| i)
+}
+
+/// What neighbours are more than the nearest ones, squashed, so that small differences tell and large ones do not
+/// drown them; before what the decoder has of the position, and the nearest ones themselves.
+fn relative(window: Window, symbols: usize) -> (Vec<Value>, &'static str) {
+    let mut places = nearest(window).map(|i| window.channels + i * symbols);
+    let Some(first) = places.next() else {
+        return (Vec::new(), "known");
+    };
+    let end = window.channels + window.count() * symbols;
+    let slice = |id: &str, start: usize, end: usize| json!({"id": id, "op": "slice", "start": start, "end": end, "inputs": ["known"]});
+    let mut nodes = vec![
+        slice("near.own", 0, window.channels),
+        slice("near.seen", window.channels, end),
+        slice("near.0", first, first + symbols),
+    ];
+    let mut sum = "near.0";
+    if let Some(second) = places.next() {
+        nodes.push(slice("near.1", second, second + symbols));
+        nodes.push(json!({"id": "near.sum", "op": "add", "inputs": ["near.0", "near.1"]}));
+        sum = "near.sum";
+    }
+    nodes.extend([
+        json!({"id": "near.minus", "op": "scale_shift", "inputs": [sum]}),
+        json!({"id": "near.all", "op": "concat", "inputs": vec!["near.minus"; window.count()]}),
+        json!({"id": "near.more", "op": "add", "inputs": ["near.seen", "near.all"]}),
+        json!({"id": "near.gain", "op": "scale_shift", "inputs": ["near.more"]}),
+        json!({"id": "near.squashed", "op": "tanh", "inputs": ["near.gain"]}),
+        json!({"id": "near", "op": "concat", "inputs": ["near.squashed", "near.own", "near.minus"]}),
+    ]);
+    (nodes, "near")
 }
 
 struct Sizes {

@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::head::Derivatives;
 use crate::noise::fill_normal;
 
-/// Least number of lanes that a processor gets.
+/// Least number of lanes that a processor gets, unless they have many numbers.
 const MIN_LANES: usize = 16;
+/// Numbers that are worth a processor of their own.
+const MANY_NUMBERS: usize = 1 << 20;
 
 impl Trainer {
     /// Noise of so many data's latents.
@@ -86,7 +88,8 @@ impl Trainer {
     pub(super) fn parts<'a>(&self, x: &'a [u16], noise: &'a [f32]) -> Vec<(&'a [u16], &'a [f32])> {
         let (dims, samples) = (self.training.dims(), self.schedule.samples);
         let (count, latents) = (x.len() / dims, samples * self.network.latents());
-        let most = (count * samples / MIN_LANES).clamp(1, count.max(1));
+        let least = (MANY_NUMBERS / self.network.numbers().max(1)).clamp(1, MIN_LANES);
+        let most = (count * samples / least).clamp(1, count.max(1));
         let each = count
             .div_ceil(self.pool.current_num_threads().min(most))
             .max(1);
