@@ -110,6 +110,24 @@ impl Arch {
         Ok(arch)
     }
 
+    /// The text that [`Arch::from_json`] takes.
+    ///
+    /// # Errors
+    /// If the description cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        let of = || {
+            let mut value = serde_json::to_value(&self.description)?;
+            if let Value::Object(fields) = &mut value {
+                fields.remove("name");
+                fields.insert("training".to_owned(), serde_json::to_value(&self.schedule)?);
+            }
+            serde_json::to_string_pretty(&value)
+        };
+        let text: serde_json::Result<String> = of();
+        text.map(|text| text + "\n")
+            .map_err(|e| Error::because("the description cannot be written", e))
+    }
+
     /// A description from its text, for some data. In it `"$levels"`, `"$dims"`, `"$rows"`, `"$columns"` and
     /// `"$parameters"`, what the likelihood takes, stand for numbers, also as in `"$rows*$columns/16"`; `"$shape"` for
     /// the data's shape and `"$likelihood"` for one of independent values. `version`, `name`, `data_shape`, `latent` and

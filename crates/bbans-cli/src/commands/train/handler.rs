@@ -31,13 +31,12 @@ const CELL: usize = 4;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(name) = &args.print_arch {
-        let Some(preset) = Preset::named(name) else {
-            bail!(
-                "the preset {name} is made for the data at hand; train with it for an epoch (--epochs 1), and \
-                 `bbans inspect --json MODEL` has the description"
-            );
+        let json = match (Preset::named(name), &args.data) {
+            (Some(preset), _) => preset.json.to_owned(),
+            (None, Some(path)) => data_and_arch(path, args, None)?.2.to_json()?,
+            (None, None) => bail!("the preset {name} is made for data; name some with --data"),
         };
-        std::io::stdout().write_all(preset.json.as_bytes())?;
+        std::io::stdout().write_all(json.as_bytes())?;
         return Ok(());
     }
     let (Some(path), Some(output)) = (&args.data, &args.output) else {
@@ -298,7 +297,8 @@ fn arch(
         levels: data.levels(),
         values: stand_for.values.clone(),
     };
-    let (source, mut arch) = match (&args.arch, &args.preset, from) {
+    let preset = args.preset.as_ref().or(args.print_arch.as_ref());
+    let (source, mut arch) = match (&args.arch, preset, from) {
         (Some(path), ..) => {
             let source = path.display().to_string();
             let read = || Ok(Arch::from_json(&read_text(path)?, &facts)?);
@@ -316,7 +316,7 @@ fn arch(
             )
         }
         (None, preset, _) => {
-            let (name, why) = match preset.as_deref() {
+            let (name, why) = match preset.map(String::as_str) {
                 Some(name) => (name, None),
                 None => default_preset(&facts, data),
             };

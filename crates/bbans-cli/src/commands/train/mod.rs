@@ -39,8 +39,8 @@ pub(crate) struct Args {
     /// Start from the tensors of a model, built in or a file; without --arch and --preset, with its network and schedule
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
-    /// Print a preset as a description for --arch, and do nothing else
-    #[arg(long, value_name = "PRESET", value_parser = presets(), exclusive = true)]
+    /// Print a preset as a description for --arch, and do nothing else; pixels, signal and table take --data too
+    #[arg(long, value_name = "PRESET", value_parser = presets(), conflicts_with_all = ["preset", "arch", "from", "output"])]
     pub(crate) print_arch: Option<String>,
     /// Model file to write
     #[arg(
