@@ -64,7 +64,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if tables || extension == Some("npy") {
         out.write_all(&file(&model, data.symbols, count)?)?;
     } else if extension == Some("png") {
-        let white = model.levels().saturating_sub(1).min(65_535) as u16;
+        let levels = match model.values() {
+            Values::GreenFirst(colours) => colours.levels,
+            _ => model.levels(),
+        };
+        let white = levels.saturating_sub(1).min(65_535) as u16;
         let picture = Picture::tiled(&channels_of(&model, data), white)?;
         out.write_all(&picture.to_png()?)?;
     } else {

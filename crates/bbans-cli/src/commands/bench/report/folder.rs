@@ -69,7 +69,8 @@ pub(in super::super) fn write(path: &Path, bench: &Bench<'_>, document: &Value) 
     }
     .write(path)?;
     let mut pictures = Vec::new();
-    if bench.data.data.shape.len() == 2 {
+    // Grey, with alpha, or in colour.
+    if matches!(bench.data.data.shape[..], [_, _] | [_, _, 1..=4]) {
         for (i, m) in bench.models.iter().enumerate() {
             for (what, dearest) in [("least", false), ("most", true)] {
                 let name = format!("{what}-expensive-{}.png", i + 1);
