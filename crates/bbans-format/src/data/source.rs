@@ -6,7 +6,7 @@ use std::ops::Range;
 use bbans_core::{Error, Result};
 use bbans_nn::description::Column;
 
-use super::array::{Array, Form};
+use super::array::{Array, Form, Usual};
 use super::csv::Dialect;
 use super::element::Element;
 use super::names::Names;
@@ -58,7 +58,8 @@ impl Source {
             element,
             fortran: false,
         };
-        let prefix = array.usual_prefix(count, shape).unwrap_or_default();
+        let prefix = array.usual_prefix(Usual::Axes, count, shape);
+        let prefix = prefix.unwrap_or_default();
         Self {
             shape: shape.to_vec(),
             layout: Layout::Array(Array { prefix, ..array }),
@@ -85,7 +86,7 @@ impl Source {
     pub fn of_range(&self, range: Range<usize>) -> Result<Self> {
         let layout = match &self.layout {
             Layout::Array(array) => {
-                let usual = array.usual_prefix(range.len(), &self.shape);
+                let usual = array.usual_prefix(Usual::Axes, range.len(), &self.shape);
                 Layout::Array(Array {
                     prefix: usual.unwrap_or_else(|| array.prefix.clone()),
                     ..array.clone()
@@ -108,10 +109,14 @@ impl Source {
         }
     }
 
-    /// Whether a header need not be kept.
-    fn is_usual(&self, array: &Array, count: Option<usize>) -> bool {
-        let usual = count.and_then(|count| array.usual_prefix(count, &self.shape));
-        usual.is_some_and(|usual| usual == array.prefix)
+    /// Which usual header it has, that need not be kept.
+    fn usual(&self, count: Option<usize>) -> Option<Usual> {
+        let Layout::Array(array) = &self.layout else {
+            return None;
+        };
+        let of = |usual| array.usual_prefix(usual, count?, &self.shape);
+        let mut all = Usual::ALL.into_iter();
+        all.find(|&usual| of(usual).is_some_and(|prefix| prefix == array.prefix))
     }
 
     /// The layout's name.
@@ -127,7 +132,7 @@ impl Source {
     /// The oldest version of the container that has such a source.
     pub fn oldest_version(&self) -> u8 {
         match &self.layout {
-            Layout::Array(array) if old_form(array).is_none() => 3,
+            Layout::Array(array) if array.old_form().is_none() => 3,
             Layout::Png(pictures) if !pictures.are_old() => 3,
             Layout::Csv(_) => 3,
             _ => 1,
@@ -136,16 +141,13 @@ impl Source {
 
     /// Appends the bytes of a header; of a lean one, which knows the `count` of data, without a prefix that says no more.
     pub(crate) fn write(&self, count: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
-        let known = match &self.layout {
-            Layout::Array(array) => self.is_usual(array, count),
-            _ => false,
-        };
+        let usual = self.usual(count);
         out.push(match &self.layout {
-            Layout::Array(array) => match (old_form(array), known) {
-                (Some(Form::Idx), true) => 5,
-                (Some(_), true) => 6,
-                (Some(Form::Idx), false) => 1,
-                (Some(_), false) => 3,
+            Layout::Array(array) => match (array.old_form(), usual) {
+                (Some(Form::Idx), Some(_)) => 5,
+                (Some(_), Some(_)) => 6,
+                (Some(Form::Idx), None) => 1,
+                (Some(_), None) => 3,
                 (None, _) => ARRAY,
             },
             Layout::Amat { .. } => 2,
@@ -157,11 +159,13 @@ impl Source {
         self.shape.iter().for_each(|&d| put_varint(out, d as u64));
         match &self.layout {
             Layout::Array(array) => {
-                if old_form(array).is_none() {
-                    let flags = u8::from(array.fortran) | u8::from(known) << 1;
+                if array.old_form().is_none() {
+                    let flags = u8::from(array.fortran) * FORTRAN
+                        | u8::from(usual.is_some()) * USUAL
+                        | u8::from(usual == Some(Usual::Row)) * ROW;
                     out.extend([array.form.code(), array.element.code(), flags]);
                 }
-                if !known {
+                if usual.is_none() {
                     put_varint(out, array.prefix.len() as u64);
                     out.extend(&array.prefix);
                 }
@@ -202,20 +206,27 @@ impl Source {
                 if kind > 3 && count.is_none() {
                     return Err(unknown("a data format"));
                 }
-                read_array(r, form, Element::U8, false, kind > 3, &shape, count)?
+                let usual = (kind > 3).then_some(Usual::Axes);
+                read_array(r, form, Element::U8, false, usual, &shape, count)?
             }
             ARRAY => {
                 let [form, element, flags] = r.array()?;
-                let (Some(form), Some(element), 0..=3) =
-                    (Form::of_code(form), Element::of_code(element), flags)
+                let usual = match flags {
+                    0 | FORTRAN => Some(None),
+                    USUAL | USUAL_FORTRAN => Some(Some(Usual::Axes)),
+                    USUAL_ROW => Some(Some(Usual::Row)),
+                    _ => None,
+                };
+                let (Some(form), Some(element), Some(usual)) =
+                    (Form::of_code(form), Element::of_code(element), usual)
                 else {
                     return Err(unknown("a file of values"));
                 };
-                let (fortran, known) = (flags & 1 != 0, flags & 2 != 0);
-                let layout = read_array(r, form, element, fortran, known, &shape, count)?;
+                let fortran = flags & FORTRAN != 0;
+                let layout = read_array(r, form, element, fortran, usual, &shape, count)?;
                 // One form for each source.
                 match &layout {
-                    Layout::Array(array) if old_form(array).is_none() => layout,
+                    Layout::Array(array) if array.old_form().is_none() => layout,
                     _ => return Err(Error::corruption("an older layout in a newer form")),
                 }
             }
@@ -248,18 +259,19 @@ const PICTURES: u8 = 8;
 /// That of a table.
 const TABLE: u8 = 9;
 
-/// The form of an array that version 1 has.
-fn old_form(array: &Array) -> Option<Form> {
-    let old = array.element == Element::U8 && !array.fortran;
-    Some(array.form).filter(|form| old && matches!(form, Form::Idx | Form::Npy))
-}
+/// Flags of a file of values.
+const FORTRAN: u8 = 1;
+const USUAL: u8 = 2;
+const ROW: u8 = 4;
+const USUAL_FORTRAN: u8 = USUAL | FORTRAN;
+const USUAL_ROW: u8 = USUAL | ROW;
 
 fn read_array<R: Read>(
     r: &mut Recorder<'_, R>,
     form: Form,
     element: Element,
     fortran: bool,
-    known: bool,
+    usual: Option<Usual>,
     shape: &[usize],
     count: Option<usize>,
 ) -> Result<Layout> {
@@ -269,15 +281,18 @@ fn read_array<R: Read>(
         element,
         fortran,
     };
-    // What says no more than the other fields is not there: one form for each header.
-    let usual = count.and_then(|count| array.usual_prefix(count, shape));
-    array.prefix = match (known, usual) {
-        (true, Some(usual)) => usual,
-        (true, None) => return Err(Error::corruption("a header that nobody knows")),
-        (false, usual) => {
+    let prefix_of = |usual| array.usual_prefix(usual, count?, shape);
+    array.prefix = match usual {
+        Some(usual) => prefix_of(usual)
+            .ok_or_else(|| Error::corruption("a header that does not follow from the others"))?,
+        None => {
             let len = r.varint(MAX_PREFIX, "the length of the data's header")?;
             let prefix = r.bytes(len)?;
-            if usual.is_some_and(|usual| prefix == usual) {
+            // What says no more than the other fields is not there: one form for each header.
+            if Usual::ALL
+                .iter()
+                .any(|&usual| prefix_of(usual).as_ref() == Some(&prefix))
+            {
                 return Err(Error::corruption("a header that need not be kept"));
             }
             prefix

@@ -57,9 +57,43 @@ impl Form {
     }
 }
 
+/// Headers that follow from what else is known of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Usual {
+    /// The first axis is the number of data, the others are those of a datum.
+    Axes,
+    /// All values are one row.
+    Row,
+}
+
+impl Usual {
+    pub(super) const ALL: [Self; 2] = [Self::Axes, Self::Row];
+}
+
 impl Array {
+    /// The form of a file that version 1 of the container has.
+    pub(super) fn old_form(&self) -> Option<Form> {
+        let old = self.element == Element::U8 && !self.fortran;
+        Some(self.form).filter(|form| old && matches!(form, Form::Idx | Form::Npy))
+    }
+
     /// The header of `count` data of this shape as most programs write it, if they have one for it.
-    pub(super) fn usual_prefix(&self, count: usize, shape: &[usize]) -> Option<Vec<u8>> {
+    pub(super) fn usual_prefix(
+        &self,
+        usual: Usual,
+        count: usize,
+        shape: &[usize],
+    ) -> Option<Vec<u8>> {
+        let (count, shape) = match usual {
+            Usual::Axes => (count, shape),
+            // Version 1 knows of none, and a row has no other order.
+            Usual::Row if self.form == Form::Raw || self.fortran => return None,
+            Usual::Row if self.old_form().is_some() => return None,
+            Usual::Row => {
+                let count = shape.iter().try_fold(count, |n, &size| n.checked_mul(size));
+                (count?, &[][..])
+            }
+        };
         match self.form {
             Form::Raw => Some(Vec::new()),
             Form::Idx => Some(prefix::idx(self.element.idx()?, count, shape)),
