@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Folder;
-use crate::support::golden;
+use crate::support::{golden, npy_with};
 
 /// A folder with the models and data files of version 3.
 fn with_goldens() -> Folder {
@@ -13,7 +13,9 @@ fn with_goldens() -> Folder {
         "symbols-of-pictures.safetensors",
         "symbols-of-signals.safetensors",
         "symbols-of-tables.safetensors",
+        "symbols-of-colours.safetensors",
         "colours.npy",
+        "green.npy",
         "signal.npy",
         "table.csv",
     ] {
@@ -29,6 +31,7 @@ fn tables_and_signals_come_back_whole_and_in_parts() {
         ("colours.npy", "symbols-of-pictures.safetensors"),
         ("signal.npy", "symbols-of-signals.safetensors"),
         ("table.csv", "symbols-of-tables.safetensors"),
+        ("green.npy", "symbols-of-colours.safetensors"),
     ] {
         folder.ok(&format!("compress {data} -m {model} --block 16"));
         folder.ok(&format!("test {data}.bbans -m {model}"));
@@ -224,19 +227,23 @@ fn what_cannot_come_back_is_refused() {
     folder.write("names.csv", format!("n,name\n{names}"));
     folder.write(
         "halves.npy",
-        npy(
-            "<f8",
-            "(2, 2)",
+        npy_with(
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }",
             &[0.5f64, 1.0, f64::NAN, 2.0].map(f64::to_le_bytes).concat(),
         ),
     );
-    folder.write("complex.npy", npy("<c8", "(2, 2)", &[0; 32]));
+    folder.write(
+        "complex.npy",
+        npy_with(
+            "{'descr': '<c8', 'fortran_order': False, 'shape': (2, 2), }",
+            &[0; 32],
+        ),
+    );
     folder.write("odd.raw", [0; 33]);
     folder.write(
         "wide.npy",
-        npy(
-            "<i4",
-            "(3, 1)",
+        npy_with(
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 1), }",
             &[0i32, 1, 1 << 20].map(i32::to_le_bytes).concat(),
         ),
     );
@@ -274,13 +281,4 @@ fn what_cannot_come_back_is_refused() {
         );
         assert_eq!(folder.names(), before, "{command}");
     }
-}
-
-fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
-    let mut file = b"\x93NUMPY\x01\0".to_vec();
-    file.extend((text.len() as u16).to_le_bytes());
-    file.extend(text.bytes());
-    file.extend(values);
-    file
 }

@@ -28,6 +28,7 @@ fn the_reference_decoder_restores_the_golden_files() {
             .into_iter()
             .map(|[model, file]| (model, file)),
     );
+    pairs.extend(crate::symbol_models::pairs());
     let mut files = 0;
     for (model_path, path) in pairs {
         let model = VaeModel::from_bytes(&std::fs::read(&model_path).unwrap()).unwrap();
@@ -46,7 +47,23 @@ fn the_reference_decoder_restores_the_golden_files() {
         assert!(output.stdout == expected, "{}", path.display());
         files += 1;
     }
-    assert!(files >= 30);
+    assert!(files >= 60);
+}
+
+/// The reference decoder takes what the pages have and no golden file, and refuses what they refuse.
+#[test]
+fn the_reference_decoder_agrees_with_files_made_by_hand() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/check_files.py");
+    let Ok(output) = Command::new("python3").arg(&script).output() else {
+        support::skipped("it needs python3");
+        return;
+    };
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("all files agree"),
+        "{error}"
+    );
 }
 
 /// The operations of the reference decoder have PyTorch's values.

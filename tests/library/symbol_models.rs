@@ -3,14 +3,17 @@
 use std::io::Cursor;
 use std::num::NonZeroUsize;
 
-use bbans::data::Target;
+use bbans::data::{Element, Target};
+use bbans::nn::description::Values;
 use bbans::nn::simd::Path;
 use bbans::{DataReader, FileModel, LatentModel, Options, VaeModel};
+use ndarray::ArrayD;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::support::golden;
+use crate::support::arrays::npy_of;
 use crate::support::graphs::symbol_model_files;
+use crate::support::{golden, npy_with};
 
 fn models() -> Vec<VaeModel> {
     let of = |file: bbans::nn::ModelFile| VaeModel::from_bytes(&file.to_bytes().unwrap()).unwrap();
@@ -24,24 +27,37 @@ fn net_bits_of_data_from_the_model_are_the_bound() {
     }
 }
 
-/// 16-bit values, big-endian in .npy and in a PGM; a table with cells that its columns do not have.
+/// Data from the models: pictures, 16-bit values with the higher byte first, colours in the order of Fortran; and a table
+/// with quotes, and with cells that its columns do not have.
 fn contents() -> Vec<(VaeModel, &'static str, Vec<u8>)> {
+    let [colours, signal, table, green]: [VaeModel; 4] = models().try_into().unwrap();
+    let drawn = |model: &VaeModel, count| bbans::sample(model, count, 17, 0).unwrap();
+    let values: Vec<u8> = (drawn(&colours, 40).iter())
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    let colours_npy = npy_with(
+        "{'descr': '<u2', 'fortran_order': False, 'shape': (40, 3, 4, 3), }",
+        &values,
+    );
+    let samples: Vec<u8> = (drawn(&signal, 200).iter())
+        .flat_map(|&v| (i32::from(v) - 32768).to_be_bytes()[2..].to_vec())
+        .collect();
+    let flat = npy_with(
+        "{'descr':'>i2','fortran_order':False,'shape':(1400,)}",
+        &samples,
+    );
+    let pixels = channels(&green, drawn(&green, 30).into_raw_vec_and_offset().0);
+    let pixels = ArrayD::from_shape_vec(
+        vec![30, 3, 4, 3],
+        pixels.into_iter().map(|v| vec![v]).collect(),
+    )
+    .unwrap();
+    let green_npy = npy_of(&pixels, Element::U8, true);
     let mut rng = ChaCha8Rng::seed_from_u64(17);
     let mut below = |n: u32| rng.next_u32() % n;
-    let [colours, signal, table]: [VaeModel; 3] = models().try_into().unwrap();
-    let mut colour_values = Vec::new();
-    for i in 0..40 * 36 {
-        let levels = [300, 40, 5][i % 3];
-        colour_values.extend((below(levels) as u16).to_le_bytes());
-    }
-    let colours_npy = npy("<u2", "(40, 3, 4, 3)", &colour_values);
-    let samples: Vec<u8> = (0..50 * 7)
-        .flat_map(|_| (below(65536) as u16).to_be_bytes())
-        .collect();
-    let flat = npy(">i2", "(350,)", &samples);
     let mut csv = String::from("cut,carat,year,always\r\n");
     for i in 0..300 {
-        let cut = ["Ideal", "\"Good, or not\"", "Fair", "Unheard of"]
+        let cut = ["\"Ideal\"", "\"Good, or not\"", "\"Fair\"", "Unheard of"]
             [(below(3) + u32::from(i == 77)) as usize % 4];
         let carat = match i % 5 {
             0 => "NA".to_owned(),
@@ -64,16 +80,23 @@ fn contents() -> Vec<(VaeModel, &'static str, Vec<u8>)> {
         (colours, "colours.npy", colours_npy),
         (signal, "signal.npy", flat),
         (table, "table.csv", csv.into_bytes()),
+        (green, "green.npy", green_npy),
     ]
 }
 
-fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
-    let mut file = b"\x93NUMPY\x01\0".to_vec();
-    file.extend((text.len() as u16).to_le_bytes());
-    file.extend(text.bytes());
-    file.extend(values);
-    file
+/// The channels of pixels of a model with green first; a pixel that is none becomes grey.
+fn channels(model: &VaeModel, mut symbols: Vec<u16>) -> Vec<u8> {
+    let Values::GreenFirst(colours) = bbans::FileModel::values(model) else {
+        panic!("a model without green first");
+    };
+    let grey = colours.levels as u16 - 1;
+    for pixel in symbols.chunks_exact_mut(3) {
+        if !colours.channels(pixel) {
+            pixel[1..].fill(grey);
+            assert!(colours.channels(pixel));
+        }
+    }
+    symbols.into_iter().map(|v| v as u8).collect()
 }
 
 fn compressed(model: &VaeModel, name: &str, content: &[u8], options: Options) -> Vec<u8> {
@@ -129,7 +152,7 @@ fn one_datum_comes_out_of_a_file() {
         for options in [plain, blocks, independent] {
             let file = compressed(&model, name, &content, options);
             let mut parts = Vec::new();
-            for range in [0..1, 10..12, 39..40, 3..31] {
+            for range in [0..1, 10..12, 29..30, 3..28] {
                 let restored = Restored::default();
                 let target = Target::Stream(Box::new(restored.clone()));
                 bbans::decompress_range(&model, &mut Cursor::new(&file), range, target).unwrap();
@@ -137,7 +160,7 @@ fn one_datum_comes_out_of_a_file() {
             }
             all.push(parts);
             let target = || Target::Nowhere;
-            for range in [400..401, 0..0, 30..1000] {
+            for range in [400..401, 0..0, 3..1000] {
                 assert!(
                     bbans::decompress_range(&model, &mut Cursor::new(&file), range, target())
                         .is_err()
@@ -148,9 +171,9 @@ fn one_datum_comes_out_of_a_file() {
         if name == "table.csv" {
             let lines: Vec<&[u8]> = content.split_inclusive(|&b| b == b'\n').collect();
             assert_eq!(all[0][1], [lines[0], lines[11], lines[12]].concat());
-        } else {
+        } else if name != "green.npy" {
             let each = model.dims() * 2;
-            let count = if name == "colours.npy" { 40 } else { 50 };
+            let count = if name == "colours.npy" { 40 } else { 200 };
             let values = &content[content.len() - count * each..];
             assert!(all[0][1].ends_with(&values[10 * each..12 * each]), "{name}");
         }
@@ -181,7 +204,7 @@ impl std::io::Write for Restored {
 /// Many of them are data of another model.
 #[test]
 fn values_that_no_column_has_are_refused_where_they_are_many() {
-    let [_, _, table]: [VaeModel; 3] = models().try_into().unwrap();
+    let [_, _, table, _]: [VaeModel; 4] = models().try_into().unwrap();
     let mut csv = String::from("cut,carat,year,always\n");
     for i in 0..100 {
         csv += &format!("text {i},NA,19,x\n");
@@ -214,7 +237,62 @@ fn goldens() -> Vec<(std::path::PathBuf, Vec<u8>)> {
         }
         all.push((folder.join(name), content));
     }
+    let (model, picture) = picture();
+    let file = compressed(&model, "green.png", &picture, crate::ways()[0]);
+    all.push((folder.join("green.png.0.bbans"), file));
+    all.push((folder.join("green.png"), picture));
     all
+}
+
+/// A picture that the last of the models has, with a text: what is in the golden file, or a new one.
+fn picture() -> (VaeModel, Vec<u8>) {
+    let model = models().swap_remove(3);
+    if let Ok(picture) = std::fs::read(golden().join("v3/green.png")) {
+        return (model, picture);
+    }
+    let pixels = bbans::sample(&model, 1, 18, 0).unwrap();
+    let pixels = channels(&model, pixels.into_raw_vec_and_offset().0);
+    let mut picture = Vec::new();
+    let mut encoder = png::Encoder::new(&mut picture, 4, 3);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder
+        .add_text_chunk("Title".into(), "of the model".into())
+        .unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&pixels).unwrap();
+    writer.finish().unwrap();
+    (model, picture)
+}
+
+/// Of pictures the pixels come back and what is said of them, not the file.
+#[test]
+fn the_golden_picture_decodes() {
+    let (model, picture) = picture();
+    let file = std::fs::read(golden().join("v3/green.png.0.bbans")).unwrap();
+    let restored = bbans::decompress_bytes(&model, &file, Options::default()).unwrap();
+    let decoded = |file: &[u8]| {
+        let mut reader = png::Decoder::new(Cursor::new(file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        let texts = reader.info().uncompressed_latin1_text.iter();
+        let texts: Vec<String> = texts.map(|t| t.text.clone()).collect();
+        (pixels, texts)
+    };
+    assert_eq!(decoded(&restored), decoded(&picture));
+    assert_eq!(decoded(&picture).1, ["of the model"]);
+}
+
+/// The golden files that restore to bytes, each with its model.
+pub(crate) fn pairs() -> Vec<(std::path::PathBuf, std::path::PathBuf)> {
+    let folder = golden().join("v3");
+    let names = symbol_model_files().into_iter().zip(contents());
+    let of_model = |(file, (_, name, _)): (bbans::nn::ModelFile, (VaeModel, &str, Vec<u8>))| {
+        let model = folder.join(format!("{}.safetensors", file.description.name));
+        let file = |i| folder.join(format!("{name}.{i}.bbans"));
+        let files = (0..crate::ways().len()).map(file);
+        files.map(|file| (model.clone(), file)).collect::<Vec<_>>()
+    };
+    names.flat_map(of_model).collect()
 }
 
 #[test]
@@ -249,7 +327,7 @@ fn write_missing_golden_files() {
 /// A 32-bit float has 2^24, and not the number after it.
 #[test]
 fn numbers_beyond_those_of_a_float_are_told_apart() {
-    use bbans::nn::description::{Step, Values};
+    use bbans::nn::description::Step;
     let fingerprint = |lowest: i64| {
         let mut file = symbol_model_files().swap_remove(1);
         file.description.values = Values::Numbers(Step { lowest, step: 1 });

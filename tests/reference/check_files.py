@@ -103,6 +103,13 @@ def check_values():
     check("a usual header of .npy", whole, 7, [2, 3], bytes([2, 138, 3]), data, expected, lean=True)
     expected = b"\0\0\x0b\3" + struct.pack(">3I24h", 4, 2, 3, *flat)
     check("a usual header of IDX", whole, 7, [2, 3], bytes([1, 132, 2]), data, expected, lean=True)
+    row = b"\0\0\x0b\1" + struct.pack(">I24h", 24, *flat)
+    check("the usual header of a row", whole, 7, [2, 3], bytes([1, 132, 6]), data, row, lean=True)
+    text = b"{'descr': '>u2', 'fortran_order': False, 'shape': (24,), }".ljust(117) + b"\n"
+    row = b"\x93NUMPY\1\0" + struct.pack("<H", 118) + text + struct.pack(">24H", *flat)
+    check("the usual header of a row of .npy", whole, 7, [2, 3], bytes([2, 131, 6]), data, row, lean=True)
+    refused("a row in the order of Fortran", whole, 7, [2, 3], bytes([2, 131, 7]), data, row, True)
+    refused("a row of raw values", whole, 7, [2, 3], bytes([0, 131, 6]), data, row, True)
     more = bytes([1, 132, 0]) + counted(expected[:16])
     refused("a usual header that is there", whole, 7, [2, 3], more, data, expected, True)
     check("a usual header in a file that is not lean", whole, 7, [2, 3], more, data, expected)

@@ -192,6 +192,7 @@ def restored(model, header, data, scale, exceptions):
     """The bytes of each value or cell, datum by datum."""
     are_bytes = header.file.plain and "values" not in model.description
     values, modulus = values_of(model.description), 256 if are_bytes else 65536
+    need(scale == 1 or "green_first" not in model.description.get("values", ()), "a scale of colours")
     for i, x in enumerate(data):
         header.file.fits(x, scale)
         row = [None if v is None else header.file.bytes_of(v, d)

@@ -89,24 +89,31 @@ RAW, IDX, NPY, PNM = range(4)
 class Values(Layout):
     def read(self, b, number, axes, count, lean):
         form, kind, flags = b.u8(), b.u8(), b.u8()
-        need(form < 4 and kind & 127 < len(TYPES) and flags < 4, "a form, type or flags of values")
+        need(form < 4 and kind & 127 < len(TYPES) and flags in (0, 1, 2, 3, 6), "a form, type or flags of values")
         self.fortran = bool(flags & 1)
         self.letter, idx_type, text = TYPES[kind & 127]
         self.size, self.order = struct.calcsize("=" + self.letter), ">" if kind & 128 else "<"
         self.plain = kind == 1
         need(self.size > 1 or not kind & 128, "the order of bytes of a byte")
         need(form not in (IDX, NPY) or kind != 1 or self.fortran, "another layout's type")
-        usual = b"" if form == RAW else None
-        if form == IDX and idx_type and (self.size == 1 or self.order == ">"):
-            usual = usual_prefix(5, axes, count, idx_type)
+        # Those of the data's axes, and of a row.
+        shapes = {2: (axes, count), 6: ((), count * math.prod(axes))} if lean else {}
+        if self.fortran:
+            shapes.pop(6, None)
+        usual = {}
+        if form == RAW and lean:
+            usual = {2: b""}
+        elif form == IDX and idx_type and (self.size == 1 or self.order == ">"):
+            usual = {flag: usual_prefix(5, *shape, idx_type) for flag, shape in shapes.items()}
         elif form == NPY:
-            order = self.order if self.size > 1 else "|"
-            usual = usual_prefix(6, axes, count, description=order + text, fortran=self.fortran)
+            text = (self.order if self.size > 1 else "|") + text
+            usual = {flag: usual_prefix(6, *shape, description=text, fortran=self.fortran)
+                     for flag, shape in shapes.items()}
         if flags & 2:
-            need(lean and usual is not None, "a usual header")
-            return usual
+            need(flags & 6 in usual, "a usual header")
+            return usual[flags & 6]
         prefix = b.take_counted(2**17)
-        need(not lean or prefix != usual, "a usual header")
+        need(prefix not in usual.values(), "a usual header")
         return prefix
 
     def bytes_of(self, v, d):

@@ -1,4 +1,4 @@
-//! Models of versions 6 and 7: small ones of many operations, with random weights.
+//! Models of versions 6 to 8: small ones of many operations, with random weights.
 
 use std::collections::BTreeMap;
 
@@ -256,7 +256,8 @@ pub fn graph_model_files() -> Vec<ModelFile> {
     .collect()
 }
 
-/// Models of one symbol after another: pictures in colour, with two stages; a signal of 16 bits; a table.
+/// Models of one symbol after another: pictures in colour, with two stages; a signal of 16 bits; a table; pictures with
+/// green first.
 pub fn symbol_model_files() -> Vec<ModelFile> {
     let window = |channels: usize, above: usize, side: usize| json!({"channels": channels, "above": above, "side": side});
     let function = |id: &str, outputs: usize| {
@@ -369,7 +370,25 @@ pub fn symbol_model_files() -> Vec<ModelFile> {
         {"name": "year", "numbers": numbers(1900, 2, 50, 0, "kept")},
         {"name": "always", "texts": ["x"]}
     ]});
-    [colours, signal, table]
+    let green = |i: usize, levels: usize, middle: f32| {
+        let logistics = json!({"logistics": {"levels": levels, "components": 1}});
+        symbol(i, logistics, 2, middle, 40.0)
+    };
+    let green = vec![
+        green(0, 256, 128.0),
+        green(1, 511, 255.0),
+        green(2, 511, 255.0),
+    ];
+    let mut green = model(
+        "symbols-of-colours",
+        &[3, 4, 3],
+        green,
+        window(2, 1, 1),
+        json!([{"function": function("head.0", 4)}]),
+        511,
+    );
+    green["values"] = json!({"green_first": {"levels": 256, "channels": 3}});
+    [colours, signal, table, green]
         .into_iter()
         .map(with_random_weights)
         .collect()

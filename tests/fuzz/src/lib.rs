@@ -12,7 +12,7 @@ use bbans::{DataReader, FileModel, LatentModel, Options, Result, Source, VaeMode
 
 /// A model of every likelihood, the binary one first.
 pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
-    let files: [&[u8]; 17] = [
+    let files: [&[u8]; 18] = [
         include_bytes!("../../golden/tiny.safetensors"),
         include_bytes!("../../golden/grey/beta-binomial.safetensors"),
         include_bytes!("../../golden/grey/categorical.safetensors"),
@@ -30,6 +30,7 @@ pub static MODELS: LazyLock<Vec<VaeModel>> = LazyLock::new(|| {
         include_bytes!("../../golden/v3/symbols-of-pictures.safetensors"),
         include_bytes!("../../golden/v3/symbols-of-signals.safetensors"),
         include_bytes!("../../golden/v3/symbols-of-tables.safetensors"),
+        include_bytes!("../../golden/v3/symbols-of-colours.safetensors"),
     ];
     files.map(|file| VaeModel::from_bytes(file).unwrap()).into()
 });

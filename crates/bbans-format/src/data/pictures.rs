@@ -56,6 +56,14 @@ impl Pictures {
         })
     }
 
+    fn check_single(&self) -> Result<()> {
+        match self.names.len() {
+            1 => Ok(()),
+            _ if !self.single => Ok(()),
+            names => Err(Error::corruption(format!("{names} names of one picture"))),
+        }
+    }
+
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
         if self.are_old() {
             out.extend([self.kind.depth, u8::from(self.single)]);
@@ -91,7 +99,7 @@ impl Pictures {
         if !matches!(depth, 1 | 8) || single > 1 {
             return Err(unknown());
         }
-        Ok(Self {
+        let pictures = Self {
             kind: Kind {
                 color: Color::Grey,
                 depth,
@@ -99,7 +107,9 @@ impl Pictures {
             single: single == 1,
             names: Names::read(r)?,
             chunks: vec![],
-        })
+        };
+        pictures.check_single()?;
+        Ok(pictures)
     }
 
     pub(super) fn read<R: Read>(r: &mut Recorder<'_, R>) -> Result<Self> {
@@ -121,6 +131,7 @@ impl Pictures {
             names,
             chunks,
         };
+        pictures.check_single()?;
         let tree = pictures.names.iter().any(|name| name.contains('/'));
         let some = pictures.chunks.iter().any(|chunks| !chunks.is_empty());
         // One form for each source.

@@ -103,6 +103,7 @@ impl DataWriter {
     /// # Errors
     /// If the target cannot be written, or the data do not fit the source.
     pub fn write(&mut self, rows: &Rows, scale: u16) -> Result<()> {
+        self.check_scale(scale)?;
         let symbols = &rows.symbols;
         match self.source.layout.clone() {
             Layout::Array(array) => {
@@ -126,6 +127,9 @@ impl DataWriter {
                     trailing,
                     crlf,
                 };
+                if !rows.exceptions.is_empty() || symbols.iter().any(|&s| s > 1) {
+                    return Err(Error::corruption("values of .amat other than 0 and 1"));
+                }
                 let mut text = std::mem::take(&mut self.pending);
                 for row in symbols.chunks_exact(self.dims.max(1)) {
                     line.render(row, &mut text);
@@ -177,6 +181,21 @@ impl DataWriter {
                 Ok(())
             }
         }
+    }
+
+    /// Checks that bits as 0 and another number are in a file that has room for it.
+    fn check_scale(&self, scale: u16) -> Result<()> {
+        let none = match &self.source.layout {
+            Layout::Array(_) => self.numeric.colours.is_some(),
+            Layout::Png(pictures) => pictures.kind.depth == 1 || self.numeric.colours.is_some(),
+            Layout::Amat { .. } | Layout::Csv(_) => true,
+        };
+        if none && scale != 1 {
+            return Err(Error::corruption(format!(
+                "a block of scale {scale}; expected 1"
+            )));
+        }
+        Ok(())
     }
 
     /// Writes one file of a set.

@@ -66,8 +66,9 @@ impl GreenFirst {
         let (Some(r), Some(b)) = (of(*red), of(*blue)) else {
             return false;
         };
+        let own = u32::from(*green) <= top;
         (*green, *red, *blue) = (r, *green, b);
-        rest.iter().all(|&v| u32::from(v) <= top)
+        own && rest.iter().all(|&v| u32::from(v) <= top)
     }
 
     fn check(self, dims: usize) -> Result<()> {
