@@ -121,8 +121,17 @@ fn models_of_every_kind_are_trained_and_used() {
         .collect();
     folder.write("s.raw", signal);
     pictures(&folder.path("p"));
+    let names: Vec<String> = (0..64).map(|i| format!("p{i}")).collect();
+    let labelled: String = (0..100)
+        .map(|k| {
+            let pixels: Vec<String> = (0..64).map(|i| (k * i % 17).to_string()).collect();
+            format!("{},{}\n", ["seven", "one"][k % 2], pixels.join(","))
+        })
+        .collect();
+    folder.write("l.csv", format!("label,{}\n{labelled}", names.join(",")));
     for (data, options, why) in [
         ("t.csv", "", "preset table"),
+        ("l.csv", "", "preset small"),
         ("s.raw", "--raw 100,i16be", "preset signal"),
         ("p", "", "preset pixels"),
         ("p", "--green-first --preset pixels", "training -ELBO"),
@@ -271,6 +280,10 @@ fn what_cannot_come_back_is_refused() {
             "expected one of bool",
         ),
         ("compress signal.npy --raw 8 -o x", "SHAPE,TYPE"),
+        (
+            "train --data table.csv --preset signal -o x",
+            "expected table or small",
+        ),
     ] {
         let refused = folder.run(command);
         assert!(refused.code != Some(0), "{command}");

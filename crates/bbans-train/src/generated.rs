@@ -23,8 +23,6 @@ pub enum DataKind {
 
 /// Most channels of a picture or a signal.
 const MAX_CHANNELS: usize = 8;
-/// Longest rows of values that are taken for those of a table.
-const MAX_COLUMNS: usize = 64;
 /// Up to so many levels a symbol of a table has a logit for each, others a mixture.
 const TABLE_LOGITS: usize = 1024;
 /// Likewise of pictures and signals.
@@ -41,6 +39,8 @@ const EMBEDDED: usize = 256;
 impl DataKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Pixels, Self::Signal, Self::Table];
+    /// Longest rows of values that are taken for those of a table.
+    pub const MAX_COLUMNS: usize = 64;
 
     /// The name of the preset.
     pub fn name(self) -> &'static str {
@@ -54,7 +54,7 @@ impl DataKind {
     /// What data of this shape most likely are; and why.
     pub fn of_shape(shape: &[usize]) -> Option<(Self, &'static str)> {
         match *shape {
-            [columns] if columns <= MAX_COLUMNS => {
+            [columns] if columns <= Self::MAX_COLUMNS => {
                 Some((Self::Table, "short rows of values are those of a table"))
             }
             [_] => Some((Self::Signal, "long rows of values are a signal")),
@@ -99,6 +99,12 @@ impl DataKind {
     /// # Errors
     /// If the data are of another kind.
     pub fn arch(self, data: &Dataset, levels: Option<&[usize]>, values: &Values) -> Result<Arch> {
+        if matches!(values, Values::Columns(_)) && self != Self::Table {
+            return Err(Error::new(format!(
+                "the preset {} for a table; expected table or small",
+                self.name()
+            )));
+        }
         let count = self.symbols(data.shape())?;
         let facts = SymbolFacts::of(data, count, levels);
         let description = self.description(data.shape(), &facts);

@@ -380,9 +380,15 @@ const MANY: usize = 1 << 24;
 fn default_preset(facts: &Facts, data: &Dataset) -> (&'static str, Option<&'static str>) {
     let cells = |shape: &[usize]| shape.iter().all(|size| size.is_multiple_of(CELL));
     let many = data.count().saturating_mul(data.dims()) >= MANY;
+    let table = matches!(facts.values, nn::description::Values::Columns(_));
     let few_levels =
         facts.levels <= 256 && matches!(facts.values, nn::description::Values::Numbers(_));
     match facts.shape[..] {
+        [columns] if table && columns > DataKind::MAX_COLUMNS && facts.levels <= 256 => (
+            "small",
+            Some("a table of so many columns that a network for each would be large"),
+        ),
+        _ if table => ("table", Some("a table")),
         _ if facts.levels <= 2 && few_levels => ("small", None),
         [_, _] if few_levels && many && cells(&facts.shape) => (
             "gray",
