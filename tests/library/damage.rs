@@ -1,12 +1,33 @@
 //! Damaged and forged files: always an error, never a panic, never wrong data taken for right.
 
-use bbans::{DataReader, ErrorKind, FileModel};
+use bbans::{DataReader, ErrorKind, FileModel, Options};
 use proptest::prelude::*;
 
 use crate::support::{
     TINY_SHAPE, amat, idx, npy, npy_with, tiny_data, tiny_model, tiny_model_file,
 };
 use crate::{compress, decompress};
+
+/// Whatever bit of a file is turned over is noticed, or does no harm, such as in a growth rate that gives the same widths;
+/// and so is every cut.
+pub(crate) fn is_noticed(model: &impl FileModel, file: &[u8], options: Options) {
+    let restored = |file: &[u8]| bbans::decompress_bytes(model, file, options);
+    let expected = restored(file).unwrap();
+    for bit in 0..8 * file.len() {
+        let mut damaged = file.to_vec();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let found = restored(&damaged);
+        let harmless = found.as_ref().is_ok_and(|restored| *restored == expected);
+        assert!(
+            found.is_err() || harmless,
+            "bit {bit} of {} {options:?}",
+            file.len()
+        );
+    }
+    for len in 0..file.len() {
+        assert!(restored(&file[..len]).is_err(), "{len} {options:?}");
+    }
+}
 
 fn small_file() -> (Vec<u8>, Vec<u8>) {
     let content = idx(&tiny_data(9, 3), &TINY_SHAPE, 1);

@@ -91,8 +91,7 @@ fn every_layout_is_restored() {
     assert!(bbans::compress_bytes(&model, &wrong, ways()[0]).is_err());
 }
 
-/// One checksum is enough: whatever bit is turned over in a small file, it is noticed, or does no harm, such as in a
-/// growth rate that gives the same widths.
+/// One checksum is enough.
 #[test]
 fn every_turned_bit_of_a_file_is_noticed() {
     let model = tiny_model();
@@ -101,24 +100,7 @@ fn every_turned_bit_of_a_file_is_noticed() {
         for options in ways() {
             let content = idx(&data, &TINY_SHAPE, 1);
             let file = bbans::compress_bytes(&model, &content, options).unwrap();
-            let expected = bbans::decompress_bytes(&model, &file, options).unwrap();
-            for bit in 0..8 * file.len() {
-                let mut damaged = file.clone();
-                damaged[bit / 8] ^= 1 << (bit % 8);
-                let found = bbans::decompress_bytes(&model, &damaged, options);
-                let harmless = found.as_ref().is_ok_and(|restored| *restored == expected);
-                assert!(
-                    found.is_err() || harmless,
-                    "bit {bit} of {} {options:?}",
-                    file.len()
-                );
-            }
-            for len in 0..file.len() {
-                assert!(
-                    bbans::decompress_bytes(&model, &file[..len], options).is_err(),
-                    "{len}"
-                );
-            }
+            crate::damage::is_noticed(&model, &file, options);
         }
     }
 }

@@ -25,6 +25,48 @@ fn likelihoods() -> Vec<Likelihood> {
         .collect()
 }
 
+/// Checks `nats` and the derivatives `by` of parameters, both `[parameters, lanes]`, lane by lane: against those of
+/// `f64`, those of the bound where `bound` has one, and those of differences, to these parts of them.
+pub(super) fn check_lanes(
+    objective: &dyn Objective,
+    [p, by]: [&[f32]; 2],
+    x: &[u16],
+    nats: &[f64],
+    [of_nats, of_derivatives]: [f64; 2],
+    bound: impl Fn(&[f64], u16) -> Option<f64>,
+) {
+    let (count, lanes) = (objective.parameters(), nats.len());
+    for lane in 0..lanes {
+        let own = p.iter().skip(lane).step_by(lanes);
+        let own: Vec<f64> = own.map(|&v| v.into()).collect();
+        let symbols: Vec<u16> = x.iter().skip(lane).step_by(lanes).copied().collect();
+        let of = |p: &[f64]| objective.nats(p, &symbols, &mut vec![0.0; count]);
+        let exact = of(&own);
+        assert!(
+            (nats[lane] - exact).abs() <= of_nats * (1.0 + exact),
+            "{} {exact}",
+            nats[lane]
+        );
+        if let Some(bound) = bound(&own, symbols[0]) {
+            assert!((exact - bound).abs() <= 1e-9 * (1.0 + bound), "{bound}");
+        }
+        // The bound has a least mass, where the derivative still says where to go.
+        for i in (0..count).filter(|_| exact < 700.0) {
+            let at = |step: f64| {
+                let mut moved = own.clone();
+                moved[i] += step;
+                of(&moved)
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            let found = f64::from(by[i * lanes + lane]);
+            assert!(
+                (found - difference).abs() <= of_derivatives * (1.0 + difference.abs()),
+                "{i}: {found} {difference}"
+            );
+        }
+    }
+}
+
 #[test]
 fn nats_are_the_bounds_and_derivatives_those_of_differences() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
@@ -42,41 +84,10 @@ fn nats_are_the_bounds_and_derivatives_those_of_differences() {
                 .collect();
             let (mut nats, mut by) = (vec![0.0; LANES], vec![0.0; p.len()]);
             objective.lanes(Path::detect(), &p, &x, &mut nats, &mut by);
-            for lane in 0..LANES {
-                let own: Vec<f64> = p
-                    .iter()
-                    .skip(lane)
-                    .step_by(LANES)
-                    .map(|&v| v.into())
-                    .collect();
-                let of = |p: &[f64]| {
-                    let symbols: Vec<u16> = x.iter().skip(lane).step_by(LANES).copied().collect();
-                    objective.nats(p, &symbols, &mut vec![0.0; count])
-                };
-                assert!((nats[lane] - of(&own)).abs() <= 1e-4 * (1.0 + nats[lane]));
-                if objective.dims() == 1 {
-                    let bound = likelihood.nats(&own, usize::from(x[lane])).unwrap();
-                    assert!(
-                        (of(&own) - bound).abs() <= 1e-9 * (1.0 + bound),
-                        "{likelihood:?}"
-                    );
-                }
-                // The bound has a least mass, where the derivative still says where to go.
-                for i in (0..count).filter(|_| nats[lane] < 700.0) {
-                    let at = |step: f64| {
-                        let mut moved = own.clone();
-                        moved[i] += step;
-                        of(&moved)
-                    };
-                    let step = 1e-5;
-                    let difference = (at(step) - at(-step)) / (2.0 * step);
-                    let found = f64::from(by[i * LANES + lane]);
-                    assert!(
-                        (found - difference).abs() <= 1e-3 * (1.0 + difference.abs()),
-                        "{likelihood:?} {i}: {found} {difference}"
-                    );
-                }
-            }
+            check_lanes(&*objective, [&p, &by], &x, &nats, [1e-4, 1e-3], |own, x| {
+                let one = objective.dims() == 1;
+                one.then(|| likelihood.nats(own, usize::from(x)).unwrap())
+            });
         }
     }
 }

@@ -277,6 +277,7 @@ fn ln(v: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::laws::check_lanes;
     use super::*;
     use crate::noise::{below, fill_normal};
     use rand_chacha::ChaCha8Rng;
@@ -332,36 +333,9 @@ mod tests {
                     .collect();
                 let (mut nats, mut by) = (vec![0.0; LANES], vec![0.0; p.len()]);
                 objective.lanes(Path::detect(), &p, &x, &mut nats, &mut by);
-                for lane in 0..LANES {
-                    let own: Vec<f64> = p
-                        .iter()
-                        .skip(lane)
-                        .step_by(LANES)
-                        .map(|&v| v.into())
-                        .collect();
-                    let of = |p: &[f64]| objective.nats(p, &x[lane..=lane], &mut vec![0.0; count]);
-                    let exact = of(&own);
-                    assert!(
-                        (nats[lane] - exact).abs() <= 1e-3 * (1.0 + exact),
-                        "{kind:?} {} {exact}",
-                        nats[lane]
-                    );
-                    let bound = kind.nats(&own, usize::from(x[lane]));
-                    assert!((exact - bound).abs() <= 1e-9 * (1.0 + bound), "{kind:?}");
-                    for i in 0..count {
-                        let at = |step: f64| {
-                            let mut moved = own.clone();
-                            moved[i] += step;
-                            of(&moved)
-                        };
-                        let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-                        let found = f64::from(by[i * LANES + lane]);
-                        assert!(
-                            (found - difference).abs() <= 2e-3 * (1.0 + difference.abs()),
-                            "{kind:?} {i}: {found} {difference}"
-                        );
-                    }
-                }
+                check_lanes(&objective, [&p, &by], &x, &nats, [1e-3, 2e-3], |own, x| {
+                    Some(kind.nats(own, usize::from(x)))
+                });
             }
         }
     }
