@@ -75,27 +75,26 @@ impl Line {
         if body.len() != self.body_len() {
             return None;
         }
-        let start = out.len();
-        let mut valid = true;
-        let pairs = body.chunks_exact(2);
-        let last = pairs.remainder();
-        out.extend(pairs.map(|pair| {
-            let value = pair[0].wrapping_sub(b'0');
-            valid &= value <= 1 && pair[1] == self.separator;
-            u16::from(value)
-        }));
-        out.extend(last.iter().map(|digit| u16::from(digit.wrapping_sub(b'0'))));
-        valid &= out.last().is_some_and(|&v| v <= 1) && out.len() - start == self.dims;
-        valid.then_some(())
+        let digits = out.len();
+        let (pairs, last) = body.as_chunks::<2>();
+        let value = |digit: &u8| u16::from(digit.wrapping_sub(b'0'));
+        out.extend(pairs.iter().map(|[digit, _]| value(digit)));
+        out.extend(last.iter().map(value));
+        // Without an early end these are passes that vectorise.
+        let separators = (pairs.iter()).fold(0, |other, pair| other | (pair[1] ^ self.separator));
+        let digits = &out[digits..];
+        let all = digits.iter().fold(0, |all, v| all | v);
+        (separators == 0 && all <= 1 && digits.len() == self.dims).then_some(())
     }
 
     /// The line without its end.
     pub(crate) fn render(self, values: &[u16], out: &mut Vec<u8>) {
-        out.extend(
-            values
-                .iter()
-                .flat_map(|&v| [b'0' + (v & 1) as u8, self.separator]),
-        );
+        let start = out.len();
+        out.resize(start + 2 * values.len(), self.separator);
+        let (pairs, _) = out[start..].as_chunks_mut::<2>();
+        for (pair, &v) in pairs.iter_mut().zip(values) {
+            pair[0] = b'0' + (v & 1) as u8;
+        }
         if !self.trailing {
             out.pop();
         }

@@ -127,7 +127,8 @@ impl DataWriter {
                     trailing,
                     crlf,
                 };
-                if !rows.exceptions.is_empty() || symbols.iter().any(|&s| s > 1) {
+                let all = symbols.iter().fold(0, |all, &s| all | s);
+                if !rows.exceptions.is_empty() || all > 1 {
                     return Err(Error::corruption("values of .amat other than 0 and 1"));
                 }
                 let mut text = std::mem::take(&mut self.pending);

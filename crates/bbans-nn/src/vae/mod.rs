@@ -227,8 +227,9 @@ impl Vae {
             let numbers = head.scaled(x)?;
             encode.run(self.path, Inputs::Values(&[&numbers]), lanes)?
         } else if self.likelihood().levels() <= 256 {
-            let mut bytes = Vec::with_capacity(x.len());
-            bytes.extend(x.iter().map(|&symbol| symbol as u8));
+            let x = x.as_standard_layout();
+            let symbols = x.as_slice().unwrap_or_default();
+            let bytes: Vec<u8> = symbols.iter().map(|&symbol| symbol as u8).collect();
             encode.run(self.path, Inputs::Bytes(&bytes), lanes)?
         } else {
             let numbers: Vec<f32> = x.t().iter().map(|&symbol| f32::from(symbol)).collect();

@@ -61,6 +61,9 @@ pub(super) fn check_rare(model: &impl FileModel, rows: &Rows) -> Result<()> {
 /// [`bbans_core::ErrorKind::InvalidArgument`] if there are more values: the data are grey.
 pub fn binary_symbols(numbers: &mut [u16]) -> Result<u16> {
     let scale = numbers.iter().fold(0, |m, &b| b.max(m)).max(1);
+    if scale == 1 {
+        return Ok(1);
+    }
     // Without an early end this is a pass that vectorises.
     let grey = numbers
         .iter()
