@@ -101,6 +101,77 @@ fn samples_are_data_of_their_kind() {
     );
 }
 
+/// Names that the model does not have are a line of names all the same.
+#[test]
+fn a_table_with_other_names_is_cut_at_the_same_lines() {
+    let folder = with_goldens();
+    let table = String::from_utf8(folder.read("table.csv")).unwrap();
+    let (_, records) = table.split_once("\r\n").unwrap();
+    folder.write("other.csv", format!(" w, x,y,z\r\n{records}"));
+    folder.ok("compress other.csv -m symbols-of-tables.safetensors");
+    let cat = folder.ok("cat other.csv.bbans 3 -m symbols-of-tables.safetensors");
+    let expected = records.split_inclusive('\n').nth(3).unwrap();
+    let cat = String::from_utf8(cat.stdout).unwrap();
+    assert_eq!(cat, format!(" w, x,y,z\r\n{expected}"));
+}
+
+/// Rivals are measured on what gives the file back, with what no symbol says.
+#[test]
+fn rivals_are_given_what_the_symbols_do_not_say() {
+    let folder = with_goldens();
+    let mut rng = 1u64;
+    let mut records = String::from("cut,carat,year,always\n");
+    for i in 0..300 {
+        rng = rng
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        let carat = if i % 3 == 0 {
+            rng.to_string()
+        } else {
+            "NA".to_owned()
+        };
+        records += &format!("Ideal,{carat},1900,x\n");
+    }
+    folder.write("odd.csv", &records);
+    let bench = folder.ok(
+        "bench --data odd.csv -m symbols-of-tables.safetensors --rivals built-in --samples 1 --json",
+    );
+    let figures: serde_json::Value = serde_json::from_slice(&bench.stdout).unwrap();
+    let rivals = figures["rivals"].as_array().unwrap();
+    let bytes = rivals.iter().filter_map(|rival| rival["bytes"].as_u64());
+    // A hundred numbers of 64 bits are in every file.
+    assert!(bytes.min().unwrap() > 700, "{rivals:?}");
+}
+
+/// A pipe with a name is read once, from its beginning to its end.
+#[cfg(unix)]
+#[test]
+fn nothing_of_a_pipe_is_lost() {
+    let folder = with_goldens();
+    let content = folder.read("signal.npy").repeat(60);
+    let values: Vec<u8> = content[..content.len() / 14 * 14].to_vec();
+    let status = std::process::Command::new("mkfifo")
+        .arg(folder.path("pipe"))
+        .status();
+    assert!(status.unwrap().success());
+    let path = folder.path("pipe");
+    let bytes = values.clone();
+    let writer = std::thread::spawn(move || fs::write(path, bytes).unwrap());
+    folder.ok("compress pipe --raw 7,i16 -m symbols-of-signals.safetensors -o c.bbans");
+    writer.join().unwrap();
+    folder.ok("decompress c.bbans -m symbols-of-signals.safetensors -o back");
+    assert!(folder.read("back") == values);
+    let path = folder.path("pipe");
+    let writer = std::thread::spawn(move || fs::write(path, b"a,b\n1,2\n3,4\n").is_ok());
+    let refused = folder.run("train --data pipe -o x");
+    assert!(
+        refused.stderr.contains("expected a file, not a pipe"),
+        "{}",
+        refused.stderr
+    );
+    writer.join().unwrap();
+}
+
 /// Trained for an epoch, a model takes what it was trained on.
 #[test]
 fn models_of_every_kind_are_trained_and_used() {
@@ -109,13 +180,14 @@ fn models_of_every_kind_are_trained_and_used() {
         .map(|i| {
             format!(
                 "{},{:.1},{}\r\n",
-                ["red", "green", "blue"][i * 7 % 3],
+                ["red", "$levels", "$3,7"][i * 7 % 3],
                 i as f64 / 10.0,
                 i * i % 5000
             )
         })
         .collect();
-    folder.write("t.csv", format!("colour,height,area\r\n{table}"));
+    let table = table.replace("$3,7", "\"$3,7\"");
+    folder.write("t.csv", format!("$colour,height,area\r\n{table}"));
     let signal: Vec<u8> = (0..3000i32)
         .flat_map(|i| ((600.0 * (f64::from(i) / 30.0).sin()) as i16 - 100).to_be_bytes())
         .collect();
@@ -280,6 +352,14 @@ fn what_cannot_come_back_is_refused() {
             "expected one of bool",
         ),
         ("compress signal.npy --raw 8 -o x", "SHAPE,TYPE"),
+        (
+            "train --data colours.npy --shape 9 -o x",
+            "--shape is for a file that is one long row",
+        ),
+        (
+            "sample -m symbols-of-signals.safetensors -o x.jpg",
+            "not written as .jpg",
+        ),
         (
             "train --data table.csv --preset signal -o x",
             "expected table or small",

@@ -26,7 +26,7 @@ pub struct Preset {
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "small",
-        data: "data of any shape and levels",
+        data: "data of any shape, of at most 256 levels",
         levels: [2, 256],
         json: include_str!("../presets/small.json"),
     },
@@ -164,7 +164,8 @@ impl Arch {
             }
         }
         values.parameters = Some(parameters(&fields));
-        for value in fields.values_mut() {
+        // A text of the data may begin with a dollar too.
+        for (_, value) in fields.iter_mut().filter(|(name, _)| *name != "values") {
             values.resolve(value)?;
         }
         if let Some(name) = ["encoder", "decoder"]

@@ -50,12 +50,12 @@ pub(crate) fn told(before: &Latent, fitted: &Fitted) -> String {
     let after = &file.description.latent;
     let (was, is) = (kind(before), kind(after));
     if after == before {
-        return format!("bins: {was} cost {} over the bound; kept", percent(*cost));
+        return format!("bins: {was} cost {}; kept", over(*cost));
     }
     format!(
-        "bins: {is} cost {} over the bound; {was} would cost {}, with {:.2}% of the posterior means beyond the outermost",
-        percent(*cost),
-        percent(*cost_before),
+        "bins: {is} cost {}; {was} would cost {}, with {:.2}% of the posterior means beyond the outermost",
+        over(*cost),
+        over(*cost_before),
         100.0 * spread.outside
     )
 }
@@ -68,8 +68,13 @@ fn kind(latent: &Latent) -> String {
     format!("2^{} {kind}", latent.bin_precision)
 }
 
-fn percent(part: f64) -> String {
-    format!("{:+.2}%", 100.0 * part)
+/// What a part of the bound is, beyond it.
+fn over(part: f64) -> String {
+    match part.abs() {
+        // Of a bound near 0 a part says nothing.
+        10.0.. => "many times the bound".to_owned(),
+        _ => format!("{:+.2}% over the bound", 100.0 * part),
+    }
 }
 
 /// Warns if the bins of a model do not fit the posteriors of symbols, `[count, dims]`.
@@ -87,17 +92,17 @@ pub(crate) fn warn(model: &VaeModel, data: ArrayView2<'_, u16>) {
         && cost > WARN_COST
     {
         note!(
-            "warning: {:.1}% of the posterior means lie beyond the outermost bin: {} over the bound; `bbans import MODEL \
+            "warning: {:.1}% of the posterior means lie beyond the outermost bin: {}; `bbans import MODEL \
              --data DATA -o NEW` chooses bins that fit",
             100.0 * spread.outside,
-            percent(cost)
+            over(cost)
         );
     }
 }
 
 /// The same for the first data of a file, which is opened for that; not of a pipe.
 pub(crate) fn warn_of_file(model: &VaeModel, path: &Path, raw: Option<&RawSpec>) {
-    if files::is_dash(path) {
+    if !files::can_be_read_again(path) {
         return;
     }
     let first = files::open_data(path, raw)

@@ -173,9 +173,8 @@ impl Element {
         }
     }
 
-    /// The whole number that these bytes stand for, if [`Element::put`] of it gives the same bytes.
     #[inline(always)]
-    pub fn number(self, bytes: &[u8]) -> Option<i64> {
+    fn bits(self, bytes: &[u8]) -> Option<u64> {
         let mut low = [0; 8];
         let size = self.size();
         let bytes = bytes.get(..size)?;
@@ -183,7 +182,24 @@ impl Element {
             true => (low.iter_mut().zip(bytes.iter().rev())).for_each(|(to, from)| *to = *from),
             false => low[..size].copy_from_slice(bytes),
         }
-        let bits = u64::from_le_bytes(low);
+        Some(u64::from_le_bytes(low))
+    }
+
+    /// The value of these bytes, for messages.
+    pub fn shown(self, bytes: &[u8]) -> String {
+        let bits = self.bits(bytes).unwrap_or(0);
+        match (self.kind, self.number(bytes)) {
+            (Kind::F32, _) => f32::from_bits(bits as u32).to_string(),
+            (Kind::F64, _) => f64::from_bits(bits).to_string(),
+            (_, Some(number)) => number.to_string(),
+            (_, None) => bits.to_string(),
+        }
+    }
+
+    /// The whole number that these bytes stand for, if [`Element::put`] of it gives the same bytes.
+    #[inline(always)]
+    pub fn number(self, bytes: &[u8]) -> Option<i64> {
+        let bits = self.bits(bytes)?;
         let whole = |v: f64, negative_zero: bool| {
             (v.fract() == 0.0 && v.abs() <= EXACT && !negative_zero).then_some(v as i64)
         };

@@ -163,6 +163,9 @@ impl DataReader {
             (_, Input::Unread { .. }) => Err(Error::invalid_argument(
                 "the data are a table, the model is one of numbers; train a model of tables with `bbans train`",
             )),
+            (Values::Columns(_), Input::Empty { .. }) => Err(Error::invalid_argument(
+                "the file is empty; expected a CSV file, since the model is one of tables",
+            )),
             (values, input) => {
                 self.input = input;
                 let numeric = Numeric::new(self.numeric.element, values, levels);

@@ -101,6 +101,15 @@ impl Source {
         })
     }
 
+    /// The type of the file's values: bytes, where it has others than numbers.
+    pub fn element(&self) -> Element {
+        match &self.layout {
+            Layout::Array(array) => array.element,
+            Layout::Png(pictures) => pictures.kind.element(),
+            Layout::Amat { .. } | Layout::Csv(_) => Element::U8,
+        }
+    }
+
     /// The names of the data, where they have any.
     pub fn names(&self) -> Option<&Names> {
         match &self.layout {

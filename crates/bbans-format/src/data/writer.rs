@@ -11,7 +11,6 @@ use bbans_nn::description::{Column, Values};
 use super::amat::Line;
 use super::array::reverse_axes;
 use super::csv;
-use super::element::Element;
 use super::numeric::Numeric;
 use super::picture::png;
 use super::rows::Rows;
@@ -48,11 +47,7 @@ impl DataWriter {
     /// # Errors
     /// If the target does not suit the source, or cannot be written.
     pub fn new(source: Source, dims: usize, values: &Values, target: Target) -> Result<Self> {
-        let element = match &source.layout {
-            Layout::Array(array) => array.element,
-            Layout::Png(pictures) => pictures.kind.element(),
-            _ => Element::U8,
-        };
+        let element = source.element();
         let of_table = matches!(source.layout, Layout::Csv(_));
         let (numeric, columns) = match (values, of_table) {
             (Values::Columns(columns), true) => {

@@ -37,7 +37,7 @@ pub(super) fn symbols_of(
     mut rows: Rows,
     header: &Header,
 ) -> Result<Symbols> {
-    check_rare(model, &rows)?;
+    check_rare(model, &rows, &header.source)?;
     let scale = symbols(model, &mut rows.symbols)?;
     if header.way.unordered {
         rows = sorted(rows, model.dims().max(1));

@@ -1,8 +1,8 @@
 //! Values of a data file as symbols of a model.
 
 use bbans_core::{Error, Result};
-use bbans_format::Rows;
 use bbans_format::data::Exception;
+use bbans_format::{Rows, Source};
 use bbans_nn::description::Values;
 
 use crate::file_model::FileModel;
@@ -33,25 +33,28 @@ pub fn symbols(model: &impl FileModel, numbers: &mut [u16]) -> Result<u16> {
 ///
 /// # Errors
 /// [`bbans_core::ErrorKind::InvalidArgument`] if the data are others than the model's.
-pub(super) fn check_rare(model: &impl FileModel, rows: &Rows) -> Result<()> {
+pub(super) fn check_rare(model: &impl FileModel, rows: &Rows, source: &Source) -> Result<()> {
     let Some(Exception { at, bytes }) = rows.exceptions.first() else {
         return Ok(());
     };
     if rows.exceptions.len() <= rows.symbols.len() / RARE + 1 {
         return Ok(());
     }
-    let shown = &bytes[..bytes.len().min(20)];
-    let value = match str::from_utf8(shown) {
-        Ok(text) if text.chars().all(|c| !c.is_control()) => format!("{text:?}"),
-        _ => format!("of the bytes {shown:02x?}"),
+    let dim = at % model.dims().max(1);
+    let first = match model.values() {
+        Values::Columns(columns) => format!(
+            "{:?} in the column {:?}",
+            String::from_utf8_lossy(&bytes[..bytes.len().min(20)]),
+            columns.get(dim).map_or("", |column| &column.name)
+        ),
+        _ => format!("{} in dimension {dim}", source.element().shown(bytes)),
     };
     Err(Error::invalid_argument(format!(
-        "{} of {} values are none that the model {} has, the first of them {value} in dimension {}; train a model for \
-         these data with `bbans train`",
+        "{} of {} values are none that the model {} has, the first of them {first}; expected at most one in {RARE}: \
+         train a model for these data with `bbans train`",
         rows.exceptions.len(),
         rows.symbols.len(),
         model.name(),
-        at % model.dims().max(1)
     )))
 }
 
@@ -74,8 +77,8 @@ pub fn binary_symbols(numbers: &mut [u16]) -> Result<u16> {
     {
         return Err(Error::invalid_argument(format!(
             "the data are grey (values {other} and {scale} among them), the model is for binary \
-             data; take a model of that many levels with --model (`bbans models`), or make the data \
-             binary first with `bbans binarize`, which loses the grey levels"
+             data; take a model of that many levels with --model (`bbans models`), train one with \
+             `bbans train`, or make the data binary first with `bbans binarize`, which loses the grey levels"
         )));
     }
     numbers.iter_mut().for_each(|b| *b = u16::from(*b != 0));

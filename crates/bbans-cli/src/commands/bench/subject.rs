@@ -196,9 +196,10 @@ impl Subject {
         (data, levels)
     }
 
-    /// The text of a table, for rivals.
+    /// The file for rivals, where it is a table, or its values do not say all.
     pub(super) fn text(&self) -> Result<Option<&[u8]>> {
-        Ok(self.content.is_table()?.then_some(&self.content.bytes[..]))
+        let file = self.content.is_table()? || !self.data.exceptions.is_empty();
+        Ok(file.then_some(&self.content.bytes[..]))
     }
 }
 

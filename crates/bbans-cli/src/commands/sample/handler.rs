@@ -26,6 +26,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             model.name()
         );
     }
+    let extension = args.output.extension().and_then(|e| e.to_str());
+    let known = ["npy", "idx", "amat", "png", "csv"];
+    if let Some(other) = extension.filter(|e| !known.contains(e)) {
+        bail!(
+            "{}: samples are not written as .{other}; expected .npy, .idx, .amat, .png, or .csv of a model of tables",
+            args.output.display()
+        );
+    }
     let count = args.count as usize;
     let mut symbols = Vec::new();
     for (step, start) in (0..count).step_by(LANES).enumerate() {
@@ -42,7 +50,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ..DataSet::default()
     };
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
-    let extension = args.output.extension().and_then(|e| e.to_str());
     let values = model.values();
     let tables = matches!(values, Values::Columns(_));
     if tables != (extension == Some("csv")) {

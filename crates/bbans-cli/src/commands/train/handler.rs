@@ -162,16 +162,31 @@ fn data_and_arch(
     from: Option<&ModelFile>,
 ) -> Result<(Dataset, String, Arch)> {
     let raw = args.raw.raw.as_ref();
+    let (mut reader, _) = files::open_data(path, raw)?;
     let values = match from {
         Some(file) => StandFor::of_model(file),
-        None => StandFor::of_file(path, raw, args).with_context(|| path.display().to_string())?,
+        None => {
+            let values = StandFor::of_file(&reader, path, raw, args);
+            values.with_context(|| path.display().to_string())?
+        }
     };
-    let (mut reader, _) = files::open_data(path, raw)?;
     let bound = reader.bind(&values.values, values.most.max(1));
     bound.with_context(|| path.display().to_string())?;
     if let Some(shape) = &args.shape {
-        let fitted = reader.fit(&shape.0);
-        fitted.with_context(|| path.display().to_string())?;
+        let found = reader.source().shape.clone();
+        reader
+            .fit(&shape.0)
+            .map_err(anyhow::Error::from)
+            .and_then(|()| {
+                if reader.source().shape == shape.0 {
+                    return Ok(());
+                }
+                bail!(
+                    "the data have the shape {found:?}; --shape is for a file that is one long row of values: leave it \
+                     out, or reshape the file"
+                )
+            })
+            .with_context(|| path.display().to_string())?;
     }
     let DataSet {
         shape, mut symbols, ..
@@ -246,19 +261,26 @@ impl StandFor {
         })
     }
 
-    /// What a file has, which is read for that.
-    fn of_file(path: &Path, raw: Option<&RawSpec>, args: &Args) -> Result<Self> {
+    /// What a file has, which is read once more for that where its header does not say it.
+    fn of_file(
+        reader: &bbans::DataReader,
+        path: &Path,
+        raw: Option<&RawSpec>,
+        args: &Args,
+    ) -> Result<Self> {
         let plain = Self {
             values: nn::description::Values::default(),
             levels: None,
             most: 1 << 16,
         };
-        let (reader, _) = files::open_data(path, raw)?;
-        if reader.is_table() {
-            if files::is_dash(path) {
-                bail!("a table is read twice; expected a file, not standard input");
+        let again = |what: &str| {
+            if !files::can_be_read_again(path) {
+                bail!("{what} are read twice; expected a file, not a pipe");
             }
-            let columns = reader.columns()?;
+            Ok(files::open_data(path, raw)?.0)
+        };
+        if reader.is_table() {
+            let columns = again("tables")?.columns()?;
             let levels: Vec<usize> = columns.iter().map(Column::levels).collect();
             return Ok(Self {
                 most: levels.iter().copied().max().unwrap_or(1),
@@ -267,16 +289,13 @@ impl StandFor {
             });
         }
         if args.green_first {
-            return Self::green_first(reader);
+            return Self::green_first(again("pictures with green first")?);
         }
         // Bytes are what they are.
         if reader.element() == Element::U8 || args.binarize {
             return Ok(plain);
         }
-        if files::is_dash(path) {
-            bail!("numbers that are no bytes are read twice; expected a file, not standard input");
-        }
-        let (step, most) = reader.survey()?;
+        let (step, most) = again("numbers that are no bytes")?.survey()?;
         Ok(Self {
             values: nn::description::Values::Numbers(step),
             levels: None,
@@ -389,7 +408,7 @@ fn default_preset(facts: &Facts, data: &Dataset) -> (&'static str, Option<&'stat
             Some("a table of so many columns that a network for each would be large"),
         ),
         _ if table => ("table", Some("a table")),
-        _ if facts.levels <= 2 && few_levels => ("small", None),
+        _ if facts.levels <= 2 && few_levels => ("small", Some("data of two values")),
         [_, _] if few_levels && many && cells(&facts.shape) => (
             "gray",
             Some("many grey pictures whose sides are multiples of 4"),

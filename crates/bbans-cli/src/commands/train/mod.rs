@@ -12,7 +12,7 @@ use crate::support::notebook::NotebookArgs;
 
 /// Train a model on one's own data of one shape
 ///
-/// Presets: small takes data of any shape, and is the fastest to compress with; its values are independent given the
+/// Presets: small takes data of any shape with up to 256 levels, and is the fastest to compress with; its values are independent given the
 /// latents. balanced, best, gray, conv and ladder are for pictures whose sides are multiples of 4: balanced and best of
 /// bits, gray of 3 to 256 levels, with decoders that are autoregressive in a small window, for smaller and slower files;
 /// conv, with convolutions, and ladder, with four groups of latents, of bits. pixels (also in colour, and of 16 bits),

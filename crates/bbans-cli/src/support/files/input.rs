@@ -39,6 +39,11 @@ pub(crate) fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<Origin>)
     Ok((Box::new(file), Some(origin)))
 }
 
+/// Whether what is read of it is there again when it is opened again: not of pipes and devices.
+pub(crate) fn can_be_read_again(path: &Path) -> bool {
+    !is_dash(path) && path.metadata().is_ok_and(|m| m.is_file() || m.is_dir())
+}
+
 /// Opens a data file, a folder of PNG files, or standard input for `-`; with `raw` values without a header.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ mod signals;
 mod stdio;
 mod temporary;
 
-pub(crate) use input::{is_dash, open, open_data, with_suffix};
+pub(crate) use input::{can_be_read_again, is_dash, open, open_data, with_suffix};
 pub(crate) use origin::Origin;
 pub(crate) use output::{Committed, Output, OutputFolder, check_free};
 pub(crate) use protected::Protected;

@@ -76,7 +76,8 @@ impl<S: BufRead> Values<S> {
     ) -> Result<Rows> {
         if self.flat {
             return Err(Error::invalid_argument(
-                "the file has one row of values, and nobody says where data begin in it; give their shape",
+                "the file has one row of values, and nobody says where data begin in it; give their shape with --shape \
+                 where a command has it, or axes to the file: the number of data, then those of a datum",
             ));
         }
         let count = self.left.map_or(max, |left| max.min(left));

@@ -5,6 +5,7 @@ use std::io::{BufRead, Chain, Cursor, Read};
 use bbans_core::Result;
 use bbans_nn::description::Column;
 
+use super::decimal::Decimal;
 use super::dialect::{CellQuotes, DELIMITERS, Dialect};
 use super::quotes::content;
 use super::record::{Record, Splitter, other_fields};
@@ -160,14 +161,24 @@ impl Head {
     }
 }
 
-/// Whether the fields are the names of the columns.
+/// Whether the fields are the names of the columns, or, of columns of numbers, no numbers.
 fn is_header(record: &mut Record, columns: &[Column]) -> bool {
     let is_name = |raw: &[u8], column: &Column| {
         content(raw).is_some_and(|name| String::from_utf8_lossy(&name) == column.name)
     };
+    // Of all fields none is of the data, and where there are numbers, that is no accident.
+    let is_other = |raw: &[u8], column: &Column| {
+        content(raw).is_some_and(|cell| {
+            let text = column.texts.iter().any(|text| text.as_bytes() == &*cell);
+            !text && Decimal::parse(&cell).is_none()
+        })
+    };
+    let numeric = columns.iter().any(|column| column.numbers.is_some());
     let all = |record: &Record| {
-        let mut pairs = record.fields().zip(columns);
-        record.len() == columns.len() && pairs.all(|(raw, column)| is_name(raw, column))
+        let pairs = || record.fields().zip(columns);
+        let names = pairs().all(|(raw, column)| is_name(raw, column));
+        let others = numeric && pairs().all(|(raw, column)| is_other(raw, column));
+        record.len() == columns.len() && (names || others)
     };
     all(record) || (record.cut_return() && all(record))
 }
@@ -221,6 +232,10 @@ mod tests {
             (b"a,b\r\nx,1", b',', b"a,b\r\n", true),
             (b"a,b\r\nx,1\nx,2", b',', b"a,b\r\n", false),
             (b"x,1\r\nx,2\n", b',', b"", false),
+            // Names that are not the model's; a line that has a number, or a text of the data.
+            (b" a, c\nx,1\n", b',', b" a, c\n", false),
+            (b"c,7\nx,1\n", b',', b"", false),
+            (b"x,c\nx,1\n", b',', b"", false),
             (b"", b',', b"", false),
         ] {
             let found = dialect(text);

@@ -66,14 +66,12 @@ pub(crate) fn parse(prefix: &[u8]) -> Result<Option<Header>> {
 fn refused(kind: u8) -> Error {
     Error::invalid_argument(match kind {
         b'1'..=b'3' => format!(
-            "a PNM of text (P{}); expected a binary one, P4 to P6: convert it with pnmtopnm",
+            "a PNM of text (P{}); expected a binary one, P5 or P6: convert it with pnmtopnm",
             char::from(kind)
         ),
-        b'7' => {
-            "a PAM (P7); expected a PBM, PGM or PPM: convert it with pamtopnm, or to PNG if it \
+        b'7' => "a PAM (P7); expected a PGM or PPM: convert it with pamtopnm, or to PNG if it \
                  has alpha"
-                .into()
-        }
+            .into(),
         _ => "no PNM; expected a file that starts with P4, P5 or P6".into(),
     })
 }

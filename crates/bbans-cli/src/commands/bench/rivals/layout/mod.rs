@@ -89,16 +89,21 @@ impl Laid {
     }
 }
 
-/// All layouts of `data`, whose values are below `levels`, and of the `text` that they came in.
+/// All layouts of `data`, whose values are below `levels`, and of the `text` that they came in: of it alone, where the
+/// values do not say all that is in it.
 pub(super) fn all(data: &DataSet, levels: usize, text: Option<&[u8]>) -> Result<Vec<Laid>> {
-    let mut all = streams::all(data, levels);
-    all.extend(images::all(data, levels)?);
-    all.extend(signal(data, levels));
+    let mut all = Vec::new();
+    let complete = data.exceptions.is_empty();
+    if complete {
+        all.extend(streams::all(data, levels));
+        all.extend(images::all(data, levels)?);
+        all.extend(signal(data, levels));
+    }
     if let Some(text) = text {
         let kind = streams::bytes(None);
         all.push(Laid::new("the file itself", kind, text.to_vec()));
     }
-    let written = is_table(data).then(|| table::text(data));
+    let written = (complete && is_table(data)).then(|| table::text(data));
     if let Some(text) = text.map(<[u8]>::to_vec).or(written)
         && Table::parse(&text).is_some()
     {
