@@ -169,9 +169,12 @@ impl Source {
         match &self.layout {
             Layout::Array(array) => {
                 if array.old_form().is_none() {
-                    let flags = u8::from(array.fortran) * FORTRAN
-                        | u8::from(usual.is_some()) * USUAL
-                        | u8::from(usual == Some(Usual::Row)) * ROW;
+                    let flags = [
+                        (array.fortran, FORTRAN),
+                        (usual.is_some(), USUAL),
+                        (usual == Some(Usual::Row), ROW),
+                    ];
+                    let flags = flags.iter().filter(|f| f.0).map(|f| f.1).sum();
                     out.extend([array.form.code(), array.element.code(), flags]);
                 }
                 if usual.is_none() {

@@ -88,13 +88,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// The channels of pixels, of symbols that may be others.
 fn channels_of(model: &VaeModel, mut data: DataSet) -> DataSet {
     if let Values::GreenFirst(colours) = model.values() {
-        let pixels = data.symbols.chunks_exact_mut(colours.channels);
-        pixels.for_each(|pixel| {
-            // What is no colour is shown as black.
-            if !colours.channels(pixel) {
-                pixel.fill(0);
+        let top = colours.levels as u16 - 1;
+        for pixel in data.symbols.chunks_exact_mut(colours.channels) {
+            // What is no colour is shown as the nearest one.
+            let green = pixel[0].min(top);
+            pixel[0] = green;
+            for difference in &mut pixel[1..3] {
+                *difference = (*difference).clamp(top - green, 2 * top - green);
             }
-        });
+            colours.channels(pixel);
+        }
     }
     data
 }
