@@ -60,6 +60,15 @@ fn a_set_of_png_files_has_them_too() {
     set(&folder.path("set/00003.png"), 0o604, long_ago());
     folder.ok("compress -f set -q -m tiny.safetensors");
     assert_eq!(mode(&folder.path("set.bbans")), 0o600);
+    // Nor one of a folder in it.
+    set(&folder.path("set/00003.png"), 0o644, long_ago());
+    fs::create_dir(folder.path("set/sub")).unwrap();
+    fs::rename(folder.path("set/00004.png"), folder.path("set/sub/x.png")).unwrap();
+    for bits in [0o640, 0o600] {
+        set(&folder.path("set/sub/x.png"), bits, long_ago());
+        folder.ok("compress -f set -q -m tiny.safetensors");
+        assert_eq!(mode(&folder.path("set.bbans")), bits);
+    }
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn one(
     }
     if !args.quiet && !files::is_dash(&output) {
         // On the disk, compressed in its own way, it may be smaller than what was read of it.
-        let on_disk = origin.map_or(report.input_bytes, |origin| origin.len());
+        let on_disk = origin.map(|origin| origin.len()).filter(|&len| len > 0);
+        let on_disk = on_disk.unwrap_or(report.input_bytes);
         tell(&report, input, &output, png, on_disk);
     }
     Ok(())

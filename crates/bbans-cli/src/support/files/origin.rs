@@ -10,9 +10,9 @@ pub(crate) struct Origin {
     path: PathBuf,
     id: FileId,
     metadata: Box<Metadata>,
-    /// Bytes on the disk; of a folder, of its files.
+    /// Bytes on the disk; of a folder, of all files below it.
     len: u64,
-    /// What others may do: of a folder, what they may do with each of its files too.
+    /// What others may do: of a folder, what they may do with all that is below it too.
     mode: u32,
 }
 
@@ -54,17 +54,25 @@ impl Origin {
         };
         if origin.metadata.is_dir() {
             origin.len = 0;
-            for entry in fs::read_dir(path)? {
-                let path = entry?.path();
-                let file = fs::metadata(&path)?;
-                origin.len += file.len();
-                origin.mode &= mode(&path, &file);
+            let mut folders = vec![path.to_owned()];
+            while let Some(folder) = folders.pop() {
+                for entry in fs::read_dir(folder)? {
+                    let entry = entry?;
+                    let path = entry.path();
+                    let file = fs::metadata(&path)?;
+                    origin.mode &= mode(&path, &file);
+                    // A link is none of the folders in it.
+                    match entry.file_type()?.is_dir() {
+                        true => folders.push(path),
+                        false => origin.len += file.len(),
+                    }
+                }
             }
         }
         Ok(origin)
     }
 
-    /// Bytes on the disk; of a folder, of its files.
+    /// Bytes on the disk; of a folder, of all files below it; 0 of a pipe.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }

@@ -139,7 +139,7 @@ impl Walk<'_> {
     fn lost(&self, name: &str, what: &str) -> Error {
         let expected = match self.family {
             Some(family) => family.name(),
-            None => "PNG files alone, or of PNM",
+            None => "PNG",
         };
         self.error(format!(
             "{name} {what} and would be lost; expected a folder of {expected} files alone"
