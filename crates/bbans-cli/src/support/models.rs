@@ -40,7 +40,7 @@ pub(crate) fn bytes(name: &str) -> Result<std::borrow::Cow<'static, [u8]>> {
         )
     })?;
     if size.len() > MAX_BYTES || !size.is_file() {
-        bail!("model {name}: expected a regular file of at most 4 GiB");
+        bail!("model {name}: not a file; expected a regular one of at most 4 GiB");
     }
     Ok(fs::read(path)
         .with_context(|| format!("cannot read the model {name}"))?

@@ -408,7 +408,7 @@ fn default_preset(facts: &Facts, data: &Dataset) -> (&'static str, Option<&'stat
             Some("a table of so many columns that a network for each would be large"),
         ),
         _ if table => ("table", Some("a table")),
-        _ if facts.levels <= 2 && few_levels => ("small", Some("data of two values")),
+        _ if facts.levels <= 2 && few_levels => ("small", None),
         [_, _] if few_levels && many && cells(&facts.shape) => (
             "gray",
             Some("many grey pictures whose sides are multiples of 4"),
