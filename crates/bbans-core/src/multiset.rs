@@ -275,7 +275,9 @@ mod tests {
             }
             let one = One(Independent::new(1, 1, |_, _| each.clone()));
             let codec = Multiset { codec: one, count: symbols.len() };
-            check_code_length(&codec, &symbols, 1, expected, 0.02).unwrap();
+            // A head that is short loses some of a bit, and every mass is rounded.
+            let tolerance = 0.02 + 1e-4 * symbols.len() as f64;
+            check_code_length(&codec, &symbols, 1, expected, tolerance).unwrap();
         }
 
         #[test]
