@@ -115,17 +115,15 @@ impl Arch {
     /// # Errors
     /// If the description cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
-        let of = || {
-            let mut value = serde_json::to_value(&self.description)?;
-            if let Value::Object(fields) = &mut value {
-                fields.remove("name");
-                fields.insert("training".to_owned(), serde_json::to_value(&self.schedule)?);
-            }
-            serde_json::to_string_pretty(&value)
-        };
-        let text: serde_json::Result<String> = of();
-        text.map(|text| text + "\n")
-            .map_err(|e| Error::because("the description cannot be written", e))
+        let bad = |e| Error::because("the description cannot be written", e);
+        let mut value = serde_json::to_value(&self.description).map_err(bad)?;
+        if let Value::Object(fields) = &mut value {
+            fields.remove("name");
+            let schedule = serde_json::to_value(&self.schedule).map_err(bad)?;
+            fields.insert("training".to_owned(), schedule);
+        }
+        let text = serde_json::to_string_pretty(&value).map_err(bad)?;
+        Ok(text + "\n")
     }
 
     /// A description from its text, for some data. In it `"$levels"`, `"$dims"`, `"$rows"`, `"$columns"` and

@@ -339,8 +339,8 @@ fn nearest(window: Window) -> impl Iterator<Item = usize> {
         .map(|(i, _)| i)
 }
 
-/// What neighbours are more than the nearest ones, squashed, so that small differences tell and large ones do not
-/// drown them; before what the decoder has of the position, and the nearest ones themselves.
+/// How far neighbours are from the mean of the nearest ones, squashed, so that small differences tell and large ones do
+/// not drown them; then what the decoder has of the position, and the negative of that mean.
 fn relative(window: Window, symbols: usize) -> (Vec<Value>, &'static str) {
     let mut places = nearest(window).map(|i| window.channels + i * symbols);
     let Some(first) = places.next() else {

@@ -68,11 +68,11 @@ fn kind(latent: &Latent) -> String {
     format!("2^{} {kind}", latent.bin_precision)
 }
 
-/// What a part of the bound is, beyond it.
+/// A cost, as a part of the bound, in words.
 fn over(part: f64) -> String {
     match part.abs() {
         // Of a bound near 0 a part says nothing.
-        10.0.. => "many times the bound".to_owned(),
+        10.0.. => "a few bits, of a bound near 0".to_owned(),
         _ => format!("{:+.2}% over the bound", 100.0 * part),
     }
 }

@@ -39,8 +39,11 @@ pub(crate) fn bytes(name: &str) -> Result<std::borrow::Cow<'static, [u8]>> {
             names()
         )
     })?;
-    if size.len() > MAX_BYTES || !size.is_file() {
-        bail!("model {name}: not a file; expected a regular one of at most 4 GiB");
+    if !size.is_file() {
+        bail!("model {name}: not a file; expected a regular one");
+    }
+    if size.len() > MAX_BYTES {
+        bail!("model {name}: {} bytes; expected at most 4 GiB", size.len());
     }
     Ok(fs::read(path)
         .with_context(|| format!("cannot read the model {name}"))?

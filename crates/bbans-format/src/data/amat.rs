@@ -75,14 +75,14 @@ impl Line {
         if body.len() != self.body_len() {
             return None;
         }
-        let digits = out.len();
+        let start = out.len();
         let (pairs, last) = body.as_chunks::<2>();
         let value = |digit: &u8| u16::from(digit.wrapping_sub(b'0'));
         out.extend(pairs.iter().map(|[digit, _]| value(digit)));
         out.extend(last.iter().map(value));
         // Without an early end these are passes that vectorise.
         let separators = (pairs.iter()).fold(0, |other, pair| other | (pair[1] ^ self.separator));
-        let digits = &out[digits..];
+        let digits = &out[start..];
         let all = digits.iter().fold(0, |all, v| all | v);
         (separators == 0 && all <= 1 && digits.len() == self.dims).then_some(())
     }

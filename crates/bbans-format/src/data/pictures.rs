@@ -60,7 +60,9 @@ impl Pictures {
         match self.names.len() {
             1 => Ok(()),
             _ if !self.single => Ok(()),
-            names => Err(Error::corruption(format!("{names} names of one picture"))),
+            names => Err(Error::corruption(format!(
+                "{names} names of one picture; expected 1"
+            ))),
         }
     }
 

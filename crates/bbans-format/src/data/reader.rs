@@ -127,11 +127,7 @@ impl DataReader {
     }
 
     fn new(source: Source, input: Input) -> Self {
-        let element = match &source.layout {
-            Layout::Array(array) => array.element,
-            Layout::Png(pictures) => pictures.kind.element(),
-            _ => Element::U8,
-        };
+        let element = source.element();
         let numeric = Numeric {
             element,
             values: Step { lowest: 0, step: 1 },

@@ -101,7 +101,7 @@ impl Source {
         })
     }
 
-    /// The type of the file's values: bytes, where it has others than numbers.
+    /// The type of the file's values: bytes for tables and .amat.
     pub fn element(&self) -> Element {
         match &self.layout {
             Layout::Array(array) => array.element,

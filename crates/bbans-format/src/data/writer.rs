@@ -124,7 +124,9 @@ impl DataWriter {
                 };
                 let all = symbols.iter().fold(0, |all, &s| all | s);
                 if !rows.exceptions.is_empty() || all > 1 {
-                    return Err(Error::corruption("values of .amat other than 0 and 1"));
+                    return Err(Error::corruption(
+                        "a value that .amat does not have; expected 0 or 1",
+                    ));
                 }
                 let mut text = std::mem::take(&mut self.pending);
                 for row in symbols.chunks_exact(self.dims.max(1)) {

@@ -27,7 +27,7 @@ impl Edges {
     pub fn log_mass(self, mean: f64, log_scale: f64) -> f64 {
         let rate = (-log_scale.clamp(-10.0, 20.0)).exp();
         let at = |edge: f64| (edge - mean) * rate;
-        // log sigmoid(v), and log (1 - e^-width), so that nothing cancels.
+        // With sigmoid(high) - sigmoid(low) = sigmoid(high) sigmoid(-low) (1 - e^(low - high)) nothing cancels.
         let log_sigmoid = |v: f64| v.min(0.0) - (-v.abs()).exp().ln_1p();
         match (self.low.map(at), self.high.map(at)) {
             (None, None) => 0.0,

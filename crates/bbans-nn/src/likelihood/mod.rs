@@ -46,7 +46,7 @@ pub(crate) use tables::clamp;
 use tables::{Cumulative, Lanes, MAX_LEVELS};
 
 /// Most components of a mixture.
-const MAX_COMPONENTS: usize = 64;
+pub const MAX_COMPONENTS: usize = 64;
 
 /// What every likelihood says of itself.
 pub trait Kind {

@@ -194,7 +194,7 @@ impl Positions {
             let own = Var::from_tensor(&own.contiguous()?)?;
             let of_part = self.nats_of_lanes(&own, batch, part, true)?;
             let mut grads = of_part.sum_all()?.backward()?;
-            // What candle has found derivatives with has derivatives of its own, which are not wanted.
+            // candle's gradients keep a graph of their own, which is not wanted.
             let mut by = |of: &Tensor| grads.remove(of).map(|by| by.detach());
             for (sum, parameter) in by_parameters.iter_mut().zip(&parameters) {
                 *sum = match (sum.take(), by(parameter)) {

@@ -1,6 +1,6 @@
 //! A logistic distribution, cut at the half-integers: what the mixtures of them share.
 
-use bbans_nn::likelihood::Edges;
+use bbans_nn::likelihood::{Edges, MAX_COMPONENTS};
 
 use super::{log_sum_exp, moves};
 
@@ -14,7 +14,7 @@ pub(super) fn mixture_nats(parameters: &[f64], n: usize, edges: Edges, by: &mut 
     } else {
         log_sum_exp(by_logits)
     };
-    let mut terms = [0.0; 64];
+    let mut terms = [0.0; MAX_COMPONENTS];
     let terms = &mut terms[..n];
     for i in 0..n {
         let [value, by_mean, by_log_scale] = log_mass(edges, rest[i], rest[n + i]);

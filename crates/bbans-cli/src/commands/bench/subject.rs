@@ -210,7 +210,12 @@ fn numbers(content: &Content, model: &VaeModel) -> Result<DataSet> {
         Kind::Bool | Kind::U8 | Kind::U16 => 0,
         Kind::I8 => i64::from(i8::MIN),
         Kind::I16 => i64::from(i16::MIN),
-        _ => content.open()?.survey()?.0.lowest,
+        // What does not fit beside the model's numbers is an exception.
+        _ => match (content.open()?.survey(), model.values()) {
+            (Ok((step, _)), _) => step.lowest,
+            (Err(_), Values::Numbers(step)) => step.lowest,
+            (Err(_), _) => 0,
+        },
     };
     reader.bind(&Values::Numbers(Step { lowest, step: 1 }), 1 << 16)?;
     reader.fit(model.shape())?;

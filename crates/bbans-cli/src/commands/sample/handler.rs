@@ -34,6 +34,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             args.output.display()
         );
     }
+    let plain = model.values() == Values::default() && model.levels() <= 256;
+    if !plain && extension.is_none_or(|e| e == "idx" || e == "amat") {
+        bail!(
+            "samples of {} are other numbers than bytes; write {}",
+            model.name(),
+            match model.values() {
+                Values::Columns(_) => ".csv",
+                _ => ".npy or .png",
+            }
+        );
+    }
     let count = args.count as usize;
     let mut symbols = Vec::new();
     for (step, start) in (0..count).step_by(LANES).enumerate() {

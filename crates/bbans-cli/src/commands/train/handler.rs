@@ -32,7 +32,10 @@ const CELL: usize = 4;
 pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(name) = &args.print_arch {
         let json = match (Preset::named(name), &args.data) {
-            (Some(preset), _) => preset.json.to_owned(),
+            (Some(preset), None) => preset.json.to_owned(),
+            (Some(_), Some(_)) => {
+                bail!("the preset {name} is the same for all data; leave --data out")
+            }
             (None, Some(path)) => data_and_arch(path, args, None)?.2.to_json()?,
             (None, None) => bail!("the preset {name} is made for data; name some with --data"),
         };
@@ -241,8 +244,14 @@ impl StandFor {
             );
         };
         let (step, count) = reader.survey()?;
-        let levels = usize::try_from(step.lowest).unwrap_or(usize::MAX);
-        let levels = levels.saturating_add((step.step as usize).saturating_mul(count - 1)) + 1;
+        let Ok(lowest) = usize::try_from(step.lowest) else {
+            bail!(
+                "--green-first with values from {}; expected 0 to 32,767",
+                step.lowest
+            );
+        };
+        let span = (step.step as usize).saturating_mul(count.saturating_sub(1));
+        let levels = lowest.saturating_add(span).saturating_add(1);
         let colours = GreenFirst {
             levels: levels.max(2),
             channels,

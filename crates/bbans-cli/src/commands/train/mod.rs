@@ -12,11 +12,12 @@ use crate::support::notebook::NotebookArgs;
 
 /// Train a model on one's own data of one shape
 ///
-/// Presets: small takes data of any shape with up to 256 levels, and is the fastest to compress with; its values are independent given the
-/// latents. balanced, best, gray, conv and ladder are for pictures whose sides are multiples of 4: balanced and best of
-/// bits, gray of 3 to 256 levels, with decoders that are autoregressive in a small window, for smaller and slower files;
-/// conv, with convolutions, and ladder, with four groups of latents, of bits. pixels (also in colour, and of 16 bits),
-/// signal and table are made for the data at hand, one symbol after another. --arch takes any other network.
+/// Presets: small takes data of any shape with up to 256 levels, and is the fastest to compress with; its values are
+/// independent given the latents. balanced, best, gray, conv and ladder are for pictures whose sides are multiples of 4:
+/// balanced and best of bits, gray of 3 to 256 levels, with decoders that are autoregressive in a small window, for
+/// smaller and slower files; conv, with convolutions, and ladder, with four groups of latents, of bits. pixels (also in
+/// colour, and of 16 bits), signal and table are made for the data at hand, one symbol after another. --arch takes any
+/// other network.
 ///
 /// Examples: bbans train --data PHOTOS.npy -o photos.safetensors (colour, [n, rows, columns, 3]);
 /// bbans train --data ECG.npy --shape 360 -o ecg.safetensors (one long signal of 16 bits, in pieces of 360);
@@ -56,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHAPE")]
     pub(crate) shape: Option<Shape>,
     /// Pictures in colour: take green, red less green and blue less green for symbols
-    #[arg(long, conflicts_with_all = ["binarize", "arch", "from"])]
+    #[arg(long, conflicts_with_all = ["binarize", "from"])]
     pub(crate) green_first: bool,
     /// The data are grey, 0 to 255: draw each value v anew as 1 with probability v/255 in every epoch
     #[arg(long)]

@@ -53,9 +53,11 @@ pub(crate) fn open_data(
     raw: Option<&RawSpec>,
 ) -> Result<(DataReader, Option<Origin>)> {
     if path.is_dir() {
+        // First, since it has limits, and says what is wrong with a folder.
+        let reader = DataReader::open_folder(path)?;
         let origin = path.metadata().and_then(|m| Origin::new(path, m));
         let origin = origin.with_context(|| format!("cannot read {}", path.display()))?;
-        return Ok((DataReader::open_folder(path)?, Some(origin)));
+        return Ok((reader, Some(origin)));
     }
     let name = path
         .file_name()

@@ -59,12 +59,12 @@ impl Origin {
                 for entry in fs::read_dir(folder)? {
                     let entry = entry?;
                     let path = entry.path();
-                    let file = fs::metadata(&path)?;
+                    // Links are not followed.
+                    let file = entry.metadata()?;
                     origin.mode &= mode(&path, &file);
-                    // A link is none of the folders in it.
-                    match entry.file_type()?.is_dir() {
+                    match file.is_dir() {
                         true => folders.push(path),
-                        false => origin.len += file.len(),
+                        false => origin.len = origin.len.saturating_add(file.len()),
                     }
                 }
             }

@@ -86,8 +86,9 @@ impl Array {
     ) -> Option<Vec<u8>> {
         let (count, shape) = match usual {
             Usual::Axes => (count, shape),
-            // Version 1 knows of none, and a row has no other order.
+            // A row has no other order, and without a header no other form.
             Usual::Row if self.form == Form::Raw || self.fortran => return None,
+            // Layouts of version 1 have none.
             Usual::Row if self.old_form().is_some() => return None,
             Usual::Row => {
                 let count = shape.iter().try_fold(count, |n, &size| n.checked_mul(size));

@@ -5,7 +5,6 @@ use std::io::{BufRead, Chain, Cursor, Read};
 use bbans_core::Result;
 use bbans_nn::description::Column;
 
-use super::decimal::Decimal;
 use super::dialect::{CellQuotes, DELIMITERS, Dialect};
 use super::quotes::content;
 use super::record::{Record, Splitter, other_fields};
@@ -161,26 +160,29 @@ impl Head {
     }
 }
 
-/// Whether the fields are the names of the columns, or, of columns of numbers, no numbers.
+/// Whether the fields are the names of the columns, or, where some columns are numbers, texts that no column has.
 fn is_header(record: &mut Record, columns: &[Column]) -> bool {
     let is_name = |raw: &[u8], column: &Column| {
         content(raw).is_some_and(|name| String::from_utf8_lossy(&name) == column.name)
     };
-    // Of all fields none is of the data, and where there are numbers, that is no accident.
+    // A line with no cell of the data is one of names; without columns of numbers it may be chance.
     let is_other = |raw: &[u8], column: &Column| {
         content(raw).is_some_and(|cell| {
             let text = column.texts.iter().any(|text| text.as_bytes() == &*cell);
-            !text && Decimal::parse(&cell).is_none()
+            let number = str::from_utf8(&cell).is_ok_and(|cell| cell.parse::<f64>().is_ok());
+            !cell.is_empty() && !text && !number
         })
     };
-    let numeric = columns.iter().any(|column| column.numbers.is_some());
-    let all = |record: &Record| {
-        let pairs = || record.fields().zip(columns);
-        let names = pairs().all(|(raw, column)| is_name(raw, column));
-        let others = numeric && pairs().all(|(raw, column)| is_other(raw, column));
-        record.len() == columns.len() && (names || others)
+    let all = |record: &Record, is: &dyn Fn(&[u8], &Column) -> bool| {
+        let mut pairs = record.fields().zip(columns);
+        record.len() == columns.len() && pairs.all(|(raw, column)| is(raw, column))
     };
-    all(record) || (record.cut_return() && all(record))
+    if all(record, &is_name) {
+        return true;
+    }
+    record.cut_return();
+    let numeric = columns.iter().any(|column| column.numbers.is_some());
+    all(record, &is_name) || numeric && all(record, &is_other)
 }
 
 #[cfg(test)]
@@ -236,6 +238,9 @@ mod tests {
             (b" a, c\nx,1\n", b',', b" a, c\n", false),
             (b"c,7\nx,1\n", b',', b"", false),
             (b"x,c\nx,1\n", b',', b"", false),
+            (b"new,1\r\nx,2\r\n", b',', b"", true),
+            (b"new,1e5\nx,2\n", b',', b"", false),
+            (b",\nx,2\n", b',', b"", false),
             (b"", b',', b"", false),
         ] {
             let found = dialect(text);

@@ -41,7 +41,7 @@ pub(crate) fn parse(prefix: &[u8]) -> Result<Option<Header>> {
     };
     if p != b'P' {
         return Err(Error::invalid_argument(
-            "no PNM; expected a file that starts with P4, P5 or P6",
+            "no PNM; expected a file that starts with P5 or P6",
         ));
     }
     let fields = match kind {
@@ -72,7 +72,7 @@ fn refused(kind: u8) -> Error {
         b'7' => "a PAM (P7); expected a PGM or PPM: convert it with pamtopnm, or to PNG if it \
                  has alpha"
             .into(),
-        _ => "no PNM; expected a file that starts with P4, P5 or P6".into(),
+        _ => "no PNM; expected a file that starts with P5 or P6".into(),
     })
 }
 
