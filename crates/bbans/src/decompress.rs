@@ -207,6 +207,18 @@ struct DecodedBlock {
     payload: Option<u32>,
 }
 
+/// The numbers, row after row; not copied where they lie so.
+fn row_major(numbers: Array2<u16>) -> Vec<u16> {
+    let len = numbers.len();
+    if !numbers.is_standard_layout() {
+        return numbers.iter().copied().collect();
+    }
+    let (mut all, first) = numbers.into_raw_vec_and_offset();
+    all.drain(..first.unwrap_or(0));
+    all.truncate(len);
+    all
+}
+
 /// Decodes the blocks of a member.
 struct Decoder<'a, M: FileModel> {
     model: &'a M,
@@ -257,11 +269,7 @@ impl<M: FileModel> Decoder<'_, M> {
         Ok(DecodedBlock {
             rows: Rows {
                 count: symbols.nrows(),
-                symbols: symbols
-                    .as_standard_layout()
-                    .into_owned()
-                    .into_raw_vec_and_offset()
-                    .0,
+                symbols: row_major(symbols),
                 exceptions: block.exceptions,
             },
             scale: block.scale,

@@ -90,10 +90,10 @@ impl Line {
     /// The line without its end.
     pub(crate) fn render(self, values: &[u16], out: &mut Vec<u8>) {
         let start = out.len();
-        out.resize(start + 2 * values.len(), self.separator);
+        out.resize(start + 2 * values.len(), 0);
         let (pairs, _) = out[start..].as_chunks_mut::<2>();
         for (pair, &v) in pairs.iter_mut().zip(values) {
-            pair[0] = b'0' + (v & 1) as u8;
+            *pair = [b'0' + (v & 1) as u8, self.separator];
         }
         if !self.trailing {
             out.pop();
