@@ -8,7 +8,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::support::graphs::{graph_model_files, symbol_model_files};
+use crate::support::graphs::graph_model_files;
+use crate::support::symbol_models::symbol_model_files;
 use crate::support::{
     TINY_SHAPE, causal_model_file, features_model_files, grey_model_files, hierarchy_model_file,
     idx, tiny_data, tiny_model, tiny_model_file,

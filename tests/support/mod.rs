@@ -4,6 +4,7 @@
 
 pub mod arrays;
 pub mod graphs;
+pub mod symbol_models;
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -6,44 +6,10 @@ use std::io::Write;
 
 use bbans::container::{Header, Packed};
 use bbans::{FileModel, LatentModel, VaeModel};
+use bbans_fuzz::fields::{Field, put, put_bytes};
 use bbans_fuzz::{FINGERPRINTS, MODELS, PICTURES, decode, decode_range};
-use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-
-/// A number: any, or one beside a power of two, where the limits are.
-#[derive(Debug, Arbitrary)]
-enum Number {
-    Small(u8),
-    Any(u64),
-    Power { exponent: u8, less: bool },
-}
-
-impl Number {
-    fn value(&self) -> u64 {
-        match *self {
-            Self::Small(n) => n.into(),
-            Self::Any(n) => n,
-            Self::Power { exponent, less } => (1u64 << (exponent % 63)) - u64::from(less),
-        }
-    }
-}
-
-/// A number that is now and then another one than the right one.
-#[derive(Debug)]
-struct Field(Option<Number>);
-
-impl<'a> Arbitrary<'a> for Field {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        let wrong = u8::arbitrary(u)? >= 240;
-        Ok(Self(wrong.then(|| Number::arbitrary(u)).transpose()?))
-    }
-}
-
-impl Field {
-    fn or(&self, right: usize) -> u64 {
-        self.0.as_ref().map_or(right as u64, Number::value)
-    }
-}
 
 #[derive(Debug, Arbitrary)]
 struct Crafted<'a> {
@@ -164,19 +130,6 @@ const KINDS: [[u8; 2]; 10] = [
 const BLOCK: usize = 3;
 /// Bytes of a block are no more than these.
 const MOST: usize = 1 << 14;
-
-fn put(out: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        out.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
-fn put_bytes(out: &mut Vec<u8>, len: &Field, bytes: &[u8]) {
-    put(out, len.or(bytes.len()));
-    out.extend(bytes);
-}
 
 fn put_stream(out: &mut Vec<u8>, stream: &Option<Stream<'_>>, right: &[u8]) {
     let right = Stream {

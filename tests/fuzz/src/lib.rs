@@ -1,5 +1,7 @@
 //! What the fuzz targets share: the golden models, and files in memory.
 
+pub mod fields;
+
 use std::io::{self, Cursor, Write};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock, Mutex};
