@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::support::arrays::npy_of;
-use crate::support::graphs::symbol_model_files;
+use crate::support::symbol_models::symbol_model_files;
 use crate::support::{golden, npy_with};
 
 fn models() -> Vec<VaeModel> {
@@ -84,19 +84,37 @@ fn contents() -> Vec<(VaeModel, &'static str, Vec<u8>)> {
     ]
 }
 
-/// The channels of pixels of a model with green first; a pixel that is none becomes grey.
+/// The channels of pixels of a model with green first; those of a symbol's pixel that is none are the nearest.
 fn channels(model: &VaeModel, mut symbols: Vec<u16>) -> Vec<u8> {
     let Values::GreenFirst(colours) = bbans::FileModel::values(model) else {
         panic!("a model without green first");
     };
-    let grey = colours.levels as u16 - 1;
     for pixel in symbols.chunks_exact_mut(3) {
-        if !colours.channels(pixel) {
+        if !colours.channels(&mut pixel.to_vec()) {
+            // As the golden files have them.
+            let grey = colours.levels as u16 - 1;
             pixel[1..].fill(grey);
-            assert!(colours.channels(pixel));
         }
+        assert!(colours.channels(pixel));
     }
     symbols.into_iter().map(|v| v as u8).collect()
+}
+
+/// What is a colour stays, what is none becomes one, with green as it was where there is such a green.
+#[test]
+fn the_nearest_colour_is_one() {
+    let colours = bbans::nn::description::GreenFirst {
+        levels: 6,
+        channels: 4,
+    };
+    for n in 0..12 * 12 * 12 * 8 {
+        let pixel = [n % 12, n / 12 % 12, n / 144 % 12, n / 1728].map(|v| v as u16);
+        let mut nearest = pixel;
+        colours.nearest(&mut nearest);
+        assert!(colours.channels(&mut nearest.clone()), "{pixel:?}");
+        assert_eq!(nearest == pixel, colours.channels(&mut pixel.clone()));
+        assert_eq!(nearest[0], pixel[0].min(5));
+    }
 }
 
 fn compressed(model: &VaeModel, name: &str, content: &[u8], options: Options) -> Vec<u8> {

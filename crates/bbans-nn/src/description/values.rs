@@ -71,6 +71,18 @@ impl GreenFirst {
         own && rest.iter().all(|&v| u32::from(v) <= top)
     }
 
+    /// Symbols of a pixel that may have no channels become those of the nearest one that has, in place: of samples.
+    pub fn nearest(self, pixel: &mut [u16]) {
+        let top = (self.levels - 1) as u16;
+        if let [green, red, blue, rest @ ..] = pixel {
+            *green = (*green).min(top);
+            for difference in [red, blue] {
+                *difference = (*difference).clamp(top - *green, 2 * top - *green);
+            }
+            rest.iter_mut().for_each(|v| *v = (*v).min(top));
+        }
+    }
+
     fn check(self, dims: usize) -> Result<()> {
         let Self { levels, channels } = self;
         if (2..=MAX_SYMBOLS / 2).contains(&levels)

@@ -20,31 +20,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let protected = Protected::inputs(&args.model);
     check_free(&args.output, args.force, &protected)?;
     let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
-    if model.levels() > 2 && args.output.extension().is_some_and(|e| e == "amat") {
-        bail!(
-            "samples of {} are grey, .amat holds 0 and 1; write .idx or .png",
-            model.name()
-        );
-    }
     let extension = args.output.extension().and_then(|e| e.to_str());
-    let known = ["npy", "idx", "amat", "png", "csv"];
-    if let Some(other) = extension.filter(|e| !known.contains(e)) {
-        bail!(
-            "{}: samples are not written as .{other}; expected .npy, .idx, .amat, .png, or .csv of a model of tables",
-            args.output.display()
-        );
-    }
-    let plain = model.values() == Values::default() && model.levels() <= 256;
-    if !plain && extension.is_none_or(|e| e == "idx" || e == "amat") {
-        bail!(
-            "samples of {} are other numbers than bytes; write {}",
-            model.name(),
-            match model.values() {
-                Values::Columns(_) => ".csv",
-                _ => ".npy or .png",
-            }
-        );
-    }
+    check_extension(&model, extension)?;
     let count = args.count as usize;
     let mut symbols = Vec::new();
     for (step, start) in (0..count).step_by(LANES).enumerate() {
@@ -55,62 +32,56 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 .copied(),
         );
     }
-    let data = DataSet {
+    if let Values::GreenFirst(colours) = model.values() {
+        let pixels = symbols.chunks_exact_mut(colours.channels);
+        pixels.for_each(|pixel| colours.nearest(pixel));
+    }
+    let mut data = DataSet {
         shape: model.shape().to_vec(),
         symbols,
         ..DataSet::default()
     };
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
-    let values = model.values();
-    let tables = matches!(values, Values::Columns(_));
-    if tables != (extension == Some("csv")) {
-        bail!(
-            "samples of {} are {}; write {}",
-            model.name(),
-            if tables {
-                "lines of a table"
-            } else {
-                "numbers"
-            },
-            if tables {
-                ".csv"
-            } else {
-                ".npy, .idx, .amat or .png"
+    match (extension, model.values()) {
+        (Some("npy" | "csv"), _) => out.write_all(&file(&model, data.symbols, count)?)?,
+        (Some("png"), values) => {
+            let mut levels = model.levels();
+            if let Values::GreenFirst(colours) = values {
+                levels = colours.levels;
+                for pixel in data.symbols.chunks_exact_mut(colours.channels) {
+                    colours.channels(pixel);
+                }
             }
-        );
-    }
-    if tables || extension == Some("npy") {
-        out.write_all(&file(&model, data.symbols, count)?)?;
-    } else if extension == Some("png") {
-        let levels = match model.values() {
-            Values::GreenFirst(colours) => colours.levels,
-            _ => model.levels(),
-        };
-        let white = levels.saturating_sub(1).min(65_535) as u16;
-        let picture = Picture::tiled(&channels_of(&model, data), white)?;
-        out.write_all(&picture.to_png()?)?;
-    } else {
-        data.write(&args.output, &mut out)?;
+            let white = levels.saturating_sub(1).min(65_535) as u16;
+            out.write_all(&Picture::tiled(&data, white)?.to_png()?)?;
+        }
+        _ => data.write(&args.output, &mut out)?,
     }
     out.commit()?;
     Ok(())
 }
 
-/// The channels of pixels, of symbols that may be others.
-fn channels_of(model: &VaeModel, mut data: DataSet) -> DataSet {
-    if let Values::GreenFirst(colours) = model.values() {
-        let top = colours.levels as u16 - 1;
-        for pixel in data.symbols.chunks_exact_mut(colours.channels) {
-            // What is no colour is shown as the nearest one.
-            let green = pixel[0].min(top);
-            pixel[0] = green;
-            for difference in &mut pixel[1..3] {
-                *difference = (*difference).clamp(top - green, 2 * top - green);
-            }
-            colours.channels(pixel);
-        }
+/// Checks that samples can be written as what a name ends in.
+fn check_extension(model: &VaeModel, extension: Option<&str>) -> Result<()> {
+    let name = model.name();
+    let plain = model.values() == Values::default() && model.levels() <= 256;
+    let tables = matches!(model.values(), Values::Columns(_));
+    let bits = plain && model.levels() == 2;
+    let expected = match (tables, bits, plain) {
+        (true, ..) => ".csv",
+        (_, true, _) => ".npy, .idx, .amat or .png",
+        (_, _, true) => ".npy, .idx or .png",
+        _ => ".npy or .png",
+    };
+    match extension {
+        Some("csv") if tables => Ok(()),
+        Some("npy" | "png") if !tables => Ok(()),
+        Some("amat") if bits => Ok(()),
+        // Without a suffix it is IDX.
+        None | Some("idx") if plain => Ok(()),
+        None => bail!("samples of {name} in a file without a suffix; write {expected}"),
+        Some(other) => bail!("samples of {name} are not written as .{other}; write {expected}"),
     }
-    data
 }
 
 /// Samples as a data file: a table, or an .npy file of the narrowest type that the model's numbers fit in.

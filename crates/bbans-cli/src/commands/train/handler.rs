@@ -176,20 +176,7 @@ fn data_and_arch(
     let bound = reader.bind(&values.values, values.most.max(1));
     bound.with_context(|| path.display().to_string())?;
     if let Some(shape) = &args.shape {
-        let found = reader.source().shape.clone();
-        reader
-            .fit(&shape.0)
-            .map_err(anyhow::Error::from)
-            .and_then(|()| {
-                if reader.source().shape == shape.0 {
-                    return Ok(());
-                }
-                bail!(
-                    "the data have the shape {found:?}; --shape is for a file that is one long row of values: leave it \
-                     out, or reshape the file"
-                )
-            })
-            .with_context(|| path.display().to_string())?;
+        fit(&mut reader, &shape.0).with_context(|| path.display().to_string())?;
     }
     let DataSet {
         shape, mut symbols, ..
@@ -215,6 +202,19 @@ fn data_and_arch(
     let data = Dataset::new(symbols, shape, kind)?;
     let (source, found) = arch(args, from, &data, &values)?;
     Ok((data, source, found))
+}
+
+/// Cuts a row of values into data of a shape.
+fn fit(reader: &mut bbans::DataReader, shape: &[usize]) -> Result<()> {
+    reader.fit(shape)?;
+    let found = &reader.source().shape;
+    if found != shape {
+        bail!(
+            "the data have the shape {found:?}; --shape is for a file that is one long row of values: leave it out, or \
+             reshape the file"
+        );
+    }
+    Ok(())
 }
 
 /// What the symbols of data stand for.
