@@ -161,7 +161,7 @@ fn grey_data_go_through_every_command() {
     folder.ok("compress s.idx -m grey.safetensors");
     folder.fails(
         "sample -m grey.safetensors -o s.amat -n 9",
-        &["grey", ".idx"],
+        &["not written as .amat", ".idx"],
     );
     let text = folder
         .ok("bench --data s.idx -m grey.safetensors --rivals built-in --samples 2")

@@ -96,9 +96,9 @@ fn samples_are_data_of_their_kind() {
     assert!(String::from_utf8_lossy(&npy).contains("'<i2'"));
     folder.ok("sample -m symbols-of-pictures.safetensors -n 4 -o drawn.png");
     // Symbols that are no colours are drawn too.
-    folder.ok("sample -m symbols-of-colours.safetensors -n 40 -o colours.npy");
-    folder.ok("compress colours.npy -m symbols-of-colours.safetensors");
-    folder.ok("sample -m symbols-of-colours.safetensors -n 4 -o colours.png");
+    folder.ok("sample -m symbols-of-colours.safetensors -n 40 -o drawn-colours.npy");
+    folder.ok("compress drawn-colours.npy -m symbols-of-colours.safetensors");
+    folder.ok("sample -m symbols-of-colours.safetensors -n 4 -o drawn-colours.png");
     folder.fails(
         "sample -m symbols-of-tables.safetensors -o drawn.idx",
         &["write .csv"],
