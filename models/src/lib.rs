@@ -16,7 +16,7 @@ pub struct EmbeddedModel {
 }
 
 /// All models, the one that is used where none is named first.
-pub const MODELS: &[EmbeddedModel] = &[
+pub static MODELS: &[EmbeddedModel] = &[
     EmbeddedModel {
         name: "mnist-binary-small",
         fingerprint: digest("9d1516e1f8604f75bb22ac5d182ea5a8b0ac0c45ac7c44efc7f1cf9901467af2"),
@@ -54,6 +54,17 @@ pub const MODELS: &[EmbeddedModel] = &[
         card: bbans_model_mnist_gray_2::CARD,
     },
 ];
+
+/// The model of this name.
+pub fn named(name: &str) -> Option<&'static EmbeddedModel> {
+    MODELS.iter().find(|model| model.name == name)
+}
+
+/// All names, for messages.
+pub fn names() -> String {
+    let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+    names.join(", ")
+}
 
 /// The bytes of hexadecimal digits.
 const fn digest(digits: &str) -> [u8; 32] {

@@ -52,6 +52,6 @@ pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress, decompress_range, index_of_name, writer};
 pub use elbo::{Elbo, bits_of_dims, elbo, elbo_with};
 pub use file_model::{FileModel, FileSymbol, bind, check_fits};
-pub use memory::{compress_bytes, decompress_bytes};
-pub use sample::sample;
+pub use memory::{Memory, compress_bytes, data_file, decompress_bytes};
+pub use sample::{sample, samples, samples_file};
 pub use vae_model::VaeModel;

@@ -4,9 +4,9 @@ use std::io::{Cursor, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bbans_core::{Error, Result};
-use bbans_format::DataReader;
 use bbans_format::container::Header;
 use bbans_format::data::Target;
+use bbans_format::{DataReader, DataWriter, Rows, Source};
 
 use crate::compress::{Options, compress};
 use crate::decompress::{decompress, writer};
@@ -59,15 +59,35 @@ pub fn decompress_bytes(
             threads,
             &mut |_| {},
         )?;
-        restored.append(&mut memory.0.lock().unwrap_or_else(PoisonError::into_inner));
+        restored.append(&mut memory.take());
         header = Header::read(&mut file)?;
     }
     Ok(restored)
 }
 
-/// What is written into it can be read once the writer is gone.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<u8>>>);
+/// The bytes of a data file of these data.
+///
+/// # Errors
+/// If the model's symbols do not fit the file.
+pub fn data_file(model: &impl FileModel, source: Source, rows: &Rows) -> Result<Vec<u8>> {
+    let memory = Memory::default();
+    let target = Target::Stream(Box::new(memory.clone()));
+    let mut writer = DataWriter::new(source, model.dims(), &model.values(), target)?;
+    writer.write(rows, 1)?;
+    writer.finish(0)?;
+    Ok(memory.take())
+}
+
+/// A stream that keeps what is written; its clones are the same stream.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    /// What was written.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Write for Memory {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

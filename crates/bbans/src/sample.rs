@@ -1,9 +1,19 @@
 //! Drawing data from a model: decoding random words.
 
 use bbans_core::{Codec, LatentModel, Message, Result};
+use bbans_format::data::Element;
+use bbans_format::{Rows, Source};
+use bbans_nn::description::{Step, Values};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::file_model::FileModel;
+use crate::memory::data_file;
+use crate::vae_model::VaeModel;
+
+/// Data that [`samples`] draws at a time.
+const LANES: usize = 100;
 
 /// Draws `lanes` data from the model, `[lanes, dims]`: `z <- pop with p(z); x <- pop with p(x|z)`
 /// from a message of random words. `seed` and `stream` name the words.
@@ -33,4 +43,45 @@ pub fn sample<M: LatentModel>(
             drawn => return drawn,
         }
     }
+}
+
+/// Draws `count` data from the model, row-major `[count, dims]`; what is no colour becomes the nearest one.
+///
+/// # Errors
+/// As [`sample`].
+pub fn samples(model: &VaeModel, count: usize, seed: u64) -> Result<Vec<u16>> {
+    let mut symbols = Vec::new();
+    for (step, start) in (0..count).step_by(LANES).enumerate() {
+        let drawn = sample(model, LANES.min(count - start), seed, step as u64)?;
+        symbols.extend(drawn.iter().copied());
+    }
+    if let Values::GreenFirst(colours) = model.values() {
+        let pixels = symbols.chunks_exact_mut(colours.channels);
+        pixels.for_each(|pixel| colours.nearest(pixel));
+    }
+    Ok(symbols)
+}
+
+/// Symbols as a data file: a table, or an .npy file of the narrowest type that the model's numbers fit in.
+///
+/// # Errors
+/// If they do not fit the model.
+pub fn samples_file(model: &VaeModel, symbols: Vec<u16>, count: usize) -> Result<Vec<u8>> {
+    let source = match model.values() {
+        Values::Columns(columns) => Source::table(&columns),
+        Values::GreenFirst(colours) => {
+            let highest = colours.levels as i64 - 1;
+            Source::npy(model.shape(), count, Element::of_numbers(0, highest))
+        }
+        Values::Numbers(Step { lowest, step }) => {
+            let highest = lowest + i64::from(step) * (model.levels() as i64 - 1);
+            Source::npy(model.shape(), count, Element::of_numbers(lowest, highest))
+        }
+    };
+    let rows = Rows {
+        count,
+        symbols,
+        exceptions: vec![],
+    };
+    data_file(model, source, &rows)
 }

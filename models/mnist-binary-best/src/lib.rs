@@ -1,7 +1,7 @@
 //! The model `mnist-binary-best` of bbans. `bbans-models` has it among the others.
 
 /// The file: safetensors with a description.
-pub const BYTES: &[u8] = include_bytes!("../mnist-binary-best.safetensors");
+pub static BYTES: &[u8] = include_bytes!("../mnist-binary-best.safetensors");
 
 /// Its card, in Markdown: data, command, bound, file size.
-pub const CARD: &str = include_str!("../mnist-binary-best.md");
+pub static CARD: &str = include_str!("../mnist-binary-best.md");

@@ -1,7 +1,7 @@
 //! The model `mnist-gray-2` of bbans. `bbans-models` has it among the others.
 
 /// The file: safetensors with a description.
-pub const BYTES: &[u8] = include_bytes!("../mnist-gray-2.safetensors");
+pub static BYTES: &[u8] = include_bytes!("../mnist-gray-2.safetensors");
 
 /// Its card, in Markdown: data, command, bound, file size.
-pub const CARD: &str = include_str!("../mnist-gray-2.md");
+pub static CARD: &str = include_str!("../mnist-gray-2.md");

@@ -6,15 +6,10 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bbans::{VaeModel, container::Header};
-use bbans_models::{EmbeddedModel, MODELS};
+use bbans_models::{EmbeddedModel, MODELS, names};
 
 /// The largest model file that is read.
 const MAX_BYTES: u64 = 1 << 32;
-
-/// Names of the built-in models, for messages.
-fn names() -> String {
-    MODELS.iter().map(|m| m.name).collect::<Vec<_>>().join(", ")
-}
 
 /// The model of a name or a path.
 ///
@@ -29,7 +24,7 @@ pub(crate) fn load(name: &str) -> Result<VaeModel> {
 /// # Errors
 /// If there is no such model, or it cannot be read.
 pub(crate) fn bytes(name: &str) -> Result<std::borrow::Cow<'static, [u8]>> {
-    if let Some(model) = MODELS.iter().find(|m| m.name == name) {
+    if let Some(model) = bbans_models::named(name) {
         return Ok(model.bytes.into());
     }
     let path = Path::new(name);

@@ -96,7 +96,7 @@ impl Subject {
             data = data.spread(limit as usize);
             let bytes = match source.layout {
                 Layout::Png(_) => None,
-                _ => Some(memory::data_file(
+                _ => Some(bbans::data_file(
                     first,
                     source.of_range(0..data.count())?,
                     &data.rows(),

@@ -3,18 +3,14 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use bbans::data::Element;
-use bbans::nn::description::{Step, Values};
-use bbans::{FileModel, Rows, Source, VaeModel};
+use bbans::nn::description::Values;
+use bbans::{FileModel, VaeModel};
 
 use super::Args;
 use crate::support::files::{Output, Protected, check_free};
+use crate::support::models;
 use crate::support::picture::Picture;
 use crate::support::rows::DataSet;
-use crate::support::{memory, models};
-
-/// Data drawn at a time.
-const LANES: usize = 100;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let protected = Protected::inputs(&args.model);
@@ -23,19 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let extension = args.output.extension().and_then(|e| e.to_str());
     check_extension(&model, extension)?;
     let count = args.count as usize;
-    let mut symbols = Vec::new();
-    for (step, start) in (0..count).step_by(LANES).enumerate() {
-        let lanes = LANES.min(count - start);
-        symbols.extend(
-            bbans::sample(&model, lanes, args.seed, step as u64)?
-                .iter()
-                .copied(),
-        );
-    }
-    if let Values::GreenFirst(colours) = model.values() {
-        let pixels = symbols.chunks_exact_mut(colours.channels);
-        pixels.for_each(|pixel| colours.nearest(pixel));
-    }
+    let symbols = bbans::samples(&model, count, args.seed)?;
     let mut data = DataSet {
         shape: model.shape().to_vec(),
         symbols,
@@ -43,7 +27,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let mut out = Output::create(&args.output, args.force, &protected, None)?;
     match (extension, model.values()) {
-        (Some("npy" | "csv"), _) => out.write_all(&file(&model, data.symbols, count)?)?,
+        (Some("npy" | "csv"), _) => {
+            out.write_all(&bbans::samples_file(&model, data.symbols, count)?)?
+        }
         (Some("png"), values) => {
             let mut levels = model.levels();
             if let Values::GreenFirst(colours) = values {
@@ -82,25 +68,4 @@ fn check_extension(model: &VaeModel, extension: Option<&str>) -> Result<()> {
         None => bail!("samples of {name} in a file without a suffix; write {expected}"),
         Some(other) => bail!("samples of {name} are not written as .{other}; write {expected}"),
     }
-}
-
-/// Samples as a data file: a table, or an .npy file of the narrowest type that the model's numbers fit in.
-fn file(model: &VaeModel, symbols: Vec<u16>, count: usize) -> Result<Vec<u8>> {
-    let source = match model.values() {
-        Values::Columns(columns) => Source::table(&columns),
-        Values::GreenFirst(colours) => {
-            let highest = colours.levels as i64 - 1;
-            Source::npy(model.shape(), count, Element::of_numbers(0, highest))
-        }
-        Values::Numbers(Step { lowest, step }) => {
-            let highest = lowest + i64::from(step) * (model.levels() as i64 - 1);
-            Source::npy(model.shape(), count, Element::of_numbers(lowest, highest))
-        }
-    };
-    let rows = Rows {
-        count,
-        symbols,
-        exceptions: vec![],
-    };
-    memory::data_file(model, source, &rows)
 }
