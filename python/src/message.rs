@@ -1,0 +1,89 @@
+//! The message.
+
+use bbans::Message as Stack;
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+
+use crate::errors::OrRaise;
+
+/// An ANS stack: heads, one for each lane, over one tail of 32-bit words.
+#[pyclass(module = "bbans._bbans")]
+pub(crate) struct Message {
+    pub(crate) stack: Stack,
+}
+
+#[pymethods]
+impl Message {
+    #[new]
+    fn new(py: Python<'_>, lanes: usize, initial_words: usize) -> PyResult<Self> {
+        let mut stack = Stack::with_initial_words(initial_words.saturating_add(lanes));
+        stack.grow(lanes).or_raise(py)?;
+        Ok(Self { stack })
+    }
+
+    /// A message without heads over these words, the top one last.
+    #[staticmethod]
+    fn over(words: PyReadonlyArray1<'_, u32>) -> Self {
+        Self {
+            stack: Stack::new(words.as_array().to_vec()),
+        }
+    }
+
+    /// The message of `lanes` heads that [`Message::words`] gave.
+    #[staticmethod]
+    fn from_words(
+        py: Python<'_>,
+        words: PyReadonlyArray1<'_, u32>,
+        lanes: usize,
+    ) -> PyResult<Self> {
+        let stack = Stack::from_words(words.as_array().to_vec(), lanes).or_raise(py)?;
+        Ok(Self { stack })
+    }
+
+    /// The message as words.
+    fn words<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        Ok(self
+            .stack
+            .clone()
+            .into_words()
+            .or_raise(py)?
+            .into_pyarray(py))
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            stack: self.stack.clone(),
+        }
+    }
+
+    #[getter]
+    fn lanes(&self) -> usize {
+        self.stack.lanes()
+    }
+
+    #[getter]
+    fn bits(&self) -> f64 {
+        self.stack.bits()
+    }
+
+    #[getter]
+    fn tail<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
+        self.stack.tail().to_vec().into_pyarray(py)
+    }
+
+    fn grow(&mut self, py: Python<'_>, lanes: usize) -> PyResult<()> {
+        self.stack.grow(lanes).or_raise(py)
+    }
+
+    fn shrink(&mut self, py: Python<'_>, lanes: usize) -> PyResult<()> {
+        self.stack.shrink(lanes).or_raise(py)
+    }
+
+    fn whiten(&mut self, step: u64, words: usize) {
+        self.stack.whiten(step, words);
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.stack == other.stack
+    }
+}
