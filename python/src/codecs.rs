@@ -30,11 +30,17 @@ struct Owned<C>(C);
 
 impl<C: bbans::Codec<Symbol = Array2<u16>> + Send + Sync> Symbols for Owned<C> {
     fn push(&self, stack: &mut Stack, symbols: &Array2<u16>) -> Result<()> {
-        self.0.push(stack, symbols)
+        Path::detect().vectorize(
+            #[inline(always)]
+            || self.0.push(stack, symbols),
+        )
     }
 
     fn pop(&self, stack: &mut Stack) -> Result<Array2<u16>> {
-        self.0.pop(stack)
+        Path::detect().vectorize(
+            #[inline(always)]
+            || self.0.pop(stack),
+        )
     }
 }
 
@@ -152,9 +158,19 @@ pub(crate) fn bernoulli_logits(
 ) -> PyResult<Codec> {
     let logits = logits.as_array();
     finite(logits.iter(), "logit").or_raise(py)?;
-    Ok(independent(logits, |logit| {
-        Bernoulli::new(math::bernoulli_mass(logit))
-    }))
+    let logits = logits.as_standard_layout();
+    let mut masses = Array2::zeros(logits.dim());
+    Path::detect().vectorize(
+        #[inline(always)]
+        || {
+            let values = logits.as_slice().unwrap_or_default();
+            let found = masses.as_slice_mut().unwrap_or_default();
+            for (mass, &logit) in found.iter_mut().zip(values) {
+                *mass = math::bernoulli_mass(logit);
+            }
+        },
+    );
+    Ok(independent(masses.view(), Bernoulli::new))
 }
 
 /// Symbols with these weights, `[lanes, dims, symbols]`.

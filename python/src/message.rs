@@ -21,14 +21,6 @@ impl Message {
         Ok(Self { stack })
     }
 
-    /// A message without heads over these words, the top one last.
-    #[staticmethod]
-    fn over(words: PyReadonlyArray1<'_, u32>) -> Self {
-        Self {
-            stack: Stack::new(words.as_array().to_vec()),
-        }
-    }
-
     /// The message of `lanes` heads that [`Message::words`] gave.
     #[staticmethod]
     fn from_words(

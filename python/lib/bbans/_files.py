@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Union
+from typing import Any, BinaryIO, Callable, Optional, Union
 
 import numpy as np
 
@@ -21,7 +22,8 @@ Progress = Callable[[int], Any]
 DEFAULT_MODEL = "mnist-binary-best-2"
 
 
-class Report(NamedTuple):
+@dataclass(frozen=True)
+class Report:
     """What was compressed."""
 
     count: int
@@ -128,8 +130,8 @@ def compress_file(
         _, told = _bbans.compress(native, _source(input), out, coding, raw, progress)
         return Report(*told)
 
-    if _is_stream(output, "write"):
-        return to(output)
+    if not isinstance(output, (str, os.PathLike)):
+        return to(_stream(output, "write"))
     with Output(output, overwrite=overwrite, protected=[input, model]) as path:
         return to(path)
 
@@ -152,8 +154,8 @@ def decompress_file(
     def to(out: Any) -> int:
         return _bbans.restore(_source(input), out, _finder(model), threads, progress)
 
-    if _is_stream(output, "write"):
-        return to(output)
+    if not isinstance(output, (str, os.PathLike)):
+        return to(_stream(output, "write"))
     with Output(output, overwrite=overwrite, protected=[input, model]) as path:
         return to(path)
 
@@ -208,16 +210,14 @@ def _finder(model: Optional[ModelLike]) -> Callable[[dict[str, Any]], _bbans.Mod
     return find
 
 
-def _is_stream(file: Any, method: str) -> bool:
-    if isinstance(file, (str, os.PathLike)):
-        return False
+def _source(input: Any) -> Any:
+    return os.fspath(input) if isinstance(input, (str, os.PathLike)) else _stream(input, "read")
+
+
+def _stream(file: Any, method: str) -> Any:
     if not hasattr(file, method):
         raise InvalidArgument(f"{type(file).__name__} in place of a file; expected a path or a binary file object")
-    return True
-
-
-def _source(input: Any) -> Any:
-    return input if _is_stream(input, "read") else os.fspath(input)
+    return file
 
 
 class Output:
