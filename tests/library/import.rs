@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use bbans::block::{Coder, Way};
 use bbans::nn::import::{Arch, import};
 use bbans::nn::likelihood::BetaBinomial;
 use bbans::nn::simd::Path as SimdPath;
@@ -383,6 +384,26 @@ fn the_examples_have_the_bounds_of_pytorch() {
         let (file, _) = compress(&model, &content, 8, 2).unwrap();
         assert_eq!(crate::decompress(&model, &file, 2).unwrap(), content);
     }
+}
+
+/// A point of a group may have no mass under its posterior, and then says nothing of the groups below. Blocks of many data
+/// begin with points none the less, and so does each of independent data.
+#[test]
+fn points_without_mass_under_the_posterior_are_no_error() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/import/ladder-vae");
+    let read = |file: &str| fs::read(folder.join(file)).unwrap();
+    let arch = Arch::from_json(&String::from_utf8(read("arch.json")).unwrap()).unwrap();
+    let imported = import(&read("weights.safetensors"), &arch).unwrap();
+    let model = VaeModel::from_bytes(&imported.file.to_bytes().unwrap()).unwrap();
+    let count = 700;
+    let x = bbans::samples(&model, count, 1).unwrap();
+    let x = Array2::from_shape_vec((count, model.dims()), x).unwrap();
+    let way = Way::plain(64).whitened(&model);
+    let coder = Coder::new(&model, way);
+    let block = coder.encode_with_points(x.view(), 7).unwrap().unwrap();
+    assert!(block.plan.points > 0);
+    let decoded = coder.decode(block.plan, block.words).unwrap();
+    assert_eq!((decoded.data, decoded.payload), (x, Some(7)));
 }
 
 /// Rows are the first axis of a linear layer on rows: half the log variance is no factor of its weights.

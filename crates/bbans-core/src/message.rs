@@ -198,7 +198,8 @@ impl Message {
         for (chunk, ((heads, distributions), symbols)) in chunks.enumerate().rev() {
             let mut intervals = [Interval::UNIT; CHUNK];
             let intervals = &mut intervals[..heads.len()];
-            if !D::intervals(distributions, symbols, intervals) {
+            let have_mass = D::intervals(distributions, symbols, intervals);
+            if !have_mass && !self.tape.as_ref().is_some_and(|tape| tape.is_lenient()) {
                 return Err(no_mass());
             }
             if let Some(tape) = &mut self.tape {

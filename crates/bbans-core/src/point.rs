@@ -267,9 +267,10 @@ impl<M: LatentModel> PointCode<'_, M> {
     }
 }
 
-/// The middle quantile of each symbol of a codec of one lane.
+/// The middle quantile of each symbol of a codec of one lane; any of a symbol that has no mass, as a posterior may have
+/// none at a point, and at the points of groups that are not known yet.
 fn middles<C: Codec>(codec: &C, symbols: &C::Symbol) -> Result<Vec<u32>> {
-    let mut tape = Message::measuring(Tape::of_intervals(1));
+    let mut tape = Message::measuring(Tape::of_intervals(1).lenient());
     codec.push(&mut tape, symbols)?;
     let intervals = tape.into_tape().into_intervals();
     let of_lane = intervals.into_iter().next().unwrap_or_default();

@@ -19,6 +19,8 @@ pub(crate) struct Tape {
     intervals: Option<Vec<Vec<Interval>>>,
     /// What is popped, the next one last.
     quantiles: Vec<u32>,
+    /// Symbols without mass are no error: their intervals mean nothing.
+    lenient: bool,
 }
 
 impl Tape {
@@ -43,6 +45,18 @@ impl Tape {
         let mut quantiles: Vec<u32> = quantiles.t().iter().copied().collect();
         quantiles.reverse();
         Self { quantiles, ..self }
+    }
+
+    /// Takes symbols without mass, in columns.
+    pub(crate) fn lenient(self) -> Self {
+        Self {
+            lenient: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn is_lenient(&self) -> bool {
+        self.lenient
     }
 
     pub(crate) fn lanes(&self) -> usize {

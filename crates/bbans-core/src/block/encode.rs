@@ -89,7 +89,7 @@ impl<M: LatentModel> Coder<'_, M> {
         }
         let decided = self.points.get().copied();
         if decided.unwrap_or_else(|| self.points_are_shorter(data))
-            && let Some(block) = self.encode_with_points(data, payload)?
+            && let Ok(Some(block)) = self.encode_with_points(data, payload)
         {
             return Ok(block);
         }
