@@ -1,10 +1,24 @@
 //! The message.
 
-use bbans::Message as Stack;
+use bbans::{Error, Message as Stack, Result};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use crate::errors::OrRaise;
+
+/// Most lanes of a message, and most initial words.
+const MAX_LANES: usize = 1 << 20;
+const MAX_WORDS: usize = 1 << 28;
+
+/// Checks a number of lanes, before memory is taken for them.
+pub(crate) fn check_lanes(lanes: usize) -> Result<()> {
+    if (1..=MAX_LANES).contains(&lanes) {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "{lanes} lanes; expected 1 to {MAX_LANES}"
+    )))
+}
 
 /// An ANS stack: heads, one for each lane, over one tail of 32-bit words.
 #[pyclass(module = "bbans._bbans")]
@@ -16,6 +30,11 @@ pub(crate) struct Message {
 impl Message {
     #[new]
     fn new(py: Python<'_>, lanes: usize, initial_words: usize) -> PyResult<Self> {
+        check_lanes(lanes).or_raise(py)?;
+        if initial_words > MAX_WORDS {
+            let what = format!("{initial_words} initial words; expected at most {MAX_WORDS}");
+            return Err(Error::invalid_argument(what)).or_raise(py);
+        }
         let mut stack = Stack::with_initial_words(initial_words.saturating_add(lanes));
         stack.grow(lanes).or_raise(py)?;
         Ok(Self { stack })

@@ -13,7 +13,11 @@ use pyo3::types::PyBytes;
 
 use crate::codecs::{Codec, OfModel, Part};
 use crate::errors::OrRaise;
+use crate::message::check_lanes;
 use crate::symbols::{symbols, turned};
+
+/// Most draws of the latents of a datum, which are computed side by side.
+const MAX_SAMPLES: usize = 1 << 16;
 
 /// Names of the built-in models, the program's default first.
 #[pyfunction]
@@ -130,6 +134,11 @@ impl Model {
         seed: u64,
     ) -> PyResult<OfDraws<'py>> {
         let bounds = py.detach(|| {
+            if samples > MAX_SAMPLES {
+                return Err(Error::invalid_argument(format!(
+                    "a bound of {samples} samples of z; expected 1 to {MAX_SAMPLES}"
+                )));
+            }
             let x = symbols(&self.model, header, values)?;
             bbans::elbo(&self.model, x.view(), samples, seed, 0)
         });
@@ -223,8 +232,9 @@ impl Model {
     }
 
     /// `p(z)` of so many lanes.
-    fn prior(&self, lanes: usize) -> Codec {
-        self.part(Part::Prior(lanes))
+    fn prior(&self, py: Python<'_>, lanes: usize) -> PyResult<Codec> {
+        check_lanes(lanes).or_raise(py)?;
+        Ok(self.part(Part::Prior(lanes)))
     }
 
     /// `p(x|z)` of bin numbers `[lanes, latents]`.

@@ -1,5 +1,8 @@
 """Messages, codecs, and bits-back coding in Python."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -129,6 +132,15 @@ def test_a_message_is_stored_and_read_again():
     assert (Bernoulli(P).pop(again) == 1).all()
 
 
+def test_copies_are_the_same():
+    model, m = bbans.Model.load(SMALL), message()
+    for copied in [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]:
+        assert copied(m) == m and copied(m) is not m
+        assert copied(model).fingerprint == model.fingerprint
+    error = pickle.loads(pickle.dumps(bbans.Corruption("damaged")))
+    assert isinstance(error, bbans.Corruption) and str(error) == "damaged"
+
+
 def test_heads_come_and_go():
     m = Message(2, 10)
     start = m.copy()
@@ -176,6 +188,10 @@ def test_codecs_one_after_another():
         (lambda: LogisticMixture(1, MEANS, MEANS, MEANS), "levels"),
         (lambda: LogisticMixture(10**9, MEANS, MEANS, MEANS), "levels"),
         (lambda: Message(0), "lanes"),
+        (lambda: Message(1 << 60), "lanes"),
+        (lambda: Message(1, 1 << 60), "initial words"),
+        (lambda: bbans.Model.load(SMALL).prior(1 << 60), "lanes"),
+        (lambda: bbans.Model.load(SMALL).elbo(np.zeros((1, 28, 28), np.uint8), samples=1 << 40), "samples"),
         (lambda: Message.from_words(np.zeros(3, np.uint32), 2), "head"),
         (lambda: Message.from_words(np.zeros(3, np.int64), 2), "uint32"),
         (lambda: CODECS["bernoulli"][0].push(message(), np.full((LANES, DIMS), 2)), "no mass"),

@@ -109,6 +109,10 @@ class Model:
         """The description in the model file."""
         return json.loads(self._native.description_json())
 
+    def __reduce__(self) -> Any:
+        # Copies, and models for other processes.
+        return Model.from_bytes, (self.to_bytes(),)
+
     def __repr__(self) -> str:
         return (
             f"<bbans.Model {self.name}: shape {self.shape}, {self.levels} levels, "

@@ -112,6 +112,9 @@ class Message:
         """Makes what the next pops find uniform; a second time takes it back (docs/format/steps.md)."""
         self._native.whiten(step, words)
 
+    def __reduce__(self) -> Any:
+        return Message.from_words, (self.words(), self.lanes)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Message) and self._native == other._native
 
