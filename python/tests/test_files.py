@@ -216,6 +216,8 @@ def test_ctrl_c_stops_the_work_and_leaves_nothing(tmp_path, images):
         """
         import os, signal, sys, threading
         import numpy as np, bbans
+        # Where this runs in the background it is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         many = np.concatenate([bbans.Model.load("mnist-binary-small").sample(200)] * 50)
         np.save("many.npy", many)
 
