@@ -34,12 +34,15 @@ pub(crate) enum Source<'py> {
 type Input = Box<dyn Read + Send>;
 
 impl Source<'_> {
-    fn open(self) -> Result<Input> {
+    fn open(self, watch: &Watch) -> Result<Input> {
         Ok(match self {
             Self::Path(path) => Box::new(opened(&path)?),
             Self::Bytes(bytes) => Box::new(ArrayBytes::new(bytes.unbind())),
             Self::Array(header, values) => Box::new(npy_file(header, values.unbind())),
-            Self::Object(object) => Box::new(FileObject(object.unbind())),
+            Self::Object(object) => Box::new(FileObject {
+                object: object.unbind(),
+                watch: watch.clone(),
+            }),
         })
     }
 }
@@ -109,10 +112,15 @@ pub(crate) fn compress<'py>(
 ) -> PyResult<(Option<Bound<'py, PyBytes>>, Told)> {
     let watch = Watch::new(progress);
     let memory = Memory::default();
-    let out = output.as_ref().map(written).transpose().or_raise(py)?;
+    let out = output.as_ref().map(|output| written(output, &watch));
+    let out = out.transpose().or_raise(py)?;
     let mut out = out.unwrap_or_else(|| Box::new(memory.clone()));
     let name = match &source {
-        Source::Path(path) => path.display().to_string(),
+        Source::Path(path) => path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         _ => "data.png".to_owned(),
     };
     let folder = match &source {
@@ -122,7 +130,7 @@ pub(crate) fn compress<'py>(
     let options = coding.options();
     let input = match folder {
         Some(_) => Box::new(std::io::empty()),
-        None => source.open().or_raise(py)?,
+        None => source.open(&watch).or_raise(py)?,
     };
     let compressed = py.detach(|| {
         let mut progress = |count| watch.tell(count);
@@ -145,13 +153,16 @@ pub(crate) fn compress<'py>(
 }
 
 /// A path or a file object to write to.
-fn written(output: &Bound<'_, PyAny>) -> Result<Box<dyn Write + Send>> {
+fn written(output: &Bound<'_, PyAny>, watch: &Watch) -> Result<Box<dyn Write + Send>> {
     Ok(match output.extract::<PathBuf>() {
         Ok(path) => {
             let file = File::create(&path).map_err(|e| Error::from(e).context(path.display()))?;
             Box::new(BufWriter::with_capacity(1 << 16, file))
         }
-        Err(_) => Box::new(FileObject(output.clone().unbind())),
+        Err(_) => Box::new(FileObject {
+            object: output.clone().unbind(),
+            watch: watch.clone(),
+        }),
     })
 }
 
@@ -176,9 +187,10 @@ fn facts<'py>(py: Python<'py>, header: &Header) -> PyResult<Bound<'py, PyDict>> 
 /// What is known of a file from its first header.
 #[pyfunction]
 pub(crate) fn header<'py>(py: Python<'py>, source: Source<'py>) -> PyResult<Bound<'py, PyDict>> {
-    let input = source.open().or_raise(py)?;
+    let watch = Watch::new(None);
+    let input = source.open(&watch).or_raise(py)?;
     let header = py.detach(|| Header::read(&mut BufReader::new(input))?.ok_or_else(empty));
-    facts(py, &header.or_raise(py)?)
+    facts(py, &watch.result(header.or_raise(py))?)
 }
 
 fn empty() -> Error {
@@ -231,7 +243,7 @@ pub(crate) fn restore<'py>(
             _ => {
                 let shared = match stream.take() {
                     Some(shared) => shared,
-                    None => Shared::new(written(&output).or_raise(py)?),
+                    None => Shared::new(written(&output, watch).or_raise(py)?),
                 };
                 stream = Some(shared.clone());
                 Target::Stream(Box::new(watch.over(shared)))
@@ -311,7 +323,7 @@ fn members<'py>(
     let watch = Watch::new(progress);
     let mut input: Input = Box::new(BufReader::with_capacity(
         1 << 16,
-        watch.over(source.open().or_raise(py)?),
+        watch.over(source.open(&watch).or_raise(py)?),
     ));
     let mut first = true;
     loop {

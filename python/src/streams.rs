@@ -35,13 +35,25 @@ impl Read for ArrayBytes {
     }
 }
 
-/// A file object of Python.
-pub(crate) struct FileObject(pub(crate) Py<PyAny>);
+/// A file object of Python. Its exceptions are raised in the end as they are.
+pub(crate) struct FileObject {
+    pub(crate) object: Py<PyAny>,
+    pub(crate) watch: Watch,
+}
+
+impl FileObject {
+    fn kept<T>(&self, result: PyResult<T>) -> io::Result<T> {
+        result.map_err(|e| {
+            self.watch.raise(e);
+            io::Error::other("a file object raised an exception")
+        })
+    }
+}
 
 impl Read for FileObject {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         Python::attach(|py| {
-            let read = self.0.call_method1(py, "read", (to.len(),))?;
+            let read = self.kept(self.object.call_method1(py, "read", (to.len(),)))?;
             let Ok(bytes) = read.cast_bound::<PyBytes>(py) else {
                 return Err(io::Error::other(
                     "a file object whose read gives no bytes; expected one of mode \"rb\"",
@@ -62,11 +74,27 @@ impl Read for FileObject {
 impl Write for FileObject {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Python::attach(|py| {
-            let written = self
-                .0
-                .call_method1(py, "write", (PyBytes::new(py, bytes),))?;
-            // Raw files may take a part; others say nothing.
-            Ok(written.extract::<usize>(py).unwrap_or(bytes.len()))
+            let given = PyBytes::new(py, bytes);
+            let written = self.kept(self.object.call_method1(py, "write", (given,)))?;
+            // Raw files may take a part, or nothing; an object that is no file of Python's may say nothing at all.
+            if written.is_none(py) {
+                let raw = py.import("io").and_then(|io| io.getattr("RawIOBase"));
+                let raw = raw.and_then(|raw| self.object.bind(py).is_instance(&raw));
+                return match self.kept(raw)? {
+                    true => Err(io::Error::other(
+                        "a file object takes no bytes at the moment",
+                    )),
+                    false => Ok(bytes.len()),
+                };
+            }
+            match written.extract::<usize>(py) {
+                Ok(count) if count <= bytes.len() => Ok(count),
+                _ => Err(io::Error::other(format!(
+                    "a file object whose write of {} bytes gives {}; expected how many it took",
+                    bytes.len(),
+                    written.bind(py)
+                ))),
+            }
         })
     }
 

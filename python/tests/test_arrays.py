@@ -106,6 +106,7 @@ def test_the_bound_is_what_a_file_takes(images):
         (np.zeros((2, 784), np.uint8) + np.arange(784, dtype=np.uint8) % 3, "grey"),
         ("images.npy", "type <U10"),
         (None, "type object"),
+        (np.ma.zeros((2, 28, 28), dtype=np.uint8), "mask"),
     ],
 )
 def test_what_cannot_be_coded_is_one_exception(array, says):

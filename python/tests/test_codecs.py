@@ -239,6 +239,13 @@ def test_a_block_of_a_model_in_python_is_the_block_of_a_file():
     assert (again == x).all()
 
 
+@pytest.mark.parametrize("latents, bits", [(0, 1), (1 << 40, 40), (2, 1e300), (2, float("nan")), (2, -1)])
+def test_numbers_that_memory_is_taken_by(latents, bits):
+    _, bits_back = of_model()
+    with pytest.raises(bbans.InvalidArgument, match="expected"):
+        bits_back.encode(np.zeros((2, 784), int), latents=latents, posterior_bits=bits)
+
+
 class Mixture:
     """A model with a known answer: a biased die picks one of three coins for all bits of a datum."""
 

@@ -68,17 +68,49 @@ class Fails(io.RawIOBase):
 
 
 def test_streams_that_fail(npy, tmp_path):
-    with pytest.raises(bbans.IoError, match="read"):
+    with pytest.raises(ZeroDivisionError, match="read"):
         bbans.compress_file(Fails(), io.BytesIO(), model=SMALL)
-    with pytest.raises(bbans.IoError, match="write"):
+    with pytest.raises(ZeroDivisionError, match="write"):
         bbans.compress_file(npy, Fails(), model=SMALL)
     with pytest.raises(bbans.IoError, match="bytes"):
         bbans.compress_file(io.StringIO("text"), io.BytesIO(), model=SMALL)
     with pytest.raises(bbans.InvalidArgument, match="int"):
         bbans.compress_file(3, io.BytesIO(), model=SMALL)
-    with pytest.raises(bbans.IoError, match="read"):
+    with pytest.raises(ZeroDivisionError, match="read"):
         bbans.compress_file(Fails(), tmp_path / "out.bbans", model=SMALL)
     assert names(tmp_path) == ["images.npy"]
+
+
+@pytest.mark.parametrize("given", [None, -1, 10**6, "x", InterruptedError("again"), KeyboardInterrupt()])
+def test_what_a_write_says_is_checked(npy, given):
+    class Output(io.RawIOBase):
+        def write(self, data):
+            if isinstance(given, BaseException):
+                raise given
+            return given
+
+    expected = type(given) if isinstance(given, BaseException) else bbans.IoError
+    with pytest.raises(expected):
+        bbans.compress_file(npy, Output(), model=SMALL)
+
+
+def test_links_stay_and_devices_are_refused(npy, tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    bbans.compress_file(npy, link, model=SMALL, overwrite=True)
+    assert link.is_symlink() and bbans.decompress(target.read_bytes()).shape == (200, 28, 28)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(bbans.InvalidArgument, match="device"):
+        bbans.compress_file(npy, tmp_path / "pipe", model=SMALL, overwrite=True)
+
+
+def test_a_picture_in_another_folder(tmp_path, images):
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "0.png"
+    path.write_bytes(png(images[0] * 255))
+    bbans.compress_file(path, tmp_path / "0.bbans", model=SMALL)
+    assert bbans.decompress_file(tmp_path / "0.bbans", tmp_path / "back.png") == 1
 
 
 def test_nothing_is_overwritten_and_nothing_is_half_there(npy, tmp_path):

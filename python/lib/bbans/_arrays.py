@@ -34,12 +34,13 @@ def parts(array: Any, what: str = "the data") -> tuple[bytes, np.ndarray]:
 
 def checked(array: Any, what: str) -> np.ndarray:
     """An array of numbers with at least one axis. Nothing is cast."""
-    if not isinstance(array, np.ndarray):
-        # Tensors on the CPU and lists of one kind of number become arrays as they are.
-        try:
-            array = np.asarray(array)
-        except Exception as e:
-            raise InvalidArgument(f"{what}: no array: {e}") from None
+    if isinstance(array, np.ma.MaskedArray):
+        raise InvalidArgument(f"{what} are a masked array, whose mask would be lost; give array.filled(..) or array.data")
+    # Tensors on the CPU and lists of one kind of number become arrays as they are.
+    try:
+        array = np.asarray(array)
+    except Exception as e:
+        raise InvalidArgument(f"{what}: no array: {e}") from None
     dtype = array.dtype
     if dtype.kind not in _KINDS or dtype.itemsize not in _ITEM_SIZES[dtype.kind]:
         raise InvalidArgument(

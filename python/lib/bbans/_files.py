@@ -239,8 +239,10 @@ class Output:
             return
         if not self.overwrite:
             raise InvalidArgument(f"{self.path} is there already; overwrite=True replaces it")
-        if self.path.is_dir():
-            raise InvalidArgument(f"{self.path} is a folder; expected the name of a file")
+        # What a link names is replaced, and the link stays.
+        self.path = Path(os.path.realpath(self.path))
+        if os.path.lexists(self.path) and not self.path.is_file():
+            raise InvalidArgument(f"{self.path} is a folder or a device; expected the name of a file")
         for other in protected:
             same = isinstance(other, (str, os.PathLike)) and os.path.exists(other)
             if same and os.path.samefile(other, self.path):

@@ -345,11 +345,13 @@ class BitsBack:
         bits it takes from the message, for one datum. The prior must be given by the number of lanes.
         """
         data = _arrays.symbols(data, "data")
+        _check_numbers(latents, posterior_bits)
         model = _LatentModel(self, data.shape[1], latents, posterior_bits)
         return Block(*_bbans.encode_block(model, data, lanes), data.shape[1])
 
     def decode(self, block: Block, *, latents: int, posterior_bits: float) -> np.ndarray:
         """The data of a block, uint16 `[count, dims]`, with the numbers that it was coded with."""
+        _check_numbers(latents, posterior_bits)
         model = _LatentModel(self, block.dims, latents, posterior_bits)
         return _bbans.decode_block(model, block.words, block.plan)
 
@@ -397,6 +399,14 @@ class _Lent:
 
     def pop(self, message: _bbans.Message) -> np.ndarray:
         return _arrays.symbols(self.codec.pop(Message._of(message)), "symbols")
+
+
+def _check_numbers(latents: int, posterior_bits: float) -> None:
+    # Masses are of 24 bits: no symbol takes more. Memory is taken by these numbers.
+    if not 1 <= latents <= 1 << 24:
+        raise InvalidArgument(f"{latents} latents; expected 1 to 2^24")
+    if not 0 < posterior_bits <= 24 * latents:
+        raise InvalidArgument(f"posterior_bits is {posterior_bits}; expected more than 0, and at most 24 a latent")
 
 
 def _native(codec: SymbolCodec) -> Any:

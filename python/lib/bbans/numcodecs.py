@@ -99,6 +99,8 @@ class BBANS(Codec):
 
     def encode(self, buf: Any) -> bytes:
         """A .bbans file of the chunk `buf`."""
+        if isinstance(buf, np.ma.MaskedArray):
+            raise bbans.InvalidArgument("a chunk is a masked array, whose mask would be lost")
         array = ensure_ndarray(buf)
         model = self._model()
         shape = _data_shape(array.shape, tuple(model.shape))
