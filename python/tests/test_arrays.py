@@ -131,6 +131,14 @@ def test_options_out_of_their_range(images, name, value):
         bbans.compress(images, model=SMALL, **{name: value})
 
 
+def test_options_of_another_type(images):
+    for options in [{"lanes": None}, {"unordered": "yes"}, {"independent": 1}, {"threads": 1 << 70}]:
+        with pytest.raises(bbans.InvalidArgument, match="expected"):
+            bbans.compress(images, model=SMALL, **options)
+    with pytest.raises(bbans.InvalidArgument, match="threads"):
+        bbans.decompress(bbans.compress(images, model=SMALL), threads=0)
+
+
 def test_options_beyond_the_limits(images):
     with pytest.raises(bbans.InvalidArgument, match="lanes"):
         bbans.compress(images, model=SMALL, lanes=1 << 20)

@@ -229,7 +229,7 @@ def test_networks_and_bounds(images):
         model.encode(images, noise[:, :3])
     with pytest.raises(bbans.ModelError, match="latents"):
         model.decode(mean[:, :3])
-    with pytest.raises(bbans.InvalidArgument, match="0 samples"):
+    with pytest.raises(bbans.InvalidArgument, match="samples is 0"):
         model.elbo(images, samples=0)
     with pytest.raises(bbans.InvalidArgument, match="no value|values are none|grey"):
         model.elbo(images + np.float32(0.5))
@@ -239,8 +239,10 @@ def test_samples_are_those_of_their_seed():
     model = bbans.Model.load(SMALL)
     assert (model.sample(130)[:100] == model.sample(100)).all()
     assert (model.sample(100, seed=1) != model.sample(100)).any()
-    with pytest.raises(bbans.InvalidArgument, match="-1 samples"):
+    with pytest.raises(bbans.InvalidArgument, match="count is -1"):
         model.sample(-1)
+    with pytest.raises(bbans.InvalidArgument, match="seed is -1"):
+        model.sample(1, seed=-1)
 
 
 def test_ctrl_c_stops_the_work_and_leaves_nothing(tmp_path, images):

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _arrays, _bbans
 from ._errors import Compatibility, InvalidArgument, IoError
-from ._model import Model, found
+from ._model import Model, found, whole_number
 
 ModelLike = Union[Model, str, os.PathLike]
 Progress = Callable[[int], Any]
@@ -84,6 +84,8 @@ def decompress(
     is given with `model`. Files of .npy, IDX, .amat, PGM, PPM and raw values are arrays; others are written by
     `decompress_file`.
     """
+    if threads is not None:
+        whole_number("threads", threads)
     find = _finder(model)
 
     def model_of(facts: dict[str, Any]) -> _bbans.Model:
@@ -151,6 +153,9 @@ def decompress_file(
     that is there is touched without `overwrite`.
     """
 
+    if threads is not None:
+        whole_number("threads", threads)
+
     def to(out: Any) -> int:
         return _bbans.restore(_source(input), out, _finder(model), threads, progress)
 
@@ -179,9 +184,14 @@ def _coding(
     independent: bool,
     block: Optional[int],
 ) -> dict[str, Any]:
-    for name, value in [("lanes", lanes), ("threads", threads), ("particles", particles), ("block", block)]:
-        if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__") or value < 1):
-            raise InvalidArgument(f"{name} is {value!r}; expected a whole number of at least 1")
+    whole_number("lanes", lanes)
+    whole_number("particles", particles)
+    for name, value in [("threads", threads), ("block", block)]:
+        if value is not None:
+            whole_number(name, value)
+    for name, flag in [("unordered", unordered), ("independent", independent)]:
+        if not isinstance(flag, bool):
+            raise InvalidArgument(f"{name} is {flag!r}; expected True or False")
     return {
         "lanes": lanes,
         "threads": threads,

@@ -15,6 +15,13 @@ from ._errors import InvalidArgument, IoError
 from .codecs import Codec
 
 
+def whole_number(name: str, value: Any, least: int = 1) -> None:
+    """Checks an option that is a number of something."""
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not whole or not least <= value < 1 << 63:
+        raise InvalidArgument(f"{name} is {value!r}; expected a whole number of at least {least}")
+
+
 class Elbo(NamedTuple):
     """What each datum should cost, in bits: arrays `[count]` of float64."""
 
@@ -124,6 +131,8 @@ class Model:
 
         The networks are the codec's; neither its bins nor its integer masses are in it.
         """
+        whole_number("samples", samples)
+        whole_number("seed", seed, 0)
         return Elbo(*self._native.elbo(*_arrays.parts(x), samples, seed))
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
@@ -131,8 +140,8 @@ class Model:
 
         They are those of `bbans sample` with the same seed.
         """
-        if count < 0:
-            raise InvalidArgument(f"{count} samples; expected at least 0")
+        whole_number("count", count, 0)
+        whole_number("seed", seed, 0)
         file = self._native.samples_file(count, seed)
         if file[:6].tobytes() != b"\x93NUMPY":
             raise InvalidArgument("samples of a table are no array; `bbans sample -o FILE.csv` writes them")
