@@ -690,3 +690,8 @@ def test_outputs_that_differ_are_refused():
             return super().decode(z - z.mean(0))
 
     refused(Batch(), bits(3, 64), "differ from PyTorch's")
+
+
+def test_groups_that_are_not_named_are_an_error():
+    with pytest.raises(bbans.InvalidArgument, match="shapes of the groups"):
+        bbans.import_torch(models.Ladder(), bits(4, 16, 16), input_shape=(1, 16, 16))

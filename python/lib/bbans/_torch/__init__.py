@@ -135,6 +135,11 @@ def import_torch(
         )
     if path is not None and os.path.exists(path):
         raise InvalidArgument(f"{os.fspath(path)} is there already; expected a new path")
+    if not grouped and all(callable(getattr(module, name, None)) for name in ("prior", "posterior", "update")):
+        raise InvalidArgument(
+            "the module has the methods prior, posterior and update of groups of latents; expected the shapes of the "
+            "groups from the top, latents=[..]"
+        )
     given = Likelihood(likelihood)
     symbols = _symbols(example, given.levels)
     layout = Layout(symbols.shape[1:], input_shape, given)
