@@ -291,26 +291,17 @@ impl Gaussians {
     }
 }
 
-/// Bin numbers under these Gaussians, as a posterior; a bin may have no mass.
+/// Bin numbers under these Gaussians: as a posterior, where a bin may have no mass, or as a prior given other latents, which
+/// is `conditional` and has some in every bin.
 #[pyfunction]
 pub(crate) fn gaussian_bins(
     py: Python<'_>,
     bins: &Bins,
     mean: PyReadonlyArray2<'_, f32>,
     sigma: PyReadonlyArray2<'_, f32>,
+    conditional: bool,
 ) -> PyResult<Codec> {
-    Gaussians::codec(bins, mean.as_array(), sigma.as_array(), false).or_raise(py)
-}
-
-/// The same with a mass of every bin, as a prior given other latents.
-#[pyfunction]
-pub(crate) fn conditional_bins(
-    py: Python<'_>,
-    bins: &Bins,
-    mean: PyReadonlyArray2<'_, f32>,
-    sigma: PyReadonlyArray2<'_, f32>,
-) -> PyResult<Codec> {
-    Gaussians::codec(bins, mean.as_array(), sigma.as_array(), true).or_raise(py)
+    Gaussians::codec(bins, mean.as_array(), sigma.as_array(), conditional).or_raise(py)
 }
 
 /// Numbers below `2^precision`, all equally probable.

@@ -21,8 +21,8 @@ mod _bbans {
     use crate::blocks::{decode_block, encode_block};
     #[pymodule_export]
     use crate::codecs::{
-        Bins, Codec, bernoulli, bernoulli_logits, categorical, conditional_bins, gaussian_bins,
-        likelihood, uniform_bins,
+        Bins, Codec, bernoulli, bernoulli_logits, categorical, gaussian_bins, likelihood,
+        uniform_bins,
     };
     #[pymodule_export]
     use crate::files::{compress, decompress, header, restore};

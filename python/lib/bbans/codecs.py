@@ -215,7 +215,10 @@ class Bins:
 
     def values(self, z: Any) -> np.ndarray:
         """What bin numbers stand for, float32 of the same shape."""
-        return self.centres[np.asarray(z)]
+        z = np.asarray(z)
+        if z.dtype.kind not in "iu" or z.size and not 0 <= z.min() <= z.max() < len(self.centres):
+            raise InvalidArgument(f"bin numbers of type {z.dtype}; expected integers, 0 to {len(self.centres) - 1}")
+        return self.centres[z]
 
 
 class GaussianBins(Codec):
@@ -227,7 +230,7 @@ class GaussianBins(Codec):
     __slots__ = ()
 
     def __init__(self, bins: Bins, mean: Any, sigma: Any) -> None:
-        super().__init__(_gaussian(_bbans.gaussian_bins, bins, mean, sigma))
+        super().__init__(_gaussian(bins, mean, sigma, conditional=False))
 
 
 class ConditionalBins(Codec):
@@ -236,7 +239,7 @@ class ConditionalBins(Codec):
     __slots__ = ()
 
     def __init__(self, bins: Bins, mean: Any, sigma: Any) -> None:
-        super().__init__(_gaussian(_bbans.conditional_bins, bins, mean, sigma))
+        super().__init__(_gaussian(bins, mean, sigma, conditional=True))
 
 
 class LogisticMixture(Codec):
@@ -423,14 +426,14 @@ def _of_two(kind: str, levels: int, *named: tuple[str, Any]) -> _bbans.Codec:
     return _likelihood({kind: {"levels": levels}}, np.stack(found, axis=2))
 
 
-def _gaussian(make: Any, bins: Bins, mean: Any, sigma: Any) -> _bbans.Codec:
+def _gaussian(bins: Bins, mean: Any, sigma: Any, conditional: bool) -> _bbans.Codec:
     axes = ("lanes", "dims")
     found = [
         _arrays.floats(mean, np.float32, axes, "means"),
         _arrays.floats(sigma, np.float32, axes, "standard deviations"),
     ]
     _same_shape(found)
-    return make(bins._native, *found)
+    return _bbans.gaussian_bins(bins._native, *found, conditional)
 
 
 def _same_shape(arrays: list[np.ndarray]) -> None:
