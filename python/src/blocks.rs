@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::codecs::Codec as Native;
 use crate::errors::OrRaise;
-use crate::message::Message;
+use crate::message::{Message, borrowed};
 
 /// A model whose three codecs Python makes.
 struct PythonModel<'py> {
@@ -74,7 +74,7 @@ impl PythonCodec<'_, '_> {
         };
         let called = Bound::new(py, lent).and_then(|message| {
             let called = call(&message);
-            let mut lent = message.try_borrow_mut()?;
+            let mut lent = borrowed(&message)?;
             std::mem::swap(stack, &mut lent.stack);
             called
         });

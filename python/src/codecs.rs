@@ -16,7 +16,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2, PyReadonlyArray3}
 use pyo3::prelude::*;
 
 use crate::errors::OrRaise;
-use crate::message::Message;
+use crate::message::{self, Message};
 use crate::symbols::turned;
 
 /// A codec whose symbols are numbers below 65,536, `[lanes, dims]`.
@@ -75,7 +75,7 @@ impl Codec {
         symbols: PyReadonlyArray2<'_, u16>,
     ) -> PyResult<()> {
         let symbols = symbols.as_array().to_owned();
-        let mut message = message.try_borrow_mut()?;
+        let mut message = message::borrowed(message)?;
         let stack = &mut message.stack;
         py.detach(|| self.0.push(stack, &symbols)).or_raise(py)
     }
@@ -85,7 +85,7 @@ impl Codec {
         py: Python<'py>,
         message: &Bound<'py, Message>,
     ) -> PyResult<Bound<'py, PyArray2<u16>>> {
-        let mut message = message.try_borrow_mut()?;
+        let mut message = message::borrowed(message)?;
         let stack = &mut message.stack;
         let symbols = py.detach(|| self.0.pop(stack)).or_raise(py)?;
         Ok(symbols.into_pyarray(py))

@@ -26,6 +26,14 @@ pub(crate) struct Message {
     pub(crate) stack: Stack,
 }
 
+/// A message that nobody else is using.
+pub(crate) fn borrowed<'py>(message: &Bound<'py, Message>) -> PyResult<PyRefMut<'py, Message>> {
+    message.try_borrow_mut().or_else(|_| {
+        let text = "the message is in use by another thread; expected one thread at a time";
+        Err(Error::invalid_argument(text)).or_raise(message.py())
+    })
+}
+
 #[pymethods]
 impl Message {
     #[new]
@@ -87,6 +95,7 @@ impl Message {
     }
 
     fn shrink(&mut self, py: Python<'_>, lanes: usize) -> PyResult<()> {
+        check_lanes(lanes).or_raise(py)?;
         self.stack.shrink(lanes).or_raise(py)
     }
 

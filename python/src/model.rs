@@ -14,10 +14,14 @@ use pyo3::types::PyBytes;
 use crate::codecs::{Codec, OfModel, Part};
 use crate::errors::OrRaise;
 use crate::message::check_lanes;
+use crate::streams::Watch;
 use crate::symbols::{symbols, turned};
 
 /// Most draws of the latents of a datum, which are computed side by side.
 const MAX_SAMPLES: usize = 1 << 16;
+
+/// Draws of latents between two looks at the signals.
+const WATCHED: usize = 1 << 11;
 
 /// Names of the built-in models, the program's default first.
 #[pyfunction]
@@ -133,6 +137,7 @@ impl Model {
         samples: usize,
         seed: u64,
     ) -> PyResult<OfDraws<'py>> {
+        let watch = Watch::new(None);
         let bounds = py.detach(|| {
             if samples > MAX_SAMPLES {
                 return Err(Error::invalid_argument(format!(
@@ -140,9 +145,15 @@ impl Model {
                 )));
             }
             let x = symbols(&self.model, header, values)?;
-            bbans::elbo(&self.model, x.view(), samples, seed, 0)
+            let mut bounds = Vec::with_capacity(x.nrows());
+            for x in x.axis_chunks_iter(Axis(0), (WATCHED / samples.max(1)).max(1)) {
+                watch.check_signals()?;
+                let first = bounds.len() as u64;
+                bounds.extend(bbans::elbo(&self.model, x, samples, seed, first)?);
+            }
+            Ok(bounds)
         });
-        let bounds = bounds.or_raise(py)?;
+        let bounds = watch.result(bounds.or_raise(py))?;
         let array = |of: fn(&bbans::Elbo) -> f64| {
             bounds.iter().map(of).collect::<Vec<f64>>().into_pyarray(py)
         };
@@ -161,11 +172,12 @@ impl Model {
         count: usize,
         seed: u64,
     ) -> PyResult<Bound<'py, PyArray1<u8>>> {
+        let watch = Watch::new(None);
         let file = py.detach(|| {
-            let symbols = bbans::samples(&self.model, count, seed)?;
+            let symbols = bbans::samples(&self.model, count, seed, || watch.check_signals())?;
             bbans::samples_file(&self.model, symbols, count)
         });
-        Ok(file.or_raise(py)?.into_pyarray(py))
+        Ok(watch.result(file.or_raise(py))?.into_pyarray(py))
     }
 
     /// Means and log standard deviations of the posterior, `[count, latents]` each.

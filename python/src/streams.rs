@@ -132,6 +132,16 @@ impl Watch {
         });
     }
 
+    /// An error, if a signal's handler raised an exception.
+    pub(crate) fn check_signals(&self) -> bbans::Result<()> {
+        Python::attach(|py| {
+            py.check_signals().map_err(|e| {
+                self.raise(e);
+                bbans::Error::invalid_argument("stopped")
+            })
+        })
+    }
+
     fn raise(&self, e: PyErr) {
         *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
     }

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -130,6 +131,30 @@ def test_a_message_is_stored_and_read_again():
     again = Message.from_words(words, LANES)
     assert again == m
     assert (Bernoulli(P).pop(again) == 1).all()
+
+
+def test_a_message_is_used_by_one_thread_at_a_time():
+    stack, errors = Message(1, 4), []
+    codec, symbols = Bernoulli(np.full((1, 1 << 20), 0.5)), np.ones((1, 1 << 20), np.uint16)
+
+    def push():
+        for _ in range(1000):
+            if errors:
+                return
+            try:
+                codec.push(stack, symbols)
+                codec.pop(stack)
+            except bbans.InvalidArgument as e:
+                errors.append(str(e))
+
+    threads = [threading.Thread(target=push) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors and "another thread" in errors[0]
+    with pytest.raises(bbans.InvalidArgument, match="0 lanes"):
+        stack.shrink(0)
 
 
 def test_copies_are_the_same():

@@ -245,6 +245,31 @@ def test_samples_are_those_of_their_seed():
         model.sample(1, seed=-1)
 
 
+@pytest.mark.parametrize("call", ["model.sample(10**6)", "model.elbo(x, samples=10**4)"])
+def test_ctrl_c_stops_networks(call):
+    # Some of the work is done, and most of it is not.
+    script = f"""
+import _thread, signal, threading
+import bbans
+signal.signal(signal.SIGINT, signal.default_int_handler)
+model = bbans.Model.load("mnist-binary-best-2")
+x = model.sample(1000)
+threading.Timer(0.5, _thread.interrupt_main).start()
+try:
+    {call}
+    print("done")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.stdout == "stopped\n", done.stderr
+
+
+def test_more_samples_than_there_is_memory_for():
+    with pytest.raises(bbans.InvalidArgument, match="not enough memory"):
+        bbans.Model.load(SMALL).sample(1 << 50)
+
+
 def test_ctrl_c_stops_the_work_and_leaves_nothing(tmp_path, images):
     script = textwrap.dedent(
         """

@@ -124,12 +124,28 @@ def test_a_model_may_lie_elsewhere(
     codec = BBANS(model_file)
     chunk = codec.encode(images)
     moved = model_file.rename(model_file.with_name("moved.safetensors"))
-    with pytest.raises(bbans.Error):
+    with pytest.raises(bbans.IoError, match="add_model"):
         codec.decode(chunk)
     # The codec is made all the same: attributes of its array can be read.
     assert numcodecs.get_codec(codec.get_config()) == codec
     assert add_model(moved) == codec.fingerprint
     np.testing.assert_array_equal(codec.decode(chunk), images)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lanes": 0},
+        {"particles": "two"},
+        {"block": 0},
+        {"threads": -1},
+        {"fingerprint": "ab"},
+        {"model": 3},
+    ],
+)
+def test_arguments_are_checked_when_the_codec_is_made(given: dict[str, object]) -> None:
+    with pytest.raises(bbans.InvalidArgument, match=next(iter(given))):
+        BBANS(**given)
 
 
 def test_a_path_is_kept_from_the_root(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

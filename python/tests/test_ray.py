@@ -164,6 +164,28 @@ def test_a_lost_worker_loses_nothing_and_gives_nothing_twice(
     assert sorted(map(int, log.read_text().split())) == list(range(COUNT))
 
 
+def test_a_shard_that_ends_every_worker_is_given_up(
+    shards: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+
+    class Fatal(bbans.ray._Compressor):
+        def one(self, index: int, path: str) -> dict[str, object]:
+            if path == str(shards[1]):
+                with log.open("a") as file:
+                    file.write("x")
+                os._exit(1)
+            return super().one(index, path)
+
+    monkeypatch.setattr(bbans.ray, "_Compressor", Fatal)
+    with pytest.raises(bbans.ray.ShardError, match="5 workers were lost with it") as error:
+        bbans.ray.compress(shards[:3], tmp_path / "out", SMALL, workers=1)
+    assert list(error.value.errors) == [str(shards[1])]
+    assert len(log.read_text()) == 5
+    monkeypatch.undo()
+    assert len(bbans.ray.compress(shards[:3], tmp_path / "out", SMALL, workers=1).shards) == 3
+
+
 def test_what_is_done_is_not_done_again(
     shards: list[Path], packed: tuple[Path, bbans.ray.Manifest], tmp_path: Path
 ) -> None:

@@ -147,7 +147,7 @@ OPERATIONS = {
     "changed_in_place": (ROWS, lambda: changed_in_place),
     "silu": (ROWS, nn.SiLU),
     "tanh": (ROWS, nn.Tanh),
-    "sigmoid": (ROWS, nn.Sigmoid),
+    "sigmoid": (ROWS, lambda: nn.Sequential(nn.Sigmoid(), nn.ReLU())),
     "exp": (ROWS, lambda: torch.exp),
     "elu": (ROWS, nn.ELU),
     "elu_alpha": (ROWS, lambda: nn.ELU(0.7)),
@@ -641,6 +641,24 @@ def test_parts_that_change_in_place_are_refused():
 def test_scales_without_a_log_are_refused():
     form = lambda mean, scale: torch.distributions.Normal(mean, F.softplus(scale))  # noqa: E731
     refused(Encoder(form), bits(3, 64), "standard deviations that are not an exp")
+
+
+def test_a_decoder_of_probabilities_is_said_to_be_one():
+    class Probabilities(models.Mlp):
+        def decode(self, z):
+            return super().decode(z).sigmoid()
+
+    refused(Probabilities(), bits(3, 64), "ends in a sigmoid", "bernoulli_probabilities")
+    imported(Probabilities(), bits(3, 64), likelihood="bernoulli_probabilities")
+
+
+def test_a_model_file_is_replaced_where_it_may_be(tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(b"other")
+    refused(models.Mlp(), bits(3, 64), "is there already", path=path)
+    assert path.read_bytes() == b"other"
+    model = imported(models.Mlp(), bits(3, 8, 8), input_shape=64, path=path, overwrite=True)
+    assert bbans.Model.load(path).fingerprint == model.fingerprint
 
 
 def test_weights_must_be_finite():

@@ -1,6 +1,6 @@
 //! Drawing data from a model: decoding random words.
 
-use bbans_core::{Codec, LatentModel, Message, Result};
+use bbans_core::{Codec, Error, LatentModel, Message, Result};
 use bbans_format::data::Element;
 use bbans_format::{Rows, Source};
 use bbans_nn::description::{Step, Values};
@@ -45,13 +45,27 @@ pub fn sample<M: LatentModel>(
     }
 }
 
-/// Draws `count` data from the model, row-major `[count, dims]`; what is no colour becomes the nearest one.
+/// Draws `count` data from the model, row-major `[count, dims]`; what is no colour becomes the nearest one. `check` is
+/// called now and then, and its error ends the work.
 ///
 /// # Errors
-/// As [`sample`].
-pub fn samples(model: &VaeModel, count: usize, seed: u64) -> Result<Vec<u16>> {
+/// As [`sample`]; those of `check`; [`bbans_core::ErrorKind::InvalidArgument`] if there is no memory for so many.
+pub fn samples(
+    model: &VaeModel,
+    count: usize,
+    seed: u64,
+    mut check: impl FnMut() -> Result<()>,
+) -> Result<Vec<u16>> {
     let mut symbols = Vec::new();
+    let size = count.saturating_mul(model.dims());
+    if symbols.try_reserve_exact(size).is_err() {
+        return Err(Error::invalid_argument(format!(
+            "{count} samples of {} values; there is not enough memory for them",
+            model.dims()
+        )));
+    }
     for (step, start) in (0..count).step_by(LANES).enumerate() {
+        check()?;
         let drawn = sample(model, LANES.min(count - start), seed, step as u64)?;
         symbols.extend(drawn.iter().copied());
     }

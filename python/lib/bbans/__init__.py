@@ -11,6 +11,7 @@ A file decodes bit for bit on every machine, here and with the program `bbans`.
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 from ._errors import (
@@ -56,6 +57,8 @@ __all__ = [
     "models",
 ]
 
+__version__ = version("bbans")
+
 
 def __getattr__(name: str) -> Any:
     # PyTorch is only imported where it is asked for.
@@ -64,3 +67,7 @@ def __getattr__(name: str) -> Any:
 
         return import_torch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

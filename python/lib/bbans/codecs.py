@@ -53,7 +53,8 @@ class Message:
     """An ANS stack: `lanes` heads of 64 bits over one tail of 32-bit words.
 
     It begins with `initial_words` words of a fixed stream, from which the first pops take their bits, besides the word
-    that each head begins with.
+    that each head begins with. After a push or a pop that raised an exception it holds part of the work: what must go
+    on from there keeps a `copy` first. One thread at a time may use it.
     """
 
     __slots__ = ("_native",)
@@ -150,6 +151,9 @@ class Codec:
     def pop(self, message: Message) -> np.ndarray:
         """Takes symbols, uint16 `[lanes, dims]`, from the message."""
         return self._native.pop(message._native)
+
+    def __repr__(self) -> str:
+        return f"<bbans.codecs.{type(self).__name__}>"
 
 
 class Bernoulli(Codec):

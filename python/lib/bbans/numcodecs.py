@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 from typing import Any
 
@@ -21,7 +22,7 @@ from numcodecs.abc import Codec
 from numcodecs.compat import ensure_contiguous_ndarray, ensure_ndarray, ndarray_copy
 
 import bbans
-from bbans._model import found
+from bbans._model import found, whole_number
 
 __all__ = ["BBANS", "add_model"]
 
@@ -34,7 +35,7 @@ _lock = threading.Lock()
 def add_model(model: str | os.PathLike[str]) -> str:
     """Loads a model for all arrays of this process that were written with it, wherever its file
     was then. Returns its fingerprint."""
-    added = _load(os.fspath(model))
+    added = _load(_path(model))
     _added[added.fingerprint] = added
     return added.fingerprint
 
@@ -74,7 +75,19 @@ class BBANS(Codec):
                 never the bytes, so it is not kept with the array. The default is one, as whoever
                 reads many chunks reads them side by side.
         """
-        model = os.fspath(model)
+        model = _path(model)
+        for name, number in (
+            ("lanes", lanes),
+            ("particles", particles),
+            ("block", block),
+            ("threads", threads),
+        ):
+            if number is not None or name in ("lanes", "particles"):
+                whole_number(name, number)
+        if fingerprint is not None and not re.fullmatch("[0-9a-f]{64}", str(fingerprint)):
+            raise bbans.InvalidArgument(
+                f"fingerprint {fingerprint!r}; expected 64 hexadecimal digits, as `model.fingerprint` has them"
+            )
         # The array may be opened in another folder.
         if model not in bbans.models() and os.path.isfile(model):
             model = os.path.abspath(model)
@@ -122,13 +135,29 @@ class BBANS(Codec):
         return ndarray_copy(bbans.decompress(chunk, self._model(), threads=self.threads), out)
 
     def _model(self) -> bbans.Model:
-        model = _added.get(self.fingerprint) or _load(self.model)
+        model = _added.get(self.fingerprint)
+        if model is None:
+            try:
+                model = _load(self.model)
+            except bbans.IoError as error:
+                raise bbans.IoError(
+                    f"{error}; of a model file that has moved, give the new path to bbans.numcodecs.add_model"
+                ) from None
         if model.fingerprint != self.fingerprint:
             raise bbans.Compatibility(
                 f"the model {self.model} has the fingerprint {model.fingerprint[:16]}.., and the "
                 f"array is of the model with {self.fingerprint[:16]}.."
             )
         return model
+
+
+def _path(model: str | os.PathLike[str]) -> str:
+    """A name or a path, which the array keeps."""
+    if isinstance(model, (str, os.PathLike)):
+        return os.fspath(model)
+    raise bbans.InvalidArgument(
+        f"a model of type {type(model).__name__}; expected a name or the path of its file, which the array keeps"
+    )
 
 
 def _load(model: str) -> bbans.Model:

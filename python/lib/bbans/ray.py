@@ -12,7 +12,7 @@ Beside each ``NAME.bbans`` lies ``NAME.bbans.json``, the record of a shard that 
 written after the file was synced to the disk, decoded, and found to restore the shard. Run again,
 after whatever ended the last run, `compress` makes what has no record, or one that no longer fits
 the shard, the file, the model or the options, and nothing else. Ray gives the shard of a worker
-that was lost to another. ``manifest.json`` is written when all shards are done.
+that was lost to another; one that five workers were lost with is an error. ``manifest.json`` is written when all shards are done.
 
 What a killed worker leaves of a file is removed at the end.
 """
@@ -43,6 +43,8 @@ __all__ = ["Manifest", "Shard", "ShardError", "compress", "decompress"]
 PathLike = Union[str, "os.PathLike[str]"]
 
 _MANIFEST = "manifest.json"
+# Workers that a shard may end before it is given up.
+_TRIES = 5
 _VERSION = 1
 # Options of `compress` that change bytes, with the defaults of `bbans.compress`.
 _OPTIONS: dict[str, Any] = {
@@ -179,6 +181,8 @@ def compress(
     target.mkdir(parents=True, exist_ok=True)
     # Until all shards are done what there was is no longer, or not yet, true.
     (target / _MANIFEST).unlink(missing_ok=True)
+    leftovers = [name + end for name in outputs for end in ("", ".json")]
+    _remove_leftovers(target, leftovers)
     job: dict[str, Any] = {
         "paths": paths,
         "folder": target,
@@ -188,7 +192,7 @@ def compress(
         "options": {**_OPTIONS, **options},
     }
     done = _run(_Compressor, job, workers)
-    _remove_leftovers(target, (name + end for name in outputs for end in ("", ".json")))
+    _remove_leftovers(target, leftovers)
     made = tuple(Shard(**shard) for shard in done)
     manifest = Manifest(target, name, fingerprint, job["options"], made)
     manifest.save()
@@ -237,6 +241,7 @@ def decompress(
         "threads": threads,
         "shards": manifest.shards,
     }
+    _remove_leftovers(target, (shard.output[: -len(".bbans")] for shard in manifest.shards))
     names = [restored["name"] for restored in _run(_Decompressor, job, workers)]
     _remove_leftovers(target, names)
     return [target / name for name in names]
@@ -259,6 +264,11 @@ def _output_name(path: str) -> str:
 
 def _model(model: PathLike) -> tuple[str, str]:
     """The name of a model, or its path from the root, and its fingerprint."""
+    if not isinstance(model, (str, os.PathLike)):
+        raise bbans.InvalidArgument(
+            f"a model of type {type(model).__name__}; expected a name, or the path of its file, "
+            "which all workers see"
+        )
     model = os.fspath(model)
     fingerprint = bbans.Model.load(model).fingerprint
     if model not in bbans.models():
@@ -325,7 +335,7 @@ class _Worker:
         # An exception that leaves a task ends the run, and the shards that are left with it.
         path = self.paths[index]
         try:
-            return self.one(index, path)
+            return self._counted(index, path)
         except bbans.Error as error:
             text = str(error)
         except OSError as error:
@@ -334,6 +344,24 @@ class _Worker:
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
         return {"error": text if text.startswith(f"{path}: ") else f"{path}: {text}"}
+
+    def _counted(self, index: int, path: str) -> dict[str, Any]:
+        # Ray gives what a worker was lost with to another, for ever.
+        tries = self.folder / f".{self.name(index, path)}.tries.tmp"
+        with tries.open("ab") as file:
+            file.write(b".")
+            file.flush()
+            count = file.tell()
+        try:
+            if count > _TRIES:
+                raise bbans.Error(f"{_TRIES} workers were lost with it; is there enough memory?")
+            return self.one(index, path)
+        finally:
+            tries.unlink(missing_ok=True)
+
+    def name(self, index: int, path: str) -> str:
+        """The name of what is made of the file."""
+        raise NotImplementedError
 
     @property
     def model(self) -> bbans.Model:
@@ -353,6 +381,9 @@ class _Worker:
 
 
 class _Compressor(_Worker):
+    def name(self, index: int, path: str) -> str:
+        return _output_name(path)
+
     def one(self, index: int, path: str) -> dict[str, Any]:
         options: dict[str, Any] = self.job["options"]
         output = self.folder / _output_name(path)
@@ -423,9 +454,12 @@ class _Compressor(_Worker):
 
 
 class _Decompressor(_Worker):
+    def name(self, index: int, path: str) -> str:
+        return self.job["shards"][index].output[: -len(".bbans")]
+
     def one(self, index: int, path: str) -> dict[str, Any]:
         shard: Shard = self.job["shards"][index]
-        target = self.folder / shard.output[: -len(".bbans")]
+        target = self.folder / self.name(index, path)
         done = {"name": target.name}
         if target.exists():
             if _digest(target)[0] == shard.restored_sha256:

@@ -45,7 +45,8 @@ def import_torch(
     scale: str | None = None,
     divide: float = 1.0,
     add: float = 0.0,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Union[int, Sequence[int], None] = None,
+    overwrite: bool = False,
     bins: bool = True,
     verbose: bool = True,
     report: dict[str, Any] | None = None,
@@ -93,7 +94,7 @@ def import_torch(
     name
         The model's name; by default that of the module's class.
     path
-        Where the model file is also written.
+        Where the model file is also written. What is there already stays, unless `overwrite`.
     scale
         "log_variance" or "log_sigma": what follows the means, where it has no name. By default
         "log_variance", and with groups of latents "log_sigma".
@@ -133,8 +134,10 @@ def import_torch(
         raise InvalidArgument(
             f"x / {divide} + {add}; expected finite numbers, and not 0 to divide by"
         )
-    if path is not None and os.path.exists(path):
-        raise InvalidArgument(f"{os.fspath(path)} is there already; expected a new path")
+    if path is not None and not overwrite and os.path.exists(path):
+        raise InvalidArgument(
+            f"{os.fspath(path)} is there already; expected a new path, or overwrite=True"
+        )
     if not grouped and all(callable(getattr(module, name, None)) for name in ("prior", "posterior", "update")):
         raise InvalidArgument(
             "the module has the methods prior, posterior and update of groups of latents; expected the shapes of the "
@@ -142,6 +145,8 @@ def import_torch(
         )
     given = Likelihood(likelihood)
     symbols = _symbols(example, given.levels)
+    if isinstance(input_shape, int):
+        input_shape = (input_shape,)
     layout = Layout(symbols.shape[1:], input_shape, given)
     arguments = (
         module,
@@ -172,7 +177,7 @@ def import_torch(
         report["bound_bits_per_dim"] = comparison.of_model
         report["bins"] = told
     if path is not None:
-        model.save(path)
+        model.save(path, overwrite=overwrite)
     if verbose:
         print(_summary(model, weights.count, comparison, told), file=sys.stderr)
     return model

@@ -163,6 +163,11 @@ class _Builder:
                     "expected those, or logits"
                 )
             whole = logits
+        elif likelihood.kind == "bernoulli" and values.logit(whole) is not None:
+            raise InvalidArgument(
+                "decode: it ends in a sigmoid, so it gives probabilities; expected "
+                "likelihood='bernoulli_probabilities', or logits"
+            )
         if likelihood.fixed is not None:
             log = torch.full((layout.dims,), math.log(likelihood.fixed), dtype=torch.float64)
             whole = values.concat(

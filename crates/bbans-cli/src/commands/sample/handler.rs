@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let extension = args.output.extension().and_then(|e| e.to_str());
     check_extension(&model, extension)?;
     let count = args.count as usize;
-    let symbols = bbans::samples(&model, count, args.seed)?;
+    let symbols = bbans::samples(&model, count, args.seed, || Ok(()))?;
     let mut data = DataSet {
         shape: model.shape().to_vec(),
         symbols,
