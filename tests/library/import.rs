@@ -396,7 +396,7 @@ fn points_without_mass_under_the_posterior_are_no_error() {
     let imported = import(&read("weights.safetensors"), &arch).unwrap();
     let model = VaeModel::from_bytes(&imported.file.to_bytes().unwrap()).unwrap();
     let count = 700;
-    let x = bbans::samples(&model, count, 1).unwrap();
+    let x = bbans::samples(&model, count, 1, || Ok(())).unwrap();
     let x = Array2::from_shape_vec((count, model.dims()), x).unwrap();
     let way = Way::plain(64).whitened(&model);
     let coder = Coder::new(&model, way);
