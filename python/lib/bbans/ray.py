@@ -12,7 +12,8 @@ Beside each ``NAME.bbans`` lies ``NAME.bbans.json``, the record of a shard that 
 written after the file was synced to the disk, decoded, and found to restore the shard. Run again,
 after whatever ended the last run, `compress` makes what has no record, or one that no longer fits
 the shard, the file, the model or the options, and nothing else. Ray gives the shard of a worker
-that was lost to another; one that five workers were lost with is an error. ``manifest.json`` is written when all shards are done.
+that was lost to another; one that five workers were lost with is an error. ``manifest.json`` is
+written when all shards are done.
 
 What a killed worker leaves of a file is removed at the end.
 """
