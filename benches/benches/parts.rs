@@ -273,7 +273,7 @@ mod parts_of_a_step {
         let z = Array2::from_elem((40, LANES), 0.3f32);
         let x = vec![0.0f32; 784 * LANES];
         bencher.counter(ItemsCount::new(LANES)).bench_local(|| {
-            let encoder = model.vae().encoder();
+            let encoder = model.vae().encoder().unwrap();
             let hidden = encoder
                 .run(Path::detect(), Inputs::Values(&[&x]), LANES)
                 .unwrap();

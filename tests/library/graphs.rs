@@ -83,7 +83,7 @@ fn descriptions_that_do_not_fit_are_refused() {
         }
         assert!(!error.contains('\n'), "{error}");
     };
-    refused(&|d| d["version"] = json!(9), &["version 9", "newer"]);
+    refused(&|d| d["version"] = json!(10), &["version 10", "newer"]);
     refused(
         &|d| d["latent"]["bins"] = json!("masses"),
         &["bins", "version 6", "version 7"],

@@ -265,9 +265,11 @@ pub fn with_random_weights(description: Value) -> ModelFile {
         shapes: BTreeMap::new(),
     };
     let graphs = description.graphs(&BTreeMap::new()).unwrap().into_owned();
-    let data = graphs.encode.inputs[0].clone();
-    weights.shapes.insert(data, description.data_shape.clone());
-    weights.draw(&graphs.encode);
+    if let Some(encode) = &graphs.encode {
+        let data = encode.inputs[0].clone();
+        weights.shapes.insert(data, description.data_shape.clone());
+        weights.draw(encode);
+    }
     graphs.start.iter().for_each(|f| weights.draw(f));
     for group in &graphs.groups {
         group.prior.iter().for_each(|f| weights.draw(f));
@@ -328,6 +330,7 @@ pub fn with_random_weights(description: Value) -> ModelFile {
     let mut tensors = weights.tensors;
     let precision = description.latent.bin_precision;
     match description.latent.bins {
+        _ if description.latent.is_none() => {}
         BinKind::EqualMass => bins::insert_standard_normal(&mut tensors, precision).unwrap(),
         BinKind::Masses => bins::insert_equal_width(&mut tensors, precision, 8.0).unwrap(),
     }

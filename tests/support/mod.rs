@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod archives;
 pub mod arrays;
 pub mod graphs;
 pub mod symbol_models;

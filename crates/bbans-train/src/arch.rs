@@ -2,11 +2,14 @@
 
 use bbans_nn::description::{DESCRIPTION_VERSION, Networks, Values as StandFor};
 use bbans_nn::{Description, Likelihood, ModelFile};
+use candle_core::Device;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::facts::Facts;
+use crate::network::{Network, Source};
+use crate::noise::{Purpose, generator};
 use crate::schedule::Schedule;
 
 /// A network and a schedule that have a name.
@@ -129,7 +132,7 @@ impl Arch {
     /// A description from its text, for some data. In it `"$levels"`, `"$dims"`, `"$rows"`, `"$columns"` and
     /// `"$parameters"`, what the likelihood takes, stand for numbers, also as in `"$rows*$columns/16"`; `"$shape"` for
     /// the data's shape and `"$likelihood"` for one of independent values. `version`, `name`, `data_shape`, `latent` and
-    /// what is in it may be left out.
+    /// what is in it may be left out; without `encode` and `groups` the model has no latents.
     ///
     /// # Errors
     /// If it is no description, or none of such data.
@@ -142,7 +145,6 @@ impl Arch {
         default("name", json!("model"));
         default("data_shape", json!("$shape"));
         default("likelihood", json!("$likelihood"));
-        default("latent", json!({}));
         if facts.values != StandFor::default() {
             let values = serde_json::to_value(&facts.values);
             default("values", values.map_err(|e| Error::because("values", e))?);
@@ -175,12 +177,16 @@ impl Arch {
                  `encode`, `groups` and `decode`, as --print-arch shows it"
             )));
         }
-        if !fields.get("groups").is_some_and(Value::is_array) {
-            return Err(Error::new(
-                "the description has no list `groups`; expected the groups of latents, from the top",
-            ));
+        let of_latents = ["latent", "encode", "groups"];
+        if of_latents.iter().any(|name| fields.contains_key(*name)) {
+            if !fields.get("groups").is_some_and(Value::is_array) {
+                return Err(Error::new(
+                    "the description has no list `groups`; expected the groups of latents, from the top, or none of \
+                     `encode`, `groups` and `latent`",
+                ));
+            }
+            complete_latent(&mut fields);
         }
-        complete_latent(&mut fields);
         let description = Description::from_fields(fields)?;
         let arch = Self {
             description,
@@ -188,6 +194,16 @@ impl Arch {
         };
         arch.check(facts)?;
         Ok(arch)
+    }
+
+    /// Number of weights.
+    ///
+    /// # Errors
+    /// If the description's parts do not fit together.
+    pub fn weights(&self) -> Result<usize> {
+        let rng = generator(self.schedule.seed, Purpose::Initialization, 0);
+        let source = Source::random(None, rng, &self.schedule.init);
+        Ok(Network::new(&self.description, source, Device::Cpu)?.weights())
     }
 
     /// Checks that it is one of such data.
@@ -250,7 +266,8 @@ fn complete_latent(fields: &mut Map<String, Value>) {
                 .iter()
                 .try_fold(0u64, |n, group| n.checked_add(product(group)?))
         });
-    if let Some(Value::Object(latent)) = fields.get_mut("latent") {
+    let latent = fields.entry("latent").or_insert_with(|| json!({}));
+    if let Value::Object(latent) = latent {
         if let Some(Some(dim)) = sizes {
             latent.entry("dim").or_insert(json!(dim));
         }

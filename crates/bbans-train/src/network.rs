@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use bbans_nn::description::Networks;
 use bbans_nn::ops::Shape;
 use bbans_nn::{Description, Likelihood, ModelFile};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarMap;
 
 use crate::batch::Batch;
@@ -21,8 +21,8 @@ use crate::graph::Graph;
 use crate::head::Derivatives;
 use crate::objective;
 use head::Head;
-use parameters::{Done, Fold, Parameters, scaled_tensors};
-pub(crate) use parameters::{Source, lock};
+use parameters::{Done, Parameters, scaled_tensors};
+pub(crate) use parameters::{Fold, Source, lock};
 pub(crate) use positions::Positions;
 use wiring::{Wired, Wiring, pair};
 
@@ -46,7 +46,8 @@ pub struct Network {
     numbers: usize,
     /// Factor of the data on their way into the encoder.
     scale: f32,
-    encode: Wired,
+    /// None without latents.
+    encode: Option<Wired>,
     start: Option<Wired>,
     groups: Vec<Group>,
     decode: Wired,
@@ -105,19 +106,20 @@ impl Network {
         let (shape, likelihood) = (&description.data_shape, description.likelihood);
         let levels = likelihood.levels();
         let of_numbers = matches!(likelihood, Likelihood::Autoregressive(_));
-        let scaled = scaled_tensors(&graphs.encode).filter(|_| levels > 2 && !of_numbers);
+        let scaled = (graphs.encode.as_ref())
+            .and_then(scaled_tensors)
+            .filter(|_| levels > 2 && !of_numbers);
         let scale = scaled.as_ref().map_or(1.0, |_| 1.0 / (levels - 1) as f32);
         let scaled = scaled.unwrap_or_default();
         source.scale_data(scaled, scale);
 
-        let [data] = &graphs.encode.inputs[..] else {
-            return Err(Error::new("encode has other than one input, the data"));
-        };
+        let data = graphs.encode.iter().flat_map(|encode| &encode.inputs);
         let mut wiring = Wiring {
             parameters: Parameters::new(source, device.clone()),
-            shapes: BTreeMap::from([(data.clone(), shape.clone())]),
+            shapes: data.map(|data| (data.clone(), shape.clone())).collect(),
         };
-        let encode = wiring.wire("encode", &graphs.encode, true)?;
+        let encode = graphs.encode.as_ref();
+        let encode = encode.map(|f| wiring.wire("encode", f, true)).transpose()?;
         let start = graphs.start.as_ref();
         let start = start.map(|f| wiring.wire("start", f, true)).transpose()?;
         let mut groups = Vec::with_capacity(graphs.groups.len());
@@ -215,6 +217,12 @@ impl Network {
         &self.device
     }
 
+    /// Number of weights.
+    pub(crate) fn weights(&self) -> usize {
+        let vars = self.vars.all_vars();
+        vars.iter().map(|var| var.elem_count()).sum()
+    }
+
     /// Names of the parameters, in the order of the functions.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
@@ -293,12 +301,13 @@ impl Network {
         let bounds = self.description.latent.log_sigma;
         let clamp = |x: &Tensor| x.clamp(bounds[0], bounds[1]);
         let mut values: BTreeMap<&str, Tensor> = BTreeMap::new();
-        let features = self
-            .encode
-            .graph
-            .run(std::slice::from_ref(&batch.data), batch.count)?;
-        for (name, value) in self.encode.outputs.iter().zip(features) {
-            values.insert(name, batch.repeated(&value)?);
+        if let Some(encode) = &self.encode {
+            let features = encode
+                .graph
+                .run(std::slice::from_ref(&batch.data), batch.count)?;
+            for (name, value) in encode.outputs.iter().zip(features) {
+                values.insert(name, batch.repeated(&value)?);
+            }
         }
         if let Some(start) = &self.start {
             start.make(&mut values, lanes)?;
@@ -357,7 +366,10 @@ impl Network {
                 .head
                 .nats(&self.description, decoded, batch, derivatives)?,
             kl,
-            log_ratio: log_ratio.ok_or_else(|| Error::new("a model without latents"))?,
+            log_ratio: match log_ratio {
+                Some(sum) => sum,
+                None => Tensor::zeros(lanes, DType::F32, &self.device)?,
+            },
         })
     }
 }

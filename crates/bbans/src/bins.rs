@@ -114,6 +114,14 @@ pub fn fit_bins(file: &ModelFile, data: ArrayView2<'_, u16>) -> Result<Fitted> {
     }
     let model = VaeModel::new(Vae::new(file)?)?;
     let before = spread(&model, data)?;
+    if model.vae().latents() == 0 {
+        return Ok(Fitted {
+            file: file.clone(),
+            before,
+            cost_before: 0.0,
+            cost: 0.0,
+        });
+    }
     let bound = continuous(&model, data)?;
     let cost = |file: &ModelFile| -> Result<f64> {
         Ok(with_bins_of(&VaeModel::new(Vae::new(file)?)?, data)? / bound - 1.0)
@@ -138,6 +146,14 @@ pub fn fit_bins(file: &ModelFile, data: ArrayView2<'_, u16>) -> Result<Fitted> {
         cost_before,
         cost: best.0,
     })
+}
+
+/// The model with `2^bin_precision` bins of one width, the inner ones from `-reach` to `reach`.
+///
+/// # Errors
+/// If there are no such bins.
+pub fn with_equal_width(file: &ModelFile, bin_precision: u32, reach: f64) -> Result<ModelFile> {
+    with_bins(file, BinKind::Masses, bin_precision, reach)
 }
 
 /// The model with other bins.

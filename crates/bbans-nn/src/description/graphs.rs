@@ -24,12 +24,14 @@ const MAX_EMBEDDING: usize = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Graphs {
-    /// From the data, its only input, to features.
-    pub encode: Function,
+    /// From the data, its only input, to features, of which there are none without latents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encode: Option<Function>,
     /// Learned constants that a top-down path begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Function>,
     /// The latents, from the top.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
     /// To the parameters of the likelihood, `[dims, parameters]`.
     pub decode: Function,
@@ -145,7 +147,7 @@ impl Graphs {
             let before = group.prior.iter();
             before.chain([&group.posterior]).chain(&group.update)
         });
-        std::iter::once(&self.encode)
+        (self.encode.iter())
             .chain(&self.start)
             .chain(of_groups)
             .chain([&self.decode])
@@ -231,6 +233,15 @@ impl Graphs {
                 "functions of {nodes} nodes in all; the limit is {MAX_NODES}"
             )));
         }
+        if self.encode.is_none() != latent.is_none() {
+            let (has, expected) = match latent.is_none() {
+                true => ("no latents, but a", "neither"),
+                false => ("latents, but no", "both"),
+            };
+            return Err(Error::model(format!(
+                "the model has {has} function encode; expected {expected}"
+            )));
+        }
         let mut dim = 0;
         for group in &self.groups {
             let shape = ops::checked(group.shape.clone())
@@ -264,14 +275,17 @@ impl Graphs {
     /// value is taken.
     fn check_values(&self) -> Result<()> {
         let (mut features, mut values) = (Names::default(), Names::default());
-        let [data] = self.encode.inputs.as_slice() else {
-            return Err(Error::model(format!(
-                "encode has {} inputs; expected 1, the data",
-                self.encode.inputs.len()
-            )));
-        };
-        let mut all = BTreeSet::from([data.as_str()]);
-        features.add("encode", &self.encode.outputs, &mut all)?;
+        let mut all = BTreeSet::new();
+        if let Some(encode) = &self.encode {
+            let [data] = encode.inputs.as_slice() else {
+                return Err(Error::model(format!(
+                    "encode has {} inputs; expected 1, the data",
+                    encode.inputs.len()
+                )));
+            };
+            all.insert(data.as_str());
+            features.add("encode", &encode.outputs, &mut all)?;
+        }
         if let Some(start) = &self.start {
             if !start.inputs.is_empty() {
                 return Err(Error::model("start has inputs; expected none"));

@@ -27,7 +27,7 @@ use bbans_core::{Error, Result};
 
 /// Newest version of the description that this crate reads. A writer gives a description the
 /// oldest that has all it needs: [`Description::oldest_version`].
-pub const DESCRIPTION_VERSION: u32 = 8;
+pub const DESCRIPTION_VERSION: u32 = 9;
 
 /// Greatest number of observed dimensions, latents or units of a layer.
 ///
@@ -45,10 +45,13 @@ pub(crate) fn checked_len(shape: &[usize]) -> Option<usize> {
 /// The version from which on networks are graphs.
 pub(crate) const GRAPHS_SINCE: u32 = 6;
 
-/// A variational autoencoder with Gaussian latents.
+/// The version from which on a model may have no latents.
+const WITHOUT_LATENTS_SINCE: u32 = 9;
+
+/// A variational autoencoder with Gaussian latents, or a model without latents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
-    /// 1, or 2 to 8 for what the versions before do not have.
+    /// 1, or 2 to 9 for what the versions before do not have.
     pub version: u32,
     /// The model's name, for people and messages; a file is bound to the fingerprint, not to it.
     pub name: String,
@@ -59,7 +62,8 @@ pub struct Description {
     pub values: Values,
     /// Distribution of the observed dimensions given the latents.
     pub likelihood: Likelihood,
-    /// The latents and their discretization.
+    /// The latents and their discretization; since version 9 there may be none.
+    #[serde(skip_serializing_if = "Latent::is_none")]
     pub latent: Latent,
     /// From data to the posterior, and from latents to the likelihood.
     #[serde(flatten)]
@@ -139,6 +143,14 @@ impl Description {
     /// its range.
     pub fn from_json(text: &str) -> Result<Self> {
         let fields = Self::fields_of_json(text)?;
+        Self::from_canonical_fields(fields)
+    }
+
+    /// A description from its fields, of which defaults are left out from version 6 on.
+    ///
+    /// # Errors
+    /// As [`Description::from_json`].
+    pub(crate) fn from_canonical_fields(fields: Map<String, Value>) -> Result<Self> {
         let description = Self::from_fields(fields.clone())?;
         if description.version >= GRAPHS_SINCE {
             description.check_canonical(fields)?;
@@ -182,7 +194,7 @@ impl Description {
             data_shape: field(&mut fields, "data_shape")?,
             values: optional(&mut fields, "values")?.unwrap_or_default(),
             likelihood: field(&mut fields, "likelihood")?,
-            latent: field(&mut fields, "latent")?,
+            latent: latent(&mut fields, version)?,
             training: fields.remove("training"),
             networks: if version >= GRAPHS_SINCE {
                 Networks::Graphs(all(fields)?)
@@ -224,7 +236,7 @@ impl Description {
             Networks::Chains(chains) => chains.oldest_version(),
             Networks::Graphs(_) => GRAPHS_SINCE,
         };
-        let of_latents = self.latent.bins.oldest_version();
+        let of_latents = self.latent.oldest_version();
         self.likelihood
             .oldest_version()
             .max(of_networks)
@@ -267,7 +279,7 @@ impl Description {
         let graphs = matches!(self.networks, Networks::Graphs(_));
         if self.version < self.oldest_version() || graphs != (self.version >= GRAPHS_SINCE) {
             return Err(Error::model(format!(
-                "the model's description has version {}, but a likelihood, a layer or bins of version {}",
+                "the model's description has version {}, but a likelihood, a layer, bins or no latents as of version {}",
                 self.version,
                 self.oldest_version()
             )));
@@ -305,7 +317,30 @@ const UNHASHED: [&str; 3] = ["version", "name", "training"];
 const CAUSAL: &str = "a causal likelihood, and it alone, has a head";
 
 impl Latent {
+    /// No latents at all: what a model of data that are explained by one another has.
+    pub const NONE: Self = Self {
+        dim: 0,
+        bin_precision: 0,
+        bins: BinKind::EqualMass,
+        log_sigma: [0.0; 2],
+    };
+
+    /// Whether there are none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
+    fn oldest_version(&self) -> u32 {
+        if self.is_none() {
+            return WITHOUT_LATENTS_SINCE;
+        }
+        self.bins.oldest_version()
+    }
+
     fn validate(&self) -> Result<()> {
+        if self.is_none() {
+            return Ok(());
+        }
         let Self {
             dim,
             bin_precision,
@@ -344,6 +379,20 @@ fn field<T: DeserializeOwned>(fields: &mut Map<String, Value>, name: &str) -> Re
         ))
     })?;
     serde_json::from_value(value).map_err(|e| bad(e).context(format!("field {name}")))
+}
+
+/// The latents, which are always there before the version that may have none.
+fn latent(fields: &mut Map<String, Value>, version: u32) -> Result<Latent> {
+    if version >= WITHOUT_LATENTS_SINCE && !fields.contains_key("latent") {
+        return Ok(Latent::NONE);
+    }
+    let latent: Latent = field(fields, "latent")?;
+    if latent.dim == 0 {
+        return Err(Error::model(
+            "the model's description has a field latent of no latents; expected it to be left out",
+        ));
+    }
+    Ok(latent)
 }
 
 /// A field that may be there.

@@ -45,7 +45,7 @@ impl Chains {
         decode.layers(&self.decoder, tensors)?;
         decode.check_outputs(likelihood.outputs(shape)?)?;
         Ok(Graphs {
-            encode: encode.function(),
+            encode: Some(encode.function()),
             start: None,
             groups,
             decode: decode.function(),

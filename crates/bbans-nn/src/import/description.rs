@@ -48,7 +48,9 @@ pub fn import_description(weights: &[u8], description: &Description) -> Result<I
         };
         tensors.insert(name, Tensor::new(shape, values)?);
     }
-    bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
+    if !description.latent.is_none() {
+        bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
+    }
     let file = ModelFile {
         description: description.clone(),
         tensors,

@@ -68,20 +68,13 @@ impl Vae {
         let description = file.description.clone();
         description.validate()?;
         let dims = description.dims()?;
-        let count = 1usize << description.latent.bin_precision;
-        let edges = file.tensor(EDGES, &[count - 1])?.values.clone();
-        if !edges.is_sorted() {
-            return Err(Error::model(format!("the values of {EDGES} do not ascend")));
-        }
+        let mut used = BTreeSet::new();
+        let Cut {
+            edges,
+            centres,
+            masses,
+        } = Cut::new(file, &mut used)?;
         let graphs = description.graphs(&file.tensors)?;
-        let mut used = BTreeSet::from([EDGES, CENTRES].map(str::to_owned));
-        let masses = match description.latent.bins {
-            BinKind::EqualMass => None,
-            BinKind::Masses => {
-                used.insert(MASSES.to_owned());
-                Some(bins::masses(&file.tensor(MASSES, &[count])?.values)?)
-            }
-        };
         // A chain takes values in a row, of whatever shape.
         let shape = match &description.networks {
             Networks::Chains(_) => vec![dims],
@@ -111,7 +104,7 @@ impl Vae {
             head,
             symbols,
             edges,
-            centres: file.tensor(CENTRES, &[count])?.values.clone(),
+            centres,
             masses,
             path: Path::detect(),
             description,
@@ -171,9 +164,9 @@ impl Vae {
         self.masses.as_deref()
     }
 
-    /// The function from data to features.
-    pub fn encoder(&self) -> &Graph {
-        &self.functions.encode
+    /// The function from data to features; none without latents.
+    pub fn encoder(&self) -> Option<&Graph> {
+        self.functions.encode.as_ref()
     }
 
     /// The function to the parameters of the likelihood.
@@ -195,7 +188,7 @@ impl Vae {
             functions.chain(&group.update)
         });
         let wired = start.iter().chain(of_groups).chain([decode]);
-        let graphs = std::iter::once(encode).chain(wired.map(|wired| &wired.graph));
+        let graphs = encode.iter().chain(wired.map(|wired| &wired.graph));
         let of_head = self.head.as_ref().map_or(0, Head::multiply_adds);
         let of_symbols = (self.symbols.as_ref()).map_or(0, autoregressive::Head::multiply_adds);
         let each = of_head.saturating_add(of_symbols);
@@ -222,7 +215,10 @@ impl Vae {
     /// If the width is another, or the network's result is infinite or NaN.
     pub fn infer(&self, x: ArrayView2<'_, u16>) -> Result<Inference<'_>> {
         let lanes = x.nrows();
-        let encode = &self.functions.encode;
+        let mut values = Values::new(&self.functions, lanes)?;
+        let Some(encode) = &self.functions.encode else {
+            return Ok(Inference { vae: self, values });
+        };
         let features = if let Some(head) = &self.symbols {
             let numbers = head.scaled(x)?;
             encode.run(self.path, Inputs::Values(&[&numbers]), lanes)?
@@ -235,7 +231,6 @@ impl Vae {
             let numbers: Vec<f32> = x.t().iter().map(|&symbol| f32::from(symbol)).collect();
             encode.run(self.path, Inputs::Values(&[&numbers]), lanes)?
         };
-        let mut values = Values::new(&self.functions, lanes)?;
         for (value, numbers) in features.into_iter().enumerate() {
             values.set(value, numbers);
         }
@@ -418,6 +413,42 @@ impl Observed<'_> {
             Self::Colours(colours) => colours.nats(x),
             Self::Positions(positions) => positions.nats(x),
         }
+    }
+}
+
+/// How the prior of a latent is cut into bins, as a file's tensors have it.
+#[derive(Default)]
+struct Cut {
+    edges: Vec<f32>,
+    centres: Vec<f32>,
+    masses: Option<Vec<u32>>,
+}
+
+impl Cut {
+    /// Adds to `used` the names of the tensors; none without latents.
+    fn new(file: &ModelFile, used: &mut BTreeSet<String>) -> Result<Self> {
+        let latent = &file.description.latent;
+        if latent.is_none() {
+            return Ok(Self::default());
+        }
+        let count = 1usize << latent.bin_precision;
+        let mut take = |name: &str, size: usize| -> Result<Vec<f32>> {
+            used.insert(name.to_owned());
+            Ok(file.tensor(name, &[size])?.values.clone())
+        };
+        let edges = take(EDGES, count - 1)?;
+        if !edges.is_sorted() {
+            return Err(Error::model(format!("the values of {EDGES} do not ascend")));
+        }
+        let masses = match latent.bins {
+            BinKind::EqualMass => None,
+            BinKind::Masses => Some(bins::masses(&take(MASSES, count)?)?),
+        };
+        Ok(Self {
+            edges,
+            centres: take(CENTRES, count)?,
+            masses,
+        })
     }
 }
 

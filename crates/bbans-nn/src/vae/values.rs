@@ -34,7 +34,7 @@ pub(super) struct Latents {
 /// All functions but the head's.
 #[derive(Debug, Clone)]
 pub(super) struct Bound {
-    pub encode: Graph,
+    pub encode: Option<Graph>,
     pub start: Option<Wired>,
     pub groups: Vec<Latents>,
     pub decode: Wired,
@@ -61,8 +61,14 @@ impl Bound {
             shapes: Vec::new(),
             cost: Cost::default(),
         };
-        let encode = binder.bind("encode", &graphs.encode, &[shape.to_vec()])?;
-        binder.add(&graphs.encode.outputs, &encode);
+        let encode = match &graphs.encode {
+            None => None,
+            Some(function) => {
+                let encode = binder.bind("encode", function, &[shape.to_vec()])?;
+                binder.add(&function.outputs, &encode);
+                Some(encode)
+            }
+        };
         let start = graphs.start.as_ref();
         let start = start.map(|f| binder.wire("start", f, true)).transpose()?;
         let mut groups = Vec::with_capacity(graphs.groups.len());

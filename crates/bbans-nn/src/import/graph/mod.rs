@@ -57,7 +57,7 @@ pub(super) fn model(weights: &mut Weights<'_>, arch: &Arch) -> Result<ModelFile>
             log_sigma: arch.latent.log_sigma,
         },
         networks: Networks::Graphs(Graphs {
-            encode,
+            encode: Some(encode),
             start,
             groups,
             decode,
