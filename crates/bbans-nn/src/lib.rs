@@ -12,6 +12,7 @@ pub mod graph;
 pub mod import;
 pub mod likelihood;
 pub mod ops;
+pub mod packed;
 mod vae;
 
 pub use bbans_core::{Error, Result};

@@ -6,6 +6,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::description::{Description, check_unique};
+use crate::packed;
 use bbans_core::{Error, Result};
 
 /// Key of the description in the metadata of the safetensors file.
@@ -83,12 +84,15 @@ impl Tensor {
 }
 
 impl ModelFile {
-    /// Parses the bytes of a model file.
+    /// Parses the bytes of a model file, or of a packed model that is one.
     ///
     /// # Errors
     /// If the bytes are not safetensors, carry no description, or hold a tensor that is not of a type
     /// that its version has, or not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if let Some(packed) = bytes.strip_prefix(&packed::MAGIC) {
+            return Self::unpack(packed);
+        }
         let bad = |e: safetensors::SafeTensorError| {
             Error::model(
                 "not a model file; expected one that `bbans train` or `bbans import` wrote",
