@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bbans::container::Header;
 use bbans::data::{Element, Form, Layout, Target};
+use bbans::nn::packed::MAGIC;
 use bbans::{DataReader, Error, Memory, Options, Report, Result, VaeModel};
 use numpy::PyArray1;
 use pyo3::prelude::*;
@@ -173,6 +174,10 @@ fn facts<'py>(py: Python<'py>, header: &Header) -> PyResult<Bound<'py, PyDict>> 
     facts.set_item("model", &header.model_name)?;
     facts.set_item("fingerprint", hexadecimal(header.known_fingerprint()))?;
     facts.set_item("built_in", Model::built_in(|f| header.is_of(f)))?;
+    // As a model file of its own.
+    let carried = header.model.as_ref();
+    let carried = carried.map(|model| [&MAGIC[..], model].concat());
+    facts.set_item("carried", carried.map(|model| PyBytes::new(py, &model)))?;
     facts.set_item("kind", header.source.kind())?;
     facts.set_item("shape", &header.source.shape)?;
     facts.set_item("element", header.source.element().name())?;

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +296,21 @@ def test_ctrl_c_stops_the_work_and_leaves_nothing(tmp_path, images):
     )
     assert done.stdout == "stopped\n", done.stderr
     assert names(tmp_path) == ["many.npy"]
+
+
+def test_a_file_that_carries_its_model(tmp_path):
+    golden = Path(__file__).parents[2] / "tests" / "golden" / "v4"
+    file, data = golden / "archive-of-bits.0.bbans", np.load(golden / "archive-of-bits.npy")
+    assert np.array_equal(bbans.decompress(file.read_bytes()), data)
+    assert bbans.decompress_file(file, tmp_path / "back.npy") == len(data)
+    assert (tmp_path / "back.npy").read_bytes() == (golden / "archive-of-bits.npy").read_bytes()
+    facts = bbans.inspect(file)
+    assert facts["version"] == 4 and facts["built_in"] is None
+    model = bbans.Model.from_bytes(facts["model_in_file"])
+    assert model.latents == 0 and model.fingerprint.startswith(facts["fingerprint"])
+    plain = bbans.compress(data, model=model)
+    assert bbans.inspect(plain)["model_in_file"] is None
+    assert np.array_equal(bbans.decompress(plain, model=model), data)
+    with pytest.raises(bbans.Compatibility, match="not in the file"):
+        bbans.decompress(plain)
+    assert np.all(model.elbo(data).kl_bits == 0)

@@ -130,7 +130,7 @@ fn a_later_version_is_refused_and_named() {
     file[8] = bbans::container::VERSION + 1;
     let e = decompress(&tiny_model(), &file, 1).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Compatibility);
-    assert!(e.to_string().contains("version 4"), "{e}");
+    assert!(e.to_string().contains("version 5"), "{e}");
 }
 
 /// Files of version 2 come back: coded, with particles, and of data that the model would make larger.
@@ -334,6 +334,7 @@ fn the_limits_of_the_container_hold_both_ways() {
             },
         },
         stored: bbans::container::Stored::default(),
+        model: None,
     };
     for (block_len, shape, fits) in [
         (MAX_BLOCK_SYMBOLS / 64, vec![8, 8], true),

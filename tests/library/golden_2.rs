@@ -130,6 +130,7 @@ fn blocks(name: &'static str, of: &'static str, options: Options) -> Blocks {
         block_len: 40,
         source: reader.source().clone(),
         stored: bbans::container::Stored::default(),
+        model: None,
     };
     let coder = Coder::new(&model, way);
     let [first, second] =

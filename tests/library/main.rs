@@ -19,6 +19,7 @@ mod symbols;
 mod values;
 mod version_2;
 mod version_3;
+mod version_4;
 
 use std::num::NonZeroUsize;
 

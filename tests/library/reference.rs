@@ -50,6 +50,30 @@ fn the_reference_decoder_restores_the_golden_files() {
     assert!(files >= 60);
 }
 
+#[test]
+fn the_reference_decoder_finds_models_in_files() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/decode.py");
+    if Command::new("python3").arg("--version").output().is_err() {
+        support::skipped("it needs python3");
+        return;
+    }
+    for (file, content) in crate::version_4::golden_files() {
+        let output = Command::new("python3")
+            .arg(&script)
+            .arg("-")
+            .arg(&file)
+            .output();
+        let output = output.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} {error}", file.display());
+        let expected = std::fs::read(content).unwrap();
+        // A set is in an order of its own.
+        let set = file.to_string_lossy().ends_with(".3.bbans");
+        assert!(set || output.stdout == expected, "{}", file.display());
+        assert_eq!(output.stdout.len(), expected.len());
+    }
+}
+
 /// Runs a script of the reference decoder, which says at the end that all is well.
 fn agrees(name: &str, end: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))

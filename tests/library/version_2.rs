@@ -192,6 +192,7 @@ fn headers_of_ways_that_no_encoder_has_are_refused() {
             block_len: 3,
             source: reader.source().clone(),
             stored: Stored::default(),
+            model: None,
         };
         change(&mut header);
         header

@@ -67,13 +67,13 @@ def member(model, layout, axes, more, data, digested, lean=False, scale=1, excep
 
 
 def check(name, model, layout, axes, more, data, expected, **options):
-    found = decode_member(model, Bytes(member(model, layout, axes, more, data, expected, **options)))
+    found = decode_member([model], Bytes(member(model, layout, axes, more, data, expected, **options)))
     assert found == expected, f"{name}: {found}, not {expected}"
 
 
 def refused(name, *of_member, **options):
     try:
-        decode_member(of_member[0], Bytes(member(*of_member, **options)))
+        decode_member([of_member[0]], Bytes(member(*of_member, **options)))
     except SystemExit as e:
         assert str(e).startswith("corruption"), e
         return
@@ -148,7 +148,7 @@ def png(file):
 
 
 def picture(model, axes, more, data, digested):
-    return decode_member(model, Bytes(member(model, 8, axes, more, data, digested)))
+    return decode_member([model], Bytes(member(model, 8, axes, more, data, digested)))
 
 
 def names(*all_names):
@@ -194,13 +194,13 @@ def check_folder(grey):
     bits = [[1, 0, 0, 0, 0, 0, 0, 0, 1] + [0] * 9, [1] * 18]
     digested = bytes(v for x in bits for v in x)
     file = member(grey, 8, [2, 9], bytes([0, 1, 2]) + names("a/b.png", "c.png"), bits, digested)
-    found = dict(decode_member(grey, Bytes(file)))
+    found = dict(decode_member([grey], Bytes(file)))
     assert list(found) == ["a/b.png", "c.png"]
     assert png(found["a/b.png"])[1:] == ((9, 2, 1, 0, 0, 0, 0), b"\0\x80\x80\0\0\0")
     old = member(grey, 4, [2, 9], bytes([1, 1]) + names("c"), bits[1:], digested[18:], version=2)
-    assert png(decode_member(grey, Bytes(old))) == png(found["c.png"])
+    assert png(decode_member([grey], Bytes(old))) == png(found["c.png"])
     with tempfile.TemporaryDirectory() as folder:
-        decode.restore(grey, file, io.BytesIO(), pathlib.Path(folder))
+        decode.restore([grey], file, io.BytesIO(), pathlib.Path(folder))
         assert (pathlib.Path(folder) / "a/b.png").read_bytes() == found["a/b.png"]
 
 

@@ -1,11 +1,13 @@
 """A second decoder, of what docs/format defines: decode.py MODEL FILE > RESTORED, or decode.py MODEL FILE FOLDER
 
+MODEL is - for a file that carries its model.
+
 Slow and plain, with nothing but Python's standard library. FOLDER is where a folder of pictures is restored.
 
 This file reads the container. steps.py decodes a block, of a message in stack.py, with points.py and particles.py;
 posterior.py has the intervals of latents and likelihoods.py those of symbols. model.py reads the model file and runs
 its functions, whose nodes are in ops.py; arithmetic.py has what all of them compute with. values.py has what symbols stand
-for, files.py writes the data file of that; fingerprint.py and blake3.py have the digests.
+for, files.py writes the data file of that; packed.py reads packed models; fingerprint.py and blake3.py have the digests.
 """
 import math
 import pathlib
@@ -16,6 +18,7 @@ import zlib
 # The source tree stays as it is, whoever runs this.
 sys.dont_write_bytecode = True
 
+import packed
 from blake3 import blake3
 from corruption import need
 from files import LAYOUTS
@@ -79,20 +82,25 @@ def words_of(data):
 
 
 class Header:
-    def __init__(self, model, b):
+    def __init__(self, models, b):
         start = b.at
         need(b.take(8) == bytes.fromhex("896262616e730d0a"), "magic")
         self.version = b.u8()
-        need(self.version in (1, 2, 3), "version")
+        need(self.version in (1, 2, 3, 4), "version")
         size = b.u32() if self.version == 1 else b.varint()
         need(size <= 2**27, "length of the header")
         end = size + b.at
         flags = b.u8() if self.version > 1 else 0
-        need(flags < 16 and flags & 5 != 5 and flags & 6 != 6, "flags")
+        need(flags < (32 if self.version > 3 else 16) and flags & 5 != 5 and flags & 6 != 6, "flags")
         self.lean, self.independent = bool(flags & 1), bool(flags & 4)
-        size = 8 if self.lean else 32
-        need(b.take(size) == model.fingerprint[:size], "another model")
+        fingerprint = b.take(8 if self.lean else 32)
         b.take(b.u8())
+        if flags & 16:
+            models.append(Model(packed.MAGIC + b.take_counted(2**27)))
+            need(models[-1].fingerprint.startswith(fingerprint), "another model in the file")
+        known = [model for model in models if model.fingerprint.startswith(fingerprint)]
+        need(known, "another model")
+        self.model = model = known[0]
         lanes, self.limit = b.varint(), b.varint()
         whitened, particles = (b.varint(), b.varint()) if self.version > 1 else (0, 1)
         need(1 <= lanes <= 4096 and 1 <= particles <= 1024, "lanes, particles")
@@ -204,8 +212,9 @@ def restored(model, header, data, scale, exceptions):
         yield row
 
 
-def decode_member(model, b):
-    header = Header(model, b)
+def decode_member(models, b):
+    header = Header(models, b)
+    model = header.model
     file, rows, table = header.file, [], []
     while True:
         start, kind = b.at, b.u8()
@@ -243,11 +252,11 @@ def digest(file, rows, cut):
     return blake3(file.cut_off(file.digested(rows), cut, len(rows)))
 
 
-def restore(model, data, out, folder):
+def restore(models, data, out, folder):
     b = Bytes(data)
     need(b.data, "an empty file")
     while b.at < len(b.data):
-        whole = decode_member(model, b)
+        whole = decode_member(models, b)
         if not isinstance(whole, list):
             out.write(whole)
             continue
@@ -258,8 +267,10 @@ def restore(model, data, out, folder):
 
 
 def main():
-    model, data = (pathlib.Path(name).read_bytes() for name in sys.argv[1:3])
-    restore(Model(model), data, sys.stdout.buffer, pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    model, data = sys.argv[1:3]
+    models = [] if model == "-" else [Model(pathlib.Path(model).read_bytes())]
+    folder = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    restore(models, pathlib.Path(data).read_bytes(), sys.stdout.buffer, folder)
 
 
 if __name__ == "__main__":

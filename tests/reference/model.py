@@ -5,6 +5,7 @@ import json
 import math
 import struct
 
+import packed
 from arithmetic import clamp, exp, f32, f32s
 from corruption import need
 from fingerprint import fingerprint
@@ -67,23 +68,23 @@ def as_version_6(d, tensors):
 
 class Model:
     def __init__(self, data):
-        self.tensors, metadata = read_tensors(data)
-        d = json.loads(metadata["bbans"])
-        need(d["version"] in range(1, 9), "another kind of model")
+        if data.startswith(packed.MAGIC):
+            self.tensors, d = packed.unpack(data[len(packed.MAGIC):])
+        else:
+            self.tensors, metadata = read_tensors(data)
+            d = json.loads(metadata["bbans"])
+        need(d["version"] in range(1, 10), "another kind of model")
         self.fingerprint = fingerprint(d, self.tensors)
-        self.description = d = d if d["version"] >= 6 else as_version_6(d, self.tensors)
+        d = d if d["version"] >= 6 else as_version_6(d, self.tensors)
+        self.description = d = {"groups": [], **d}
         # By node, then by part.
         self.parts = collections.defaultdict(dict)
         for name, (_, values) in self.tensors.items():
             node, _, part = name.rpartition(".")
             self.parts[node][part] = values
-        self.edges, self.centres = self.parts["latent"]["edges"], self.parts["latent"]["centres"]
-        self.latents, self.precision = d["latent"]["dim"], d["latent"]["bin_precision"]
-        self.low, self.high = f32s(d["latent"]["log_sigma"])
-        masses = self.parts["latent"].get("masses") or [2**24 >> self.precision] * 2**self.precision
-        # Where each bin begins under the prior, and the end.
-        self.prior = [int(start) for start in itertools.accumulate(masses, initial=0)]
-        need(self.prior[-1] == 2**24, "masses of bins")
+        self.latents = 0
+        if "latent" in d:
+            self.read_bins(d["latent"])
         self.dims = math.prod(d["data_shape"])
         self.levels = 2
         if isinstance(d["likelihood"], dict):
@@ -92,6 +93,15 @@ class Model:
         self.start = {}
         if "start" in d:
             self.give(d["start"], self.start)
+
+    def read_bins(self, latent):
+        self.edges, self.centres = self.parts["latent"]["edges"], self.parts["latent"]["centres"]
+        self.latents, self.precision = latent["dim"], latent["bin_precision"]
+        self.low, self.high = f32s(latent["log_sigma"])
+        masses = self.parts["latent"].get("masses") or [2**24 >> self.precision] * 2**self.precision
+        # Where each bin begins under the prior, and the end.
+        self.prior = [int(start) for start in itertools.accumulate(masses, initial=0)]
+        need(self.prior[-1] == 2**24, "masses of bins")
 
     def run(self, function, inputs):
         """What a function gives of its inputs: shape and values of each, and of each output."""
@@ -148,6 +158,8 @@ class Model:
 
     def encoded(self, x):
         """What `encode` gives of a datum, by name."""
+        if "encode" not in self.description:
+            return []
         encode, symbols = self.description["encode"], self.description.get("symbols")
         data = [self.scaled(d % len(symbols), v) if symbols else float(v) for d, v in enumerate(x)]
         return zip(encode["outputs"], self.run(encode, [(self.description["data_shape"], data)]))

@@ -79,6 +79,11 @@ pub trait FileModel: LatentModel<X: FileSymbol> + Sync {
     fn values(&self) -> Values {
         Values::default()
     }
+
+    /// The model in bytes, which [`bbans_nn::ModelFile::unpack`] takes, if files are to carry it; by default they do not.
+    fn embedded(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// Reads the values of a file as symbols of a model.

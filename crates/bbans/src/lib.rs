@@ -47,7 +47,7 @@ pub use bbans_nn as nn;
 pub use ndarray;
 
 pub use binned::{Binned, binned, fresh_bits};
-pub use bins::{Fitted, Spread, bins_cost, fit_bins, spread};
+pub use bins::{Fitted, Spread, bins_cost, fit_bins, spread, with_equal_width};
 pub use compress::{Options, Report, binary_symbols, compress, symbols};
 pub use decompress::{Restored, decompress, decompress_range, index_of_name, writer};
 pub use elbo::{Elbo, bits_of_dims, elbo, elbo_with};

@@ -169,11 +169,13 @@ def inspect(data: Any) -> dict[str, Any]:
     """What the header of a bbans file says; `data` are its bytes, a path or a binary file object.
 
     The keys are `version`, `model`, `fingerprint` (as many of its digits as the file has), `built_in` (the name of the
-    built-in model, or None), `kind`, `shape` and `element`, the type of the values.
+    built-in model, or None), `model_in_file` (the bytes of the model in the file, or None), `kind`, `shape` and `element`,
+    the type of the values.
     """
     is_bytes = isinstance(data, (bytes, bytearray, memoryview, np.ndarray))
     facts = _bbans.header(_arrays.flat_bytes(data) if is_bytes else _source(data))
-    return {key: value for key, value in facts.items() if key not in ("prefix", "npy", "fortran")}
+    facts["model_in_file"] = facts["carried"]
+    return {key: value for key, value in facts.items() if key not in ("prefix", "npy", "fortran", "carried")}
 
 
 def _coding(
@@ -203,17 +205,26 @@ def _coding(
 
 
 def _finder(model: Optional[ModelLike]) -> Callable[[dict[str, Any]], _bbans.Model]:
-    """The model of a header: the one that is given, or the built-in one of its fingerprint."""
+    """The model of a header: the one that is given, the one in the file, or the built-in one of its fingerprint."""
     if model is not None:
         native = found(model)._native
         return lambda facts: native
 
+    carried: list[_bbans.Model] = []
+
     def find(facts: dict[str, Any]) -> _bbans.Model:
+        if facts["carried"] is not None:
+            carried.append(found(facts["carried"])._native)
+            return carried[-1]
+        # What follows in the same file may be of a model that came before.
+        for native in carried:
+            if native.fingerprint.startswith(facts["fingerprint"]):
+                return native
         name = facts["built_in"]
         if name is None:
             raise Compatibility(
-                f"the file was written with a model {facts['model']} that is none of the built-in ones "
-                f"({', '.join(_bbans.models())}); give it as model=, or the file is damaged"
+                f"the file was written with a model {facts['model']} that is not in the file and none of the built-in "
+                f"ones ({', '.join(_bbans.models())}); give it as model=, or the file is damaged"
             )
         return found(name)._native
 

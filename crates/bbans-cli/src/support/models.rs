@@ -1,11 +1,13 @@
 //! Finding models: built in by name, or a file.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bbans::{VaeModel, container::Header};
+use bbans::nn::{ModelFile, packed};
+use bbans::{FileModel, VaeModel, container, container::Header};
 use bbans_models::{EmbeddedModel, MODELS, names};
 
 /// The largest model file that is read.
@@ -19,7 +21,16 @@ pub(crate) fn load(name: &str) -> Result<VaeModel> {
     bytes(name).and_then(|b| VaeModel::from_bytes(&b).with_context(|| format!("model {name}")))
 }
 
-/// The bytes of the model of a name or a path.
+/// The model of a name or a path for files that carry it.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn embedded(name: &str) -> Result<VaeModel> {
+    let read = || -> Result<_> { Ok(VaeModel::embedded(&ModelFile::from_bytes(&bytes(name)?)?)?) };
+    read().with_context(|| format!("model {name}"))
+}
+
+/// The bytes of the model of a name or a path, or of the one in a compressed file.
 ///
 /// # Errors
 /// If there is no such model, or it cannot be read.
@@ -40,9 +51,29 @@ pub(crate) fn bytes(name: &str) -> Result<std::borrow::Cow<'static, [u8]>> {
     if size.len() > MAX_BYTES {
         bail!("model {name}: {} bytes; expected at most 4 GiB", size.len());
     }
-    Ok(fs::read(path)
-        .with_context(|| format!("cannot read the model {name}"))?
-        .into())
+    let cannot = || format!("cannot read the model {name}");
+    let mut file = BufReader::new(File::open(path).with_context(cannot)?);
+    let start = file.fill_buf().with_context(cannot)?;
+    if start.starts_with(&container::MAGIC) {
+        return of_archive(&mut file).map(Into::into).with_context(cannot);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES)
+        .read_to_end(&mut bytes)
+        .with_context(cannot)?;
+    Ok(bytes.into())
+}
+
+/// The model that a compressed file carries, as a file of its own.
+fn of_archive(file: &mut impl Read) -> Result<Vec<u8>> {
+    let header = Header::read(file)?.context("the file is empty")?;
+    match header.model {
+        Some(packed) => Ok([&packed::MAGIC[..], &packed].concat()),
+        None => bail!(
+            "a compressed file without its model, {}; expected a model, or a file that carries one",
+            header.model_name
+        ),
+    }
 }
 
 /// The model that is used where none is named.
@@ -55,42 +86,66 @@ pub(crate) fn default_name() -> &'static str {
 
 /// The models that files were written with, each of which is loaded once.
 pub(crate) struct Models {
-    /// What --model names.
-    given: Option<String>,
-    loaded: Vec<(Option<[u8; 32]>, Rc<VaeModel>)>,
+    /// What --model names, and the model once it is needed.
+    given: Option<(String, Option<Rc<VaeModel>>)>,
+    loaded: Vec<Rc<VaeModel>>,
+}
+
+/// What follows the name of a model that several files share, in the folder where they are.
+pub(crate) const SHARED_SUFFIX: &str = ".bbmodel";
+
+/// The shared model beside a file, if its name can be that of a file.
+pub(crate) fn shared_path(file: &Path, model: &str) -> Option<PathBuf> {
+    let plain = !model.is_empty() && !model.starts_with('.') && !model.contains(['/', '\\', ':']);
+    let folder = file.parent().filter(|_| plain)?;
+    Some(folder.join(format!("{model}{SHARED_SUFFIX}")))
 }
 
 impl Models {
     /// Models for files whose model is `given`, or built in.
     pub(crate) fn new(given: Option<&str>) -> Self {
         Self {
-            given: given.map(str::to_owned),
+            given: given.map(|name| (name.to_owned(), None)),
             loaded: Vec::new(),
         }
     }
 
-    /// The model of a file: the given one, or the built-in one of the file's fingerprint.
+    /// The model of a file at `path`: the given one, or the one of the file's fingerprint, which is in the file, built
+    /// in, or beside it.
     ///
     /// # Errors
-    /// If the model is not built in and none is given.
-    pub(crate) fn of_file(&mut self, header: &Header) -> Result<Rc<VaeModel>> {
+    /// If there is none, or the one in the file is damaged.
+    pub(crate) fn of_file(&mut self, header: &Header, path: &Path) -> Result<Rc<VaeModel>> {
         // One that is given is for every file; whether it is theirs is told when they are decoded.
-        let key = self.given.is_none().then_some(header.fingerprint);
-        if let Some((_, model)) = self.loaded.iter().find(|(k, _)| *k == key) {
+        if let Some((name, given)) = &mut self.given {
+            if let Some(model) = given {
+                return Ok(model.clone());
+            }
+            let model = Rc::new(load(name)?);
+            *given = Some(model.clone());
+            return Ok(model);
+        }
+        let known = self.loaded.iter().find(|m| header.is_of(&m.fingerprint()));
+        if let Some(model) = known {
             return Ok(model.clone());
         }
-        let model = match (&self.given, built_in(header)) {
-            (Some(name), _) => load(name)?,
-            (None, Some(model)) => load(model.name)?,
-            (None, None) => bail!(
-                "the file was written with a model {} that is none of the built-in ones ({}); give its file with --model, \
-                 or the file is damaged",
+        let beside = shared_path(path, &header.model_name);
+        let model = match (VaeModel::of_header(header)?, built_in(header), &beside) {
+            (Some(model), ..) => model,
+            (None, Some(model), _) => load(model.name)?,
+            (None, None, Some(beside)) if beside.is_file() => {
+                load(beside.to_str().context("a name that is not UTF-8")?)?
+            }
+            (None, None, _) => bail!(
+                "the file was written with a model {} that is none of the built-in ones ({}), and neither in the file nor \
+                 beside it as {}{SHARED_SUFFIX}; give its file with --model, or the file is damaged",
                 header.model_name,
-                names()
+                names(),
+                header.model_name
             ),
         };
         let model = Rc::new(model);
-        self.loaded.push((key, model.clone()));
+        self.loaded.push(model.clone());
         Ok(model)
     }
 }
@@ -103,10 +158,10 @@ pub(crate) fn built_in(header: &Header) -> Option<&'static EmbeddedModel> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bbans::Source;
     use bbans::block::Way;
     use bbans::container::Framing;
     use bbans::data::{Array, Element, Form, Layout};
-    use bbans::{FileModel, Source};
 
     #[test]
     fn a_model_is_loaded_once_and_found_by_its_fingerprint() {
@@ -127,18 +182,22 @@ mod tests {
                 }),
             },
             stored: bbans::container::Stored::default(),
+            model: None,
         };
         let small = &MODELS[0];
+        let here = Path::new("x.bbans");
         let mut models = Models::new(None);
         let first = models
-            .of_file(&header(small.fingerprint, small.name))
+            .of_file(&header(small.fingerprint, small.name), here)
             .unwrap();
         assert_eq!(first.fingerprint(), small.fingerprint);
         for name in [small.name, MODELS[1].name, "nobody's"] {
-            let again = models.of_file(&header(small.fingerprint, name)).unwrap();
+            let again = models
+                .of_file(&header(small.fingerprint, name), here)
+                .unwrap();
             assert!(Rc::ptr_eq(&first, &again), "{name}");
         }
-        let unknown = models.of_file(&header([7; 32], small.name));
+        let unknown = models.of_file(&header([7; 32], small.name), here);
         assert!(
             unknown
                 .unwrap_err()
@@ -147,8 +206,8 @@ mod tests {
         );
         // One that is given is for every file.
         let mut models = Models::new(Some(small.name));
-        let given = models.of_file(&header([7; 32], "x")).unwrap();
-        let again = models.of_file(&header([8; 32], "y")).unwrap();
+        let given = models.of_file(&header([7; 32], "x"), here).unwrap();
+        let again = models.of_file(&header([8; 32], "y"), here).unwrap();
         assert!(Rc::ptr_eq(&given, &again));
     }
 }

@@ -28,11 +28,15 @@ const LEAN: u8 = 1;
 const UNORDERED: u8 = 2;
 const INDEPENDENT: u8 = 4;
 const UNCOUPLED: u8 = 8;
+const MODEL: u8 = 16;
+
+/// The version from which on a header may have its model.
+const MODEL_SINCE: u8 = 4;
 
 /// What a member starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the container, 1 to 3.
+    /// Version of the container, 1 to 4.
     pub version: u8,
     /// What follows; [`Framing::Blocks`] in version 1.
     pub framing: Framing,
@@ -41,6 +45,8 @@ pub struct Header {
     pub fingerprint: [u8; 32],
     /// The model's name, for messages.
     pub model_name: String,
+    /// The model itself, packed, where the file carries it; since version 4. What follows it may need it too.
+    pub model: Option<Vec<u8>>,
     /// How every block is coded; plain in version 1.
     pub way: Way,
     /// Data in every block but the last; of a lean file in its only block.
@@ -78,18 +84,22 @@ impl Header {
         let len = u8::try_from(name.len());
         body.push(len.map_err(|_| Error::invalid_argument("a model name of over 255 bytes"))?);
         body.extend(name);
+        if let Some(model) = &self.model {
+            put_varint(&mut body, model.len() as u64);
+            body.extend(model);
+        }
         put_varint(&mut body, self.way.lanes as u64);
         put_varint(&mut body, self.block_len as u64);
         match self.version {
             1 if self.way == Way::plain(self.way.lanes) && self.framing == Framing::Blocks => {}
-            2 | 3 => {
+            2.. => {
                 put_varint(&mut body, self.way.whitened as u64);
                 put_varint(&mut body, self.way.particles as u64);
             }
             version => {
                 return Err(Error::invalid_argument(format!(
-                    "a header of version {version} for {:?} and {:?}; expected version 2 or 3, or version 1 and blocks of \
-                     plain bits-back coding",
+                    "a header of version {version} for {:?} and {:?}; expected version 2 to {VERSION}, or version 1 and \
+                     blocks of plain bits-back coding",
                     self.framing, self.way
                 )));
             }
@@ -125,7 +135,8 @@ impl Header {
         };
         let unordered = if self.way.unordered { UNORDERED } else { 0 };
         let uncoupled = if self.way.coupled { 0 } else { UNCOUPLED };
-        framing | unordered | uncoupled
+        let model = if self.model.is_some() { MODEL } else { 0 };
+        framing | unordered | uncoupled | model
     }
 
     /// Whether this fingerprint is that of the file, as far as the file knows it.
@@ -203,7 +214,11 @@ impl Header {
     fn parse(version: u8, mut body: &[u8]) -> Result<Self> {
         let mut r = Recorder::new(&mut body);
         let flags = if version > 1 { r.byte()? } else { 0 };
-        let framing = match flags & !(UNORDERED | UNCOUPLED) {
+        let known = match version {
+            MODEL_SINCE.. => UNORDERED | UNCOUPLED | MODEL,
+            _ => UNORDERED | UNCOUPLED,
+        };
+        let framing = match flags & !known {
             0 => Framing::Blocks,
             INDEPENDENT => Framing::Independent,
             LEAN => Framing::Lean,
@@ -227,6 +242,13 @@ impl Header {
             ));
         }
         let model_name = String::from_utf8_lossy(&name).into_owned();
+        let model = match flags & MODEL {
+            0 => None,
+            _ => {
+                let len = r.varint(MAX_HEADER_BYTES, "the length of the model")?;
+                Some(r.bytes(len)?)
+            }
+        };
         let lanes = r.varint(block::MAX_LANES as u64, "the number of lanes")? as usize;
         let block_len = r.varint(block::MAX_COUNT as u64, "the length of a block")? as usize;
         let mut way = Way::plain(lanes);
@@ -253,6 +275,7 @@ impl Header {
             framing,
             fingerprint,
             model_name,
+            model,
             way,
             block_len,
             source,
@@ -269,6 +292,12 @@ impl Header {
             return Err(Error::invalid_argument(format!(
                 "data that version {} has in a header of version {}",
                 self.source.oldest_version(),
+                self.version
+            )));
+        }
+        if self.model.is_some() && self.version < MODEL_SINCE {
+            return Err(Error::invalid_argument(format!(
+                "a model in a header of version {}; expected version {MODEL_SINCE}",
                 self.version
             )));
         }

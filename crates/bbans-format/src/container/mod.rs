@@ -1,4 +1,4 @@
-//! The container, versions 1 to 3: a header, blocks, a trailer. docs/format has every byte.
+//! The container, versions 1 to 4: a header, blocks, a trailer. docs/format has every byte.
 //!
 //! It is written and read as a stream, block by block; the trailer's table makes it seekable where
 //! the file is. Files may be concatenated: each is a member of its own.
@@ -28,7 +28,7 @@ pub use trailer::{Check, Trailer};
 /// transfer that alters either is noticed.
 pub const MAGIC: [u8; 8] = *b"\x89bbans\r\n";
 /// The newest version that this library reads.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 fn put_crc(out: &mut Vec<u8>) {
     let crc = crc32fast::hash(out);

@@ -52,6 +52,11 @@ pub fn compress(
         _ => options.way().whitened(model),
     };
     let version = match (options.format, version(model, reader.source())) {
+        (1, _) if model.embedded().is_some() => {
+            return Err(Error::invalid_argument(
+                "a model in a file of version 1, which has no room for it; expected version 2, which becomes 4",
+            ));
+        }
         (1, version @ 3..) => {
             return Err(Error::invalid_argument(format!(
                 "data of the model {} as {} in a file of version 1, which has no room for their values; expected version \
@@ -71,6 +76,7 @@ pub fn compress(
         },
         fingerprint: model.fingerprint(),
         model_name: model.name().to_owned(),
+        model: model.embedded().map(<[u8]>::to_vec),
         way,
         block_len,
         source: reader.source().clone(),
@@ -111,7 +117,11 @@ pub fn compress(
 /// The version of a file's container: the oldest that has what it needs, but version 1.
 fn version(model: &impl FileModel, source: &Source) -> u8 {
     let others = model.levels() > 256 || model.values() != Values::default();
-    let of_model = if others { 3 } else { 2 };
+    let of_model = match others {
+        _ if model.embedded().is_some() => 4,
+        true => 3,
+        false => 2,
+    };
     source.oldest_version().max(of_model)
 }
 

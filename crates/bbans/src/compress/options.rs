@@ -13,7 +13,7 @@ pub struct Options {
     /// Threads. They change the time, never a byte of the file.
     pub threads: NonZeroUsize,
     /// Version of the container, 1 or 2. From 2 on the message is whitened between steps, and a block that the model
-    /// would make larger is kept as it is. What version 2 has no room for is written as version 3.
+    /// would make larger is kept as it is. What version 2 has no room for is written as version 3, with its model as version 4.
     pub format: u8,
     /// Particles of a datum, 1 to [`MAX_PARTICLES`]; with more than one, from version 2 on, a file approaches the
     /// importance-weighted bound, at a speed of one over so many.
@@ -64,7 +64,8 @@ impl Options {
             2 => MAX_PARTICLES,
             version => {
                 return Err(Error::invalid_argument(format!(
-                    "version {version} of the container; expected 1, or 2, which becomes 3 where the data need it"
+                    "version {version} of the container; expected 1, or 2, which becomes 3 where the data need it and 4 \
+                     where the model is in the file"
                 )));
             }
         };

@@ -6,10 +6,11 @@ mod on_path;
 mod prior;
 
 use bbans_core::distributions::{Bins, Categorical, GaussianBin, gaussian_bins};
-use bbans_core::{Codec, Independent, LatentModel, PRECISION, Result, TOTAL_MASS};
+use bbans_core::{Codec, Error, Independent, LatentModel, PRECISION, Result, TOTAL_MASS};
+use bbans_format::container::Header;
 use bbans_nn::description::Values;
 use bbans_nn::simd::Path;
-use bbans_nn::{Posterior, TopDown, Vae};
+use bbans_nn::{ModelFile, Posterior, TopDown, Vae};
 use ndarray::Array2;
 use std::ops::Range;
 
@@ -19,15 +20,20 @@ use observed::ObservedCodec;
 use on_path::OnPath;
 use prior::PriorCodec;
 
+/// Edges that nobody asks for, of a model without latents.
+const NOT_CUT: [f32; 1] = [0.0];
+
 /// A variational autoencoder: `p(z)` over bins of equal mass or of the masses in the model file, `q(z|x)` a diagonal Gaussian
 /// over them, or of each group of latents given those above, `p(x|z)` Bernoulli or another that the
-/// model file names.
+/// model file names. Without latents it is `p(x)` alone.
 #[derive(Debug, Clone)]
 pub struct VaeModel {
     vae: Vae,
     bins: Bins,
     /// Of the bins under the prior, unless all have the same mass.
     masses: Option<Categorical<u16>>,
+    /// The model itself, where files are to carry it.
+    packed: Option<Vec<u8>>,
 }
 
 impl VaeModel {
@@ -44,10 +50,50 @@ impl VaeModel {
     /// # Errors
     /// [`bbans_core::ErrorKind::Model`] if its bins are none.
     pub fn new(vae: Vae) -> Result<Self> {
-        let bins = Bins::new(vae.edges())?;
+        let bins = match vae.latents() {
+            0 => Bins::new(&NOT_CUT)?,
+            _ => Bins::new(vae.edges())?,
+        };
         let table = |masses| Categorical::from_masses(masses)?.over();
         let masses = vae.masses().map(table).transpose()?;
-        Ok(Self { vae, bins, masses })
+        Ok(Self {
+            vae,
+            bins,
+            masses,
+            packed: None,
+        })
+    }
+
+    /// The model of a file, for files that carry it: they need nothing else to be decoded.
+    ///
+    /// # Errors
+    /// As [`VaeModel::new`].
+    pub fn embedded(file: &ModelFile) -> Result<Self> {
+        let packed = file.pack()?;
+        // What a reader will have of it.
+        let model = Self::new(Vae::new(&ModelFile::unpack(&packed)?)?)?;
+        Ok(Self {
+            packed: Some(packed),
+            ..model
+        })
+    }
+
+    /// The model that a file carries, if it does.
+    ///
+    /// # Errors
+    /// [`bbans_core::ErrorKind::Model`] if it is none, [`bbans_core::ErrorKind::Corruption`] if it is another than the
+    /// header says or damaged.
+    pub fn of_header(header: &Header) -> Result<Option<Self>> {
+        let Some(packed) = &header.model else {
+            return Ok(None);
+        };
+        let model = Self::new(Vae::new(&ModelFile::unpack(packed)?)?)?;
+        if !header.is_of(&model.vae.fingerprint()) {
+            return Err(Error::corruption(
+                "the model in the file is another than the one that its header names; the file is damaged",
+            ));
+        }
+        Ok(Some(model))
     }
 
     /// The same model on another SIMD path, which gives the same bytes.
@@ -168,5 +214,9 @@ impl FileModel for VaeModel {
 
     fn values(&self) -> Values {
         self.vae.description().values.clone()
+    }
+
+    fn embedded(&self) -> Option<&[u8]> {
+        self.packed.as_deref()
     }
 }

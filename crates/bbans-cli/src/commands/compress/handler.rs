@@ -24,9 +24,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .iter()
             .chain(&args.model.clone().map(PathBuf::from)),
     );
-    let model = models::load(args.model.as_deref().unwrap_or(models::default_name()))?;
+    let name = args.model.as_deref().unwrap_or(models::default_name());
+    let model = models::load(name)?;
+    let mut embedded = match args.embed {
+        true => Some(models::embedded(name)?),
+        false => None,
+    };
     files::each(&args.inputs, |input| {
-        one(args, input, &model, options, &protected)
+        let model = embedded.as_ref().unwrap_or(&model);
+        one(args, input, model, options, &protected)?;
+        if args.stdout {
+            // What follows in the same file finds it there.
+            embedded = None;
+        }
+        Ok(())
     })
 }
 
@@ -34,6 +45,7 @@ fn options(args: &Args) -> Result<Options> {
     for (given, name) in [
         (args.unordered, "unordered"),
         (args.independent, "independent"),
+        (args.embed, "embed"),
     ] {
         if given && args.coding.format == 1 {
             bail!(

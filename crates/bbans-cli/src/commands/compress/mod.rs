@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Model: a built-in name (see `bbans models`) or a file
     #[arg(short, long, value_name = "NAME|FILE")]
     pub(crate) model: Option<String>,
+    /// Put the model into the file, packed, so that nothing else is needed to decompress it
+    #[arg(long)]
+    pub(crate) embed: bool,
     /// Keep the input (the default)
     #[arg(short, long, conflicts_with = "rm")]
     pub(crate) keep: bool,

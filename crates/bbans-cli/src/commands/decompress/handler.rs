@@ -50,7 +50,7 @@ fn one(args: &Args, input: &Path, models: &mut Models, protected: &Protected) ->
     };
     let mut file = BufReader::with_capacity(1 << 16, file);
     members::each(&mut file, |header, file| {
-        let model = models.of_file(&header)?;
+        let model = models.of_file(&header, input)?;
         let target = restored.target(&header)?;
         let writer = bbans::writer(&*model, &header, target)?;
         decode(&model, &header, file, writer, args.threads.get()).map(drop)
@@ -98,7 +98,7 @@ pub(crate) fn part(
     let mut file = BufReader::new(File::open(input).context("cannot be read")?);
     let header = Header::read(&mut file)?.context("the file is empty")?;
     let range = which(&header)?;
-    let model = models.of_file(&header)?;
+    let model = models.of_file(&header, input)?;
     if is_png_folder(&header.source) && range.end - range.start > 1 {
         if files::is_dash(output) {
             bail!("several PNG files cannot go to standard output; name a folder with -o");

@@ -138,6 +138,8 @@ struct Member<'a> {
     model: &'a str,
     model_fingerprint: String,
     model_built_in: Option<&'static str>,
+    /// Of the model in the file.
+    model_bytes: Option<usize>,
     framing: &'static str,
     unordered: bool,
     lanes: usize,
@@ -161,6 +163,7 @@ impl<'a> Member<'a> {
             model: &header.model_name,
             model_fingerprint: hex(header.known_fingerprint()),
             model_built_in: models::built_in(header).map(|m| m.name),
+            model_bytes: header.model.as_ref().map(Vec::len),
             framing: match header.framing {
                 Framing::Blocks => "blocks",
                 Framing::Independent => "independent data",
@@ -192,10 +195,10 @@ fn print(out: &mut impl Write, member: &Member<'_>, layout: &Layout) -> Result<(
         trailer_bytes,
         file_bytes,
     } = member.sizes;
-    let where_from = if member.model_built_in.is_some() {
-        "built in"
-    } else {
-        "not built in"
+    let where_from = match (member.model_bytes, member.model_built_in) {
+        (Some(bytes), _) => format!("in the file, {bytes} bytes"),
+        (None, Some(_)) => "built in".to_owned(),
+        (None, None) => "not built in".to_owned(),
     };
     writeln!(out, "format version  {}", member.version)?;
     writeln!(out, "model           {} ({where_from})", member.model)?;

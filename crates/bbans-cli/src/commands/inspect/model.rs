@@ -40,13 +40,15 @@ pub(super) fn show(path: &Path, json: bool, out: &mut impl Write) -> Result<()> 
         description.data_shape,
         model.levels()
     )?;
-    writeln!(
-        out,
-        "latents         {} in {} groups, 2^{} bins",
-        vae.latents(),
-        vae.latent_groups().len(),
-        description.latent.bin_precision
-    )?;
+    match vae.latents() {
+        0 => writeln!(out, "latents         none")?,
+        latents => writeln!(
+            out,
+            "latents         {latents} in {} groups, 2^{} bins",
+            vae.latent_groups().len(),
+            description.latent.bin_precision
+        )?,
+    }
     writeln!(out, "multiply-adds   {} a datum", vae.multiply_adds())?;
     match &description.values {
         Values::Numbers(step) => writeln!(

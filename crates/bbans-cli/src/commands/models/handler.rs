@@ -2,16 +2,21 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use bbans::nn::ModelFile;
 use bbans::{FileModel, LatentModel, VaeModel};
 use bbans_models::MODELS;
 
-use super::Args;
+use super::{Args, Command, Extract};
 use crate::support::files::{Output, Protected};
+use crate::support::models::SHARED_SUFFIX;
 use crate::support::terminal::stdout;
 use crate::support::{hex, models};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(Command::Extract(args)) = &args.command {
+        return extract(args);
+    }
     match (&args.name, &args.output) {
         (Some(name), Some(path)) => {
             let protected = Protected::inputs([name]);
@@ -23,6 +28,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         (Some(name), None) => show(name),
         (None, _) => list(),
     }
+}
+
+/// Writes the model of a file as one of its own.
+fn extract(args: &Extract) -> Result<()> {
+    let protected = Protected::inputs([&args.input]);
+    let name = args.input.to_str().context("a name that is not UTF-8")?;
+    let bytes = models::bytes(name)?;
+    let file = ModelFile::from_bytes(&bytes).with_context(|| format!("model {name}"))?;
+    let packed = args.output.to_string_lossy().ends_with(SHARED_SUFFIX);
+    let bytes = match packed {
+        true => file.to_packed_file()?,
+        false => file.to_bytes()?,
+    };
+    let mut out = Output::create(&args.output, args.force, &protected, None)?;
+    out.write_all(&bytes)?;
+    out.commit().map(drop)
 }
 
 fn list() -> Result<()> {

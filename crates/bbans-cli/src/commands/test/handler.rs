@@ -28,7 +28,7 @@ fn check(args: &Args, path: &Path, models: &mut Models) -> Result<u64> {
     let mut file = BufReader::with_capacity(1 << 16, files::open(path)?.0);
     let mut count = 0;
     members::each(&mut file, |header, file| {
-        let model = models.of_file(&header)?;
+        let model = models.of_file(&header, path)?;
         let writer = bbans::writer(&*model, &header, Target::Nowhere)?;
         count += decode(&model, &header, file, writer, args.threads.get())?;
         Ok(())
