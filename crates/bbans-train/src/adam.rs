@@ -99,6 +99,11 @@ impl AdamW {
         &self.vars
     }
 
+    /// Decay of the mean of the squares of derivatives.
+    pub(crate) fn second_decay(&self) -> f64 {
+        self.params.beta2
+    }
+
     /// Sets the parameters to a part of their slots.
     pub(crate) fn load(&self, part: fn(&Slot) -> &Vec<f32>) -> Result<()> {
         for (var, slot) in self.vars.iter().zip(&self.slots) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adam::Slot;
 use crate::error::{Error, Result};
+use crate::quantize::Grids;
 use crate::schedule::Schedule;
 
 /// What a checkpoint says besides the tensors.
@@ -35,6 +36,9 @@ pub(crate) struct State {
     pub(crate) seconds: f64,
     /// Smallest validation loss so far, in nats a datum, and its epoch.
     pub(crate) best: Option<(f64, usize)>,
+    /// Steps of the weights, once they are rounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grids: Option<Grids>,
 }
 
 const KEY: &str = "bbans-checkpoint";

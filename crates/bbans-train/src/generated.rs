@@ -6,6 +6,7 @@ use bbans_nn::likelihood::{Kind, SymbolKind};
 use serde_json::{Value, json};
 
 use crate::arch::Arch;
+use crate::archive;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, SymbolFacts};
@@ -105,9 +106,49 @@ impl DataKind {
                 self.name()
             )));
         }
+        self.of_sizes(data, levels, values, self.sizes(), true, false)
+    }
+
+    /// The same for an archive, whose layers have about `width` units, with latents or without.
+    ///
+    /// # Errors
+    /// If the data are of another kind.
+    pub(crate) fn archive(
+        self,
+        data: &Dataset,
+        levels: Option<&[usize]>,
+        values: &Values,
+        width: usize,
+        latents: bool,
+    ) -> Result<Arch> {
+        self.of_sizes(
+            data,
+            levels,
+            values,
+            self.archive_sizes(width),
+            latents,
+            true,
+        )
+    }
+
+    fn of_sizes(
+        self,
+        data: &Dataset,
+        levels: Option<&[usize]>,
+        values: &Values,
+        sizes: Sizes,
+        latents: bool,
+        archive: bool,
+    ) -> Result<Arch> {
         let count = self.symbols(data.shape())?;
         let facts = SymbolFacts::of(data, count, levels);
-        let description = self.description(data.shape(), &facts);
+        let maker = Maker {
+            kind: self,
+            sizes,
+            latents,
+            archive,
+        };
+        let description = maker.description(data.shape(), &facts);
         let most = facts.iter().map(|f| f.levels).max().unwrap_or(1);
         let facts = Facts {
             shape: data.shape().to_vec(),
@@ -117,14 +158,81 @@ impl DataKind {
         Arch::from_json(&description.to_string(), &facts)
     }
 
-    fn description(self, shape: &[usize], facts: &[SymbolFacts]) -> Value {
+    fn sizes(self) -> Sizes {
+        match self {
+            Self::Pixels => Sizes {
+                above: 2,
+                side: 2,
+                channels: 8,
+                latents: 16,
+                of_latents: 64,
+                hidden: 64,
+                of_symbol: 32,
+                embedding: 8,
+                components: 4,
+            },
+            Self::Signal => Sizes {
+                above: 0,
+                side: 16,
+                // What is known of samples of a signal by their place is little, and is learned by heart.
+                channels: 1,
+                latents: 2,
+                of_latents: 8,
+                hidden: 64,
+                of_symbol: 32,
+                embedding: 8,
+                components: 3,
+            },
+            Self::Table => Sizes {
+                above: 0,
+                side: 0,
+                channels: 16,
+                latents: 4,
+                of_latents: 64,
+                hidden: 64,
+                of_symbol: 128,
+                embedding: 8,
+                components: 8,
+            },
+        }
+    }
+
+    /// Of an archive: the same kinds of layers with about `width` units.
+    fn archive_sizes(self, width: usize) -> Sizes {
+        let usual = self.sizes();
+        let part = |of: usize| (of * width / usual.hidden).max(2);
+        Sizes {
+            channels: 1 + usize::from(self == Self::Pixels),
+            latents: part(usual.latents),
+            of_latents: part(usual.of_latents),
+            hidden: width,
+            of_symbol: part(usual.of_symbol).min(width),
+            embedding: part(usual.embedding).min(usual.embedding),
+            components: part(usual.components).clamp(2, usual.components),
+            ..usual
+        }
+    }
+}
+
+/// What makes a description.
+struct Maker {
+    kind: DataKind,
+    sizes: Sizes,
+    /// Whether there are latents.
+    latents: bool,
+    /// Whether the model is to be small.
+    archive: bool,
+}
+
+impl Maker {
+    fn description(&self, shape: &[usize], facts: &[SymbolFacts]) -> Value {
         let Sizes {
             channels,
             latents,
             of_latents,
             of_symbol,
             ..
-        } = self.sizes();
+        } = self.sizes;
         let symbols = facts.len();
         let positions = shape.iter().product::<usize>() / symbols;
         let kinds: Vec<SymbolKind> = facts.iter().map(|f| self.kind(f)).collect();
@@ -132,13 +240,22 @@ impl DataKind {
             .map(|(i, (kind, facts))| self.symbol(i, kind, facts, of_symbol, i + 1 == symbols))
             .collect();
         let levels = facts.iter().map(|f| f.levels).max().unwrap_or(1);
-        json!({
+        let mut description = json!({
             "data_shape": shape,
             "likelihood": {"autoregressive": {
                 "window": self.window(),
                 "symbols": symbols,
                 "levels": levels,
             }},
+            "head": [{"function": self.stage(symbols)}],
+            "symbols": heads,
+            "training": self.schedule(positions),
+        });
+        if !self.latents {
+            description["decode"] = self.places(shape, positions);
+            return description;
+        }
+        let of_latents = json!({
             "latent": {"bin_precision": 10, "log_sigma": [-8.0, 4.0]},
             "encode": chain("data", "features", &[
                 ("encode.0", json!({"op": "dense", "outputs": of_latents})),
@@ -164,15 +281,33 @@ impl DataKind {
                 ("decode.0.silu", json!({"op": "silu"})),
                 ("decode.1", json!({"op": "dense", "outputs": positions * channels})),
             ]),
-            "head": [{"function": self.stage(symbols)}],
-            "symbols": heads,
-            "training": self.schedule(positions),
-        })
+        });
+        if let (Value::Object(all), Value::Object(more)) = (&mut description, of_latents) {
+            all.extend(more);
+        }
+        description
+    }
+
+    /// What is known of positions without latents: their place.
+    fn places(&self, shape: &[usize], positions: usize) -> Value {
+        let channels = self.sizes.channels;
+        match (self.kind, shape) {
+            (DataKind::Pixels, [rows, columns, ..]) => archive::places(*rows, *columns, channels),
+            _ => json!({
+                "inputs": [],
+                "nodes": [{"id": "place", "op": "constant", "shape": [positions, channels], "inputs": []}],
+                "outputs": ["place"],
+            }),
+        }
     }
 
     /// What is known of a position, and functions of it.
-    fn stage(self, symbols: usize) -> Value {
-        let (hidden, window) = (self.sizes().hidden, self.window());
+    fn stage(&self, symbols: usize) -> Value {
+        let (hidden, window) = (self.sizes.hidden, self.window());
+        if window.count() == 0 && !self.latents {
+            let nothing = json!({"id": "head", "op": "reshape", "shape": [window.channels], "inputs": ["known"]});
+            return json!({"inputs": ["known"], "nodes": [nothing], "outputs": ["head"]});
+        }
         let (mut nodes, input) = relative(window, symbols);
         nodes.extend([
             json!({"id": "head.0", "op": "dense", "outputs": hidden, "inputs": [input]}),
@@ -192,7 +327,7 @@ impl DataKind {
     }
 
     fn symbol(
-        self,
+        &self,
         i: usize,
         kind: &SymbolKind,
         facts: &SymbolFacts,
@@ -205,15 +340,24 @@ impl DataKind {
             json!({"id": id("0.silu"), "op": "silu", "inputs": [id("0")]}),
         ];
         let mut last = id("0.silu");
-        if self == Self::Table {
+        if self.kind == DataKind::Table {
             nodes.push(json!({"id": id("1"), "op": "dense", "outputs": hidden, "inputs": [last]}));
             nodes.push(json!({"id": id("1.silu"), "op": "silu", "inputs": [id("1")]}));
             last = id("1.silu");
         }
-        nodes.extend([
-            json!({"id": id("all"), "op": "concat", "inputs": [last, "known"]}),
-            json!({"id": id("out"), "op": "dense", "outputs": kind.parameters(), "inputs": [id("all")]}),
-        ]);
+        let many = matches!(kind, SymbolKind::Categorical { levels } if *levels > LOGITS);
+        if self.archive && many {
+            // Weights of many levels are what such a model would mostly be.
+            let rank = (hidden / 4).clamp(2, 8);
+            nodes.push(json!({"id": id("few"), "op": "dense", "outputs": rank, "inputs": [last]}));
+            last = id("few");
+        } else {
+            nodes.push(json!({"id": id("all"), "op": "concat", "inputs": [last, "known"]}));
+            last = id("all");
+        }
+        let parameters = kind.parameters();
+        nodes
+            .push(json!({"id": id("out"), "op": "dense", "outputs": parameters, "inputs": [last]}));
         let mut symbol = json!({
             "distribution": kind,
             // Numbers that a 32-bit float has.
@@ -223,21 +367,21 @@ impl DataKind {
         let categories =
             matches!(kind, SymbolKind::Categorical { levels } if (3..=EMBEDDED).contains(levels));
         // Nothing comes after the last column that would depend on it.
-        if self == Self::Table && categories && !is_last {
-            symbol["embedding"] = json!(8);
+        if self.kind == DataKind::Table && categories && !is_last {
+            symbol["embedding"] = json!(self.sizes.embedding);
         }
         symbol
     }
 
-    fn kind(self, facts: &SymbolFacts) -> SymbolKind {
+    fn kind(&self, facts: &SymbolFacts) -> SymbolKind {
         let SymbolFacts {
             levels,
             frequent,
             share,
             ..
         } = *facts;
-        let components = self.sizes().components;
-        let logits = if self == Self::Table {
+        let components = self.sizes.components;
+        let logits = if self.kind == DataKind::Table {
             TABLE_LOGITS
         } else {
             LOGITS
@@ -253,49 +397,13 @@ impl DataKind {
         }
     }
 
-    fn sizes(self) -> Sizes {
-        match self {
-            Self::Pixels => Sizes {
-                above: 2,
-                side: 2,
-                channels: 8,
-                latents: 16,
-                of_latents: 64,
-                hidden: 64,
-                of_symbol: 32,
-                components: 4,
-            },
-            Self::Signal => Sizes {
-                above: 0,
-                side: 16,
-                // What is known of samples of a signal by their place is little, and is learned by heart.
-                channels: 1,
-                latents: 2,
-                of_latents: 8,
-                hidden: 64,
-                of_symbol: 32,
-                components: 3,
-            },
-            Self::Table => Sizes {
-                above: 0,
-                side: 0,
-                channels: 16,
-                latents: 4,
-                of_latents: 64,
-                hidden: 64,
-                of_symbol: 128,
-                components: 8,
-            },
-        }
-    }
-
-    fn window(self) -> Window {
+    fn window(&self) -> Window {
         let Sizes {
             above,
             side,
             channels,
             ..
-        } = self.sizes();
+        } = self.sizes;
         Window {
             channels,
             above,
@@ -303,13 +411,17 @@ impl DataKind {
         }
     }
 
-    fn schedule(self, positions: usize) -> Value {
-        let (epochs, most) = match self {
-            Self::Pixels => (20, 32),
-            Self::Signal => (60, 32),
-            Self::Table => (60, 128),
+    fn schedule(&self, positions: usize) -> Value {
+        let (epochs, most) = match self.kind {
+            DataKind::Pixels => (20, 32),
+            DataKind::Signal => (60, 32),
+            DataKind::Table => (60, 128),
         };
-        let mut init = json!({"decode.1.weight": 0.1});
+        let mut init = match (self.latents, self.kind) {
+            (true, _) => json!({"decode.1.weight": 0.1}),
+            (false, DataKind::Pixels) => json!({"row.value": 0.0, "column.value": 0.0}),
+            (false, _) => json!({"place.value": 0.0}),
+        };
         match nearest(self.window()).count() {
             0 => {}
             count => {
@@ -382,6 +494,8 @@ struct Sizes {
     hidden: usize,
     /// Units of the layers of a symbol.
     of_symbol: usize,
+    /// Numbers that stand for a category.
+    embedding: usize,
     components: usize,
 }
 

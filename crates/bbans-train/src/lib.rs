@@ -11,6 +11,7 @@
 
 mod adam;
 mod arch;
+mod archive;
 mod batch;
 mod bound;
 mod checkpoint;
@@ -28,10 +29,12 @@ mod noise;
 mod objective;
 pub mod ops;
 mod product;
+mod quantize;
 mod schedule;
 mod trainer;
 
 pub use arch::{Arch, PRESETS, Preset};
+pub use archive::{Family, archive_arch, weights_for};
 pub use dataset::{Dataset, Values};
 pub use error::{Error, Result};
 pub use facts::{Facts, SymbolFacts};

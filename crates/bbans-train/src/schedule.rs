@@ -33,11 +33,19 @@ pub struct Schedule {
     pub average_decay: f64,
     /// One part in this many of the data, the last ones, is held out for validation; 0 holds out none.
     pub held_out_part: usize,
+    /// Of the run, the last part in which weights are rounded to multiples of steps, so that a file takes them in few
+    /// bits; 0: they are not.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub quantized_part: f64,
     /// Seed of every random number of the run.
     pub seed: u64,
     /// Factors of initial values, by the tensor's name: with 0 they are zeros.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub init: BTreeMap<String, f64>,
+}
+
+fn is_zero(part: &f64) -> bool {
+    *part == 0.0
 }
 
 impl Default for Schedule {
@@ -53,6 +61,7 @@ impl Default for Schedule {
             samples: 1,
             average_decay: 0.999,
             held_out_part: 6,
+            quantized_part: 0.0,
             seed: 1,
             init: BTreeMap::new(),
         }
@@ -97,6 +106,7 @@ impl Schedule {
             ("weight_decay", self.weight_decay, 1e3),
             ("free_bits", self.free_bits, 1e6),
             ("average_decay", self.average_decay, 1.0),
+            ("quantized_part", self.quantized_part, 1.0),
         ];
         for (name, found, most) in numbers {
             if !(found >= 0.0 && found <= most) {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bbans_nn::{ModelFile, Vae};
-use candle_core::{Device, Var};
+use candle_core::{Device, Tensor, Var};
 use candle_nn::{Optimizer, ParamsAdamW};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::head::Derivatives;
 use crate::network::{Network, Source, lock};
 use crate::noise::{Purpose, generator};
+use crate::quantize::{self, Grids};
 use crate::schedule::Schedule;
 use record::values_of;
 
@@ -39,6 +40,10 @@ pub struct Progress {
     pub train_nats: f64,
     /// Negative bound of the held-out data, if there are any, when it was last computed, in nats a datum.
     pub validation_nats: Option<f64>,
+    /// Bytes of the packed model, of a run whose weights are rounded at the end, after the epoch before.
+    pub model_bytes: Option<usize>,
+    /// Whether the weights are rounded by now.
+    pub rounded: bool,
 }
 
 /// How a run ended.
@@ -64,6 +69,8 @@ pub struct Trainer {
     epochs: usize,
     name: String,
     training: Dataset,
+    /// Number of the data that the model will code.
+    coded: usize,
     /// Unless none are held out.
     validation: Option<Dataset>,
     network: Network,
@@ -71,6 +78,8 @@ pub struct Trainer {
     state: State,
     /// Weights of the smallest validation loss so far.
     best: Vec<Vec<f32>>,
+    /// Of the packed model.
+    model_bytes: Option<usize>,
     checkpoint: Option<PathBuf>,
     /// A thread for each processor, or one beside a GPU.
     pool: ThreadPool,
@@ -95,6 +104,8 @@ const BYTES: usize = 16;
 /// Most bytes of a step.
 const MAX_BYTES: usize = 1 << 36;
 
+/// Part of a run in which the learning rate rises, if that is less than an epoch.
+const RISE: f64 = 0.1;
 /// Least number of steps from a validation and checkpoint to the next: epochs of few data are short.
 const STEPS_BETWEEN: usize = 100;
 /// Data that are validated at a time, for each processor.
@@ -175,6 +186,7 @@ impl Trainer {
             step: 0,
             seconds: 0.0,
             best: None,
+            grids: None,
         };
         let threads = match network.device().is_cpu() {
             true => std::thread::available_parallelism().map_or(1, NonZero::get),
@@ -188,17 +200,19 @@ impl Trainer {
             epochs: schedule.epochs_of(training.count()),
             schedule,
             name: name.to_owned(),
+            coded: training.count(),
             training,
             validation,
             network,
             adam,
             state,
             best: vec![],
+            model_bytes: None,
             checkpoint,
             pool: pool.map_err(|e| Error::because("threads for training", e))?,
         };
         // What the codec would refuse is refused now, not after hours.
-        Vae::new(&trainer.file(trainer.adam.slots.iter().map(|s| &s.value))?)?;
+        Vae::new(&trainer.file(trainer.adam.slots.iter().map(|s| &s.value), None)?)?;
         trainer.resume()?;
         Ok(trainer)
     }
@@ -233,7 +247,21 @@ impl Trainer {
         }
         self.adam.steps = state.step;
         (self.state, self.adam.slots, self.best) = (state, slots, best);
-        Ok(self.adam.load(|slot| &slot.value)?)
+        self.load(|slot| &slot.value)
+    }
+
+    /// The model is to code so many data, of which those that it is trained on are a part: by them it is decided how
+    /// finely weights are rounded.
+    pub fn codes(&mut self, count: usize) {
+        self.coded = count;
+    }
+
+    /// The model before any training.
+    ///
+    /// # Errors
+    /// If its parts do not fit together.
+    pub fn initial(&self) -> Result<ModelFile> {
+        self.file(self.adam.slots.iter().map(|slot| &slot.value), None)
     }
 
     /// Whether it runs on a GPU: with the feature `cuda`, where there is one.
@@ -288,10 +316,17 @@ impl Trainer {
             }
             saved = self.adam.steps;
             let nats = self.keep_best(train_nats)?;
+            if self.schedule.quantized_part > 0.0 {
+                self.model_bytes = Some(self.packed()?.len());
+            }
             validation = Some(nats).filter(|_| held_out);
             if let Some(path) = &self.checkpoint {
                 checkpoint::save(path, &self.state, &self.adam.slots, &self.best)?;
             }
+        }
+        if self.schedule.quantized_part > 0.0 && self.state.grids.is_none() {
+            // Stopped before its time.
+            self.state.grids = Some(self.grids());
         }
         let Some((nats, _)) = self.state.best else {
             return Err(Error::new(
@@ -325,6 +360,7 @@ impl Trainer {
         let steps_an_epoch = order.len().div_ceil(batch);
         // A run of more epochs than the schedule has is the schedule, drawn out.
         let drawn_out = self.epochs as f64 / self.schedule.epochs as f64;
+        let rounded_from = (1.0 - self.schedule.quantized_part) * self.epochs as f64;
         let (mut total_nats, mut seen) = (0.0, 0);
         for (i, rows) in order.chunks(batch).enumerate() {
             let passed = (epoch as f64 + i as f64 / steps_an_epoch as f64) / drawn_out;
@@ -334,6 +370,10 @@ impl Trainer {
             };
             let x = self.training.batch(rows, &mut binarization);
             let noise = self.noise(rows.len(), &mut latents);
+            if passed * drawn_out >= rounded_from && self.state.grids.is_none() {
+                self.state.grids = Some(self.grids());
+                self.load(|slot| &slot.value)?;
+            }
             let (nats, grads) = self.gradients(&x, &noise, kl_weight)?;
             if !nats.is_finite() {
                 return Err(self.not_a_number("training", nats));
@@ -344,12 +384,17 @@ impl Trainer {
             self.adam
                 .set_learning_rate(self.learning_rate(passed + half_a_step));
             self.adam.step(&grads)?;
+            if self.state.grids.is_some() {
+                self.load(|slot| &slot.value)?;
+            }
             let progress = Progress {
                 epoch,
                 step: self.adam.steps,
                 steps: self.epochs * steps_an_epoch,
                 train_nats: total_nats / seen as f64,
                 validation_nats,
+                model_bytes: self.model_bytes,
+                rounded: self.state.grids.is_some(),
             };
             if report(&progress).is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -377,7 +422,8 @@ impl Trainer {
 
     /// Linear to the peak over the first epoch, then a cosine to 0 at the last.
     fn learning_rate(&self, epochs_passed: f64) -> f64 {
-        let rise = epochs_passed.min(1.0);
+        // Of few epochs a part.
+        let rise = (epochs_passed / (RISE * self.schedule.epochs as f64).min(1.0)).min(1.0);
         let part = epochs_passed / self.schedule.epochs as f64;
         self.schedule.learning_rate * rise * 0.5 * (1.0 + (part * std::f64::consts::PI).cos())
     }
@@ -402,7 +448,7 @@ impl Trainer {
 
     /// Loss of the averaged weights on the held-out data, in nats a datum.
     fn validate(&self, data: &Dataset) -> Result<f64> {
-        self.adam.load(|slot| &slot.average)?;
+        self.load(|slot| &slot.average)?;
         let rows: Vec<usize> = (0..data.count()).collect();
         // The same draws after every epoch, so that epochs compare.
         let mut rng = generator(self.schedule.seed, Purpose::Validation, 0);
@@ -419,7 +465,53 @@ impl Trainer {
             })?;
             nats += parts.iter().sum::<f64>();
         }
-        self.adam.load(|slot| &slot.value)?;
+        self.load(|slot| &slot.value)?;
         Ok(nats / rows.len() as f64)
+    }
+
+    /// Steps for all weights as they are.
+    fn grids(&self) -> Grids {
+        // The mean of the squares begins at 0.
+        let known = 1.0 - self.adam.second_decay().powf(self.adam.steps as f64);
+        let batch = self.schedule.batch.min(self.training.count());
+        let scale = self.coded as f64 * batch as f64 / known.max(1e-3);
+        let vars = self.network.names().iter().zip(self.adam.vars());
+        let of_var = |((name, var), slot): ((&String, &Var), &Slot)| {
+            let steps = quantize::steps(self.network.fold(), name, var.dims(), slot, scale);
+            (name.clone(), steps)
+        };
+        vars.zip(&self.adam.slots).map(of_var).collect()
+    }
+
+    /// The best weights so far in few bytes, rounded now if they are not yet.
+    fn packed(&self) -> Result<Vec<u8>> {
+        let now;
+        let grids = match &self.state.grids {
+            Some(grids) => grids,
+            None => {
+                now = self.grids();
+                &now
+            }
+        };
+        Ok(self.file(self.best.iter(), Some(grids))?.pack()?)
+    }
+
+    /// Sets the parameters to a part of their slots, rounded if they are.
+    fn load(&self, part: fn(&Slot) -> &Vec<f32>) -> Result<()> {
+        let Some(grids) = &self.state.grids else {
+            return Ok(self.adam.load(part)?);
+        };
+        let fold = self.network.fold();
+        let vars = self.network.names().iter().zip(self.adam.vars());
+        for ((name, var), slot) in vars.zip(&self.adam.slots) {
+            let mut values = part(slot).clone();
+            if let Some(steps) = grids.get(name) {
+                fold.folded(name, &mut values);
+                quantize::round(&mut values, steps);
+                fold.unfolded(name, &mut values);
+            }
+            var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
+        }
+        Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl Fold {
     }
 
     /// The way back.
-    fn unfolded(&self, name: &str, values: &mut [f32]) {
+    pub(crate) fn unfolded(&self, name: &str, values: &mut [f32]) {
         self.each_unit(name, values, |v, unit| *v = (*v - unit.offset) / unit.gain);
         if self.scaled.iter().any(|scaled| scaled == name) {
             values.iter_mut().for_each(|v| *v /= self.scale);

@@ -9,11 +9,12 @@ use serde_json::json;
 use super::Trainer;
 use crate::dataset::{Dataset, Values};
 use crate::error::Result;
+use crate::quantize::{self, Grids};
 
 impl Trainer {
     /// The best weights with their description.
     pub(super) fn model_file(&self) -> Result<ModelFile> {
-        let mut file = self.file(self.best.iter())?;
+        let mut file = self.file(self.best.iter(), self.state.grids.as_ref())?;
         let description = &mut file.description;
         let (nats, best_epoch) = self.state.best.unwrap_or_default();
         let bits_per_dim = nats / LN_2 / description.dims()? as f64;
@@ -42,8 +43,12 @@ impl Trainer {
         Ok(file)
     }
 
-    /// A model file with these values of the parameters.
-    pub(super) fn file<'a>(&self, values: impl Iterator<Item = &'a Vec<f32>>) -> Result<ModelFile> {
+    /// A model file with these values of the parameters, rounded to multiples of steps if there are some.
+    pub(super) fn file<'a>(
+        &self,
+        values: impl Iterator<Item = &'a Vec<f32>>,
+        grids: Option<&Grids>,
+    ) -> Result<ModelFile> {
         let mut description = self.network.description().clone();
         description.name.clone_from(&self.name);
         let mut tensors = BTreeMap::new();
@@ -51,16 +56,23 @@ impl Trainer {
         for ((name, var), values) in vars.zip(values) {
             let mut values = values.clone();
             self.network.fold().folded(name, &mut values);
+            let steps = grids.and_then(|grids| grids.get(name));
+            if let Some(steps) = steps {
+                quantize::round(&mut values, steps);
+            }
             let tensor = ModelTensor::new(var.dims().to_vec(), values)?;
             // Half the size, at a cost far below the noise of training. Biases are few, and those of means are as large
             // as symbols are.
             let tensor = match tensor.shape.len() {
+                _ if steps.is_some() => tensor,
                 0 | 1 => tensor,
                 _ => tensor.halved()?,
             };
             tensors.insert(name.clone(), tensor);
         }
-        bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
+        if !description.latent.is_none() {
+            bins::insert_standard_normal(&mut tensors, description.latent.bin_precision)?;
+        }
         Ok(ModelFile {
             description,
             tensors,

@@ -93,9 +93,14 @@ impl Trainer {
         let each = count
             .div_ceil(self.pool.current_num_threads().min(most))
             .max(1);
-        x.chunks(each * dims)
-            .zip(noise.chunks(each * latents))
-            .collect()
+        // Without latents there is no noise.
+        let mut noise = noise;
+        let mut of_part = |x: &[u16]| {
+            let part;
+            (part, noise) = noise.split_at((x.len() / dims * latents).min(noise.len()));
+            part
+        };
+        x.chunks(each * dims).map(|x| (x, of_part(x))).collect()
     }
 
     /// Calls `f` with each of the items, side by side; the results are in their order.
