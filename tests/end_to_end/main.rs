@@ -7,6 +7,7 @@ mod data;
 mod faults;
 mod import;
 mod kinds;
+mod pack;
 mod png_files;
 mod round_trip;
 #[path = "../support/mod.rs"]

@@ -12,6 +12,7 @@ mod import;
 mod inspect;
 mod models;
 mod notebook;
+mod pack;
 mod sample;
 mod test;
 mod train;
@@ -25,7 +26,9 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Compress(compress::Args),
+    #[command(visible_alias = "unpack")]
     Decompress(decompress::Args),
+    Pack(pack::Args),
     Cat(cat::Args),
     Test(test::Args),
     Inspect(inspect::Args),
@@ -46,6 +49,7 @@ impl Command {
         match self {
             Self::Compress(args) => compress::handler::run(&args),
             Self::Decompress(args) => decompress::handler::run(&args),
+            Self::Pack(args) => pack::handler::run(&args),
             Self::Cat(args) => cat::handler::run(&args),
             Self::Test(args) => test::handler::run(&args),
             Self::Inspect(args) => inspect::handler::run(&args),

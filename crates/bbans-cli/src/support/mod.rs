@@ -15,6 +15,7 @@ pub(crate) mod progress;
 pub(crate) mod rows;
 pub(crate) mod terminal;
 pub(crate) mod threads;
+pub(crate) mod training;
 
 /// Bytes in hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {

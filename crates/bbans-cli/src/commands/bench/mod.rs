@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use super::Coding;
 use crate::support::files::RawArg;
 use crate::support::notebook::NotebookArgs;
-use rivals::Which;
+pub(crate) use rivals::{Contender, Outcome, Which, measure as measure_rivals};
+pub(crate) use subject::Subject;
 
 /// Compress a data set to real files, decode them, compare every byte, and show the figures, beside
 /// what anyone could use instead

@@ -17,7 +17,7 @@ use crate::support::rows::DataSet;
 use crate::support::{data, files, memory, models};
 
 /// A data set to measure on.
-pub(super) struct Subject {
+pub(crate) struct Subject {
     pub(super) name: String,
     /// The data file's bytes, and how they are read.
     pub(super) content: Content,
@@ -74,8 +74,7 @@ impl Subject {
             None => format!("samples of {} (built in, no real data)", data::DEMO_MODEL),
         };
         let content = match &path {
-            Some(path) if path.is_dir() => Self::of_pictures(files::open_data(path, None)?.0),
-            Some(path) => Self::of_file(path, raw),
+            Some(path) => Self::content(path, raw),
             None => Ok(Content {
                 bytes: Arc::new(demo(first)?),
                 raw: None,
@@ -83,17 +82,40 @@ impl Subject {
             }),
         };
         let content = content.with_context(|| name.clone())?;
-        Self::of_content(args, first, content, &name).with_context(|| name.clone())
+        let limit = args.limit.map(|limit| limit as usize);
+        Self::of_content(limit, first, content, &name).with_context(|| name.clone())
     }
 
-    fn of_content(args: &Args, first: &VaeModel, mut content: Content, name: &str) -> Result<Self> {
+    /// The data of a file or a folder, of a kind that a model tells.
+    ///
+    /// # Errors
+    /// If they cannot be read, or there are none.
+    pub(crate) fn of_path(path: &Path, raw: Option<RawSpec>, model: &VaeModel) -> Result<Self> {
+        let name = path.display().to_string();
+        let read = || Self::of_content(None, model, Self::content(path, raw)?, &name);
+        read().with_context(|| name.clone())
+    }
+
+    fn content(path: &Path, raw: Option<RawSpec>) -> Result<Content> {
+        match path.is_dir() {
+            true => Self::of_pictures(files::open_data(path, None)?.0),
+            false => Self::of_file(path, raw),
+        }
+    }
+
+    fn of_content(
+        limit: Option<usize>,
+        first: &VaeModel,
+        mut content: Content,
+        name: &str,
+    ) -> Result<Self> {
         let mut reader = content.open()?;
         bbans::bind(first, &mut reader)?;
         let source = reader.source().clone();
         let mut data = DataSet::read(reader)?;
         let of = data.count();
-        if let Some(limit) = args.limit.filter(|&limit| (limit as usize) < of) {
-            data = data.spread(limit as usize);
+        if let Some(limit) = limit.filter(|&limit| limit < of) {
+            data = data.spread(limit);
             let bytes = match source.layout {
                 Layout::Png(_) => None,
                 _ => Some(bbans::data_file(
@@ -186,7 +208,7 @@ impl Subject {
 
     /// The data for rivals, and their number of levels: 2 if there are two values, 0 and another,
     /// else those of one byte or of two.
-    pub(super) fn for_rivals(&self) -> (DataSet, usize) {
+    pub(crate) fn for_rivals(&self) -> (DataSet, usize) {
         let mut data = self.data.clone();
         let levels = match bbans::binary_symbols(&mut data.symbols) {
             Ok(_) => 2,
@@ -197,7 +219,7 @@ impl Subject {
     }
 
     /// The file for rivals, where it is a table, or its values do not say all.
-    pub(super) fn text(&self) -> Result<Option<&[u8]>> {
+    pub(crate) fn text(&self) -> Result<Option<&[u8]>> {
         let file = self.content.is_table()? || !self.data.exceptions.is_empty();
         Ok(file.then_some(&self.content.bytes[..]))
     }

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use bbans::data::Element;
-use bbans::nn::description::{Column, GreenFirst};
 use bbans::nn::{self, ModelFile};
 use bbans::{FileModel, VaeModel};
 use bbans_train::{Arch, DataKind, Dataset, Facts, Preset, Progress, Trainer, Values, in_layers};
@@ -18,10 +16,11 @@ use serde_json::json;
 
 use super::Args;
 use crate::support::bins;
-use crate::support::files::{self, Output, Protected, RawSpec, check_free};
+use crate::support::files::{self, Output, Protected, check_free};
 use crate::support::models;
 use crate::support::rows::DataSet;
 use crate::support::terminal::note;
+use crate::support::training::{StandFor, Taken, fit};
 use crate::support::{hex, progress};
 
 /// Most bytes of ARCH.json.
@@ -169,7 +168,12 @@ fn data_and_arch(
     let values = match from {
         Some(file) => StandFor::of_model(file),
         None => {
-            let values = StandFor::of_file(&reader, path, raw, args);
+            let what = match (args.green_first, args.binarize) {
+                (true, _) => Taken::GreenFirst,
+                (_, true) => Taken::Bits,
+                _ => Taken::Numbers,
+            };
+            let values = StandFor::of_file(&reader, path, raw, what);
             values.with_context(|| path.display().to_string())?
         }
     };
@@ -202,115 +206,6 @@ fn data_and_arch(
     let data = Dataset::new(symbols, shape, kind)?;
     let (source, found) = arch(args, from, &data, &values)?;
     Ok((data, source, found))
-}
-
-/// Cuts a row of values into data of a shape.
-fn fit(reader: &mut bbans::DataReader, shape: &[usize]) -> Result<()> {
-    reader.fit(shape)?;
-    let found = &reader.source().shape;
-    if found != shape {
-        bail!(
-            "the data have the shape {found:?}; --shape is for a file that is one long row of values: leave it out, or \
-             reshape the file"
-        );
-    }
-    Ok(())
-}
-
-/// What the symbols of data stand for.
-struct StandFor {
-    values: nn::description::Values,
-    /// Of every column of a table, how many there are.
-    levels: Option<Vec<usize>>,
-    /// The greatest number of them.
-    most: usize,
-}
-
-impl StandFor {
-    fn of_model(file: &ModelFile) -> Self {
-        Self {
-            values: file.description.values.clone(),
-            levels: None,
-            most: file.description.likelihood.levels(),
-        }
-    }
-
-    /// Of pictures in colour.
-    fn green_first(reader: bbans::DataReader) -> Result<Self> {
-        let shape = reader.source().shape.clone();
-        let [_, _, channels @ (3 | 4)] = shape[..] else {
-            bail!(
-                "--green-first with data of shape {shape:?}; expected [rows, columns, 3] or 4 channels"
-            );
-        };
-        let (step, count) = reader.survey()?;
-        let Ok(lowest) = usize::try_from(step.lowest) else {
-            bail!(
-                "--green-first with values from {}; expected 0 to 32,767",
-                step.lowest
-            );
-        };
-        let span = (step.step as usize).saturating_mul(count.saturating_sub(1));
-        let levels = lowest.saturating_add(span).saturating_add(1);
-        let colours = GreenFirst {
-            levels: levels.max(2),
-            channels,
-        };
-        if levels > bbans::nn::description::MAX_SYMBOLS / 2 {
-            bail!(
-                "--green-first with values up to {}; expected 0 to 32,767",
-                levels - 1
-            );
-        }
-        let of_symbols = colours.levels_of_symbols();
-        Ok(Self {
-            values: nn::description::Values::GreenFirst(colours),
-            most: of_symbols.iter().copied().max().unwrap_or(1),
-            levels: Some(of_symbols),
-        })
-    }
-
-    /// What a file has, which is read once more for that where its header does not say it.
-    fn of_file(
-        reader: &bbans::DataReader,
-        path: &Path,
-        raw: Option<&RawSpec>,
-        args: &Args,
-    ) -> Result<Self> {
-        let plain = Self {
-            values: nn::description::Values::default(),
-            levels: None,
-            most: 1 << 16,
-        };
-        let again = |what: &str| {
-            if !files::can_be_read_again(path) {
-                bail!("{what} are read twice; expected a file, not a pipe");
-            }
-            Ok(files::open_data(path, raw)?.0)
-        };
-        if reader.is_table() {
-            let columns = again("tables")?.columns()?;
-            let levels: Vec<usize> = columns.iter().map(Column::levels).collect();
-            return Ok(Self {
-                most: levels.iter().copied().max().unwrap_or(1),
-                levels: Some(levels),
-                values: nn::description::Values::Columns(columns),
-            });
-        }
-        if args.green_first {
-            return Self::green_first(again("pictures with green first")?);
-        }
-        // Bytes are what they are.
-        if reader.element() == Element::U8 || args.binarize {
-            return Ok(plain);
-        }
-        let (step, most) = again("numbers that are no bytes")?.survey()?;
-        Ok(Self {
-            values: nn::description::Values::Numbers(step),
-            levels: None,
-            most,
-        })
-    }
 }
 
 /// What is trained, and a word for where it is from.

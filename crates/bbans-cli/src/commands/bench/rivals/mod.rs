@@ -53,14 +53,14 @@ trait Rival: Sync {
 
 /// How a rival did.
 #[derive(Debug, Clone)]
-pub(super) struct Contender {
-    pub(super) name: &'static str,
-    pub(super) outcome: Outcome,
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    pub(crate) outcome: Outcome,
 }
 
 /// Its best file, or why there is none.
 #[derive(Debug, Clone)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Measured {
         /// The layout and the setting that were best.
         best: String,
@@ -78,11 +78,47 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) fn bytes(&self) -> Option<u64> {
+    pub(crate) fn bytes(&self) -> Option<u64> {
         match self {
             Self::Measured { bytes, .. } => Some(*bytes),
             _ => None,
         }
+    }
+}
+
+impl Contender {
+    /// Its files of two data sets together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let outcome = match (self.outcome, other.outcome) {
+            (
+                Outcome::Measured {
+                    best,
+                    tried,
+                    bytes,
+                    encode_seconds,
+                    decode_seconds,
+                },
+                Outcome::Measured {
+                    best: best_other,
+                    tried: tried_other,
+                    bytes: bytes_other,
+                    encode_seconds: encode_other,
+                    decode_seconds: decode_other,
+                },
+            ) => Outcome::Measured {
+                best: match best == best_other {
+                    true => best,
+                    false => "several layouts".to_owned(),
+                },
+                tried: tried + tried_other,
+                bytes: bytes + bytes_other,
+                encode_seconds: encode_seconds + encode_other,
+                decode_seconds: decode_seconds + decode_other,
+            },
+            (Outcome::Measured { .. }, other) => other,
+            (other, _) => other,
+        };
+        Self { outcome, ..self }
     }
 }
 
@@ -127,7 +163,7 @@ type Attempt = Result<(u64, f64, f64)>;
 ///
 /// # Errors
 /// If the data cannot be laid out.
-pub(super) fn measure(
+pub(crate) fn measure(
     which: Which,
     data: &DataSet,
     levels: usize,
