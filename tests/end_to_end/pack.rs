@@ -258,7 +258,7 @@ fn an_interrupted_run_goes_on_from_its_checkpoint() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let interrupt = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args(["-TERM", &child.id().to_string()])
         .status();
     assert!(interrupt.unwrap().success());
     assert!(!child.wait().unwrap().success());
