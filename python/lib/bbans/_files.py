@@ -214,7 +214,7 @@ def _finder(model: Optional[ModelLike]) -> Callable[[dict[str, Any]], _bbans.Mod
 
     def find(facts: dict[str, Any]) -> _bbans.Model:
         if facts["carried"] is not None:
-            carried.append(found(facts["carried"])._native)
+            carried.append(_bbans.Model.from_bytes(facts["carried"]))
             return carried[-1]
         # What follows in the same file may be of a model that came before.
         for native in carried:
