@@ -1,6 +1,7 @@
 //! The training loop.
 
 mod record;
+mod rounding;
 mod step;
 
 use std::num::NonZero;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bbans_nn::{ModelFile, Vae};
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Var};
 use candle_nn::{Optimizer, ParamsAdamW};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -23,7 +24,6 @@ use crate::error::{Error, Result};
 use crate::head::Derivatives;
 use crate::network::{Network, Source, lock};
 use crate::noise::{Purpose, generator};
-use crate::quantize::{self, Grids};
 use crate::schedule::Schedule;
 use record::values_of;
 
@@ -467,51 +467,5 @@ impl Trainer {
         }
         self.load(|slot| &slot.value)?;
         Ok(nats / rows.len() as f64)
-    }
-
-    /// Steps for all weights as they are.
-    fn grids(&self) -> Grids {
-        // The mean of the squares begins at 0.
-        let known = 1.0 - self.adam.second_decay().powf(self.adam.steps as f64);
-        let batch = self.schedule.batch.min(self.training.count());
-        let scale = self.coded as f64 * batch as f64 / known.max(1e-3);
-        let vars = self.network.names().iter().zip(self.adam.vars());
-        let of_var = |((name, var), slot): ((&String, &Var), &Slot)| {
-            let steps = quantize::steps(self.network.fold(), name, var.dims(), slot, scale);
-            (name.clone(), steps)
-        };
-        vars.zip(&self.adam.slots).map(of_var).collect()
-    }
-
-    /// The best weights so far in few bytes, rounded now if they are not yet.
-    fn packed(&self) -> Result<Vec<u8>> {
-        let now;
-        let grids = match &self.state.grids {
-            Some(grids) => grids,
-            None => {
-                now = self.grids();
-                &now
-            }
-        };
-        Ok(self.file(self.best.iter(), Some(grids))?.pack()?)
-    }
-
-    /// Sets the parameters to a part of their slots, rounded if they are.
-    fn load(&self, part: fn(&Slot) -> &Vec<f32>) -> Result<()> {
-        let Some(grids) = &self.state.grids else {
-            return Ok(self.adam.load(part)?);
-        };
-        let fold = self.network.fold();
-        let vars = self.network.names().iter().zip(self.adam.vars());
-        for ((name, var), slot) in vars.zip(&self.adam.slots) {
-            let mut values = part(slot).clone();
-            if let Some(steps) = grids.get(name) {
-                fold.folded(name, &mut values);
-                quantize::round(&mut values, steps);
-                fold.unfolded(name, &mut values);
-            }
-            var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
-        }
-        Ok(())
     }
 }

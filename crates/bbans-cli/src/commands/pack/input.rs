@@ -32,7 +32,7 @@ impl Input {
         let mut all: Option<(DataSet, StandFor)> = None;
         let mut counts = Vec::new();
         for path in &args.inputs {
-            let read = || -> Result<()> {
+            let mut read = || -> Result<()> {
                 if (files::is_dash(path) || path.exists()) && !files::can_be_read_again(path) {
                     bail!("it is read several times; expected a file or a folder, no pipe");
                 }
@@ -40,7 +40,6 @@ impl Input {
                 counts.push((path.clone(), data));
                 Ok(())
             };
-            let mut read = read;
             read().with_context(|| path.display().to_string())?;
         }
         let (mut data, stand_for) = all.context("no inputs")?;
